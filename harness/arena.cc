@@ -1,0 +1,206 @@
+#include "harness/arena.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/error.h"
+#include "harness/procfs.h"
+#include "harness/size.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // Linux 5.14
+#endif
+
+namespace forkcost {
+namespace {
+
+constexpr uint64_t kReserve = 256 * kMiB;  // left to the machine
+
+uint64_t read_number(const std::string& path) {
+  const auto text = read_text_file(path);
+  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+}
+
+void require_thp() {
+  const auto enabled = read_text_file("/sys/kernel/mm/transparent_hugepage/enabled");
+  if (!enabled)
+    throw Skip("this kernel has no transparent huge pages (CONFIG_TRANSPARENT_HUGEPAGE)");
+  if (enabled->find("[never]") != std::string::npos) {
+    throw Skip(
+        "transparent huge pages are off; as root: echo madvise > "
+        "/sys/kernel/mm/transparent_hugepage/enabled");
+  }
+}
+
+void require_hugetlb(uint64_t bytes) {
+  const uint64_t size = huge_page_size();
+  const uint64_t needed = bytes / size;
+  const std::string dir = fmt::format("/sys/kernel/mm/hugepages/hugepages-{}kB/", size / 1024);
+  const uint64_t free = read_number(dir + "free_hugepages");
+  const uint64_t reserved = read_number(dir + "resv_hugepages");
+  const uint64_t room = free > reserved ? free - reserved : 0;
+  if (room < needed) {
+    throw Skip(
+        fmt::format("{} free huge pages of {} are needed, {} are there; as root: sysctl "
+                    "vm.nr_hugepages={}",
+                    needed, format_size(size), room, needed + 8));
+  }
+}
+
+Check check_equal(const std::string& name, uint64_t expected, uint64_t observed) {
+  return {name, fmt::format("{}", expected), fmt::format("{}", observed), expected == observed};
+}
+
+uint64_t field(const Mapping& mapping, std::string_view name) {
+  const auto found = mapping.bytes.find(name);
+  return found == mapping.bytes.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+std::string backing_name(Backing backing) {
+  switch (backing) {
+    case Backing::kThp:
+      return "thp";
+    case Backing::kHugetlb:
+      return "hugetlb";
+    case Backing::kBasePages:
+      break;
+  }
+  return fmt::format("{}k", page_size() / 1024);
+}
+
+uint64_t huge_page_size() {
+  static const uint64_t size = [] {
+    const uint64_t pmd = read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+    if (pmd != 0) return pmd;
+    const auto meminfo = read_text_file("/proc/meminfo").value_or("");
+    const uint64_t kib = find_field(meminfo, "Hugepagesize").value_or(0);
+    return kib != 0 ? kib * kKiB : 2 * kMiB;
+  }();
+  return size;
+}
+
+void require_room(const ArenaSpec& spec) {
+  // The pool's pages are set aside already: they are not part of MemAvailable.
+  if (spec.backing == Backing::kHugetlb) return require_hugetlb(spec.bytes);
+  const uint64_t available = available_memory();
+  if (spec.bytes == 0 || (available > kReserve && spec.bytes <= available - kReserve)) return;
+  throw Skip(
+      fmt::format("needs {} of memory and {} in reserve, {} MiB are available; free memory, "
+                  "raise the cgroup's limit, or use --max-heap",
+                  format_size(spec.bytes), format_size(kReserve), available / kMiB));
+}
+
+Arena::Arena(const ArenaSpec& spec, Content content) : spec_(spec) {
+  if (spec.bytes == 0) return;
+  const uint64_t huge = huge_page_size();
+  const uint64_t unit = spec.backing == Backing::kBasePages ? page_size() : huge;
+  if (spec.bytes % unit != 0) {
+    throw Skip(fmt::format("a heap of {} is not a multiple of its {} pages",
+                           format_size(spec.bytes), format_size(unit)));
+  }
+  if (spec.backing == Backing::kThp) require_thp();
+  require_room(spec);
+  const bool hugetlb = spec.backing == Backing::kHugetlb;
+  // Room to align, given back at both ends: so nothing of the same kind lies next to the arena that
+  // the kernel could merge it with, and its cost is that of exactly one mapping.
+  const uint64_t length = spec.bytes + (hugetlb ? 0 : 2 * huge);
+  void* const memory = mmap(nullptr, length, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | (hugetlb ? MAP_HUGETLB : 0), -1, 0);
+  if (memory == MAP_FAILED) {
+    throw_errno(fmt::format("mmap of {}", format_size(spec.bytes)), errno,
+                "free memory, or look at vm.overcommit_memory and ulimit -v");
+  }
+  base_ = static_cast<char*>(memory);
+  if (!hugetlb) {
+    const uint64_t lead = huge - reinterpret_cast<uintptr_t>(base_) % huge;
+    munmap(base_, lead);
+    base_ += lead;
+    munmap(base_ + spec.bytes, 2 * huge - lead);
+    const int advice = spec.backing == Backing::kThp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+    // EINVAL: a kernel without huge pages, where there is nothing to advise against.
+    if (madvise(base_, spec.bytes, advice) != 0 && errno != EINVAL) {
+      const int error = errno;
+      munmap(base_, spec.bytes);
+      throw_errno(fmt::format("madvise of {}", format_size(spec.bytes)), error);
+    }
+  }
+  if (content == Content::kPopulated) populate();
+}
+
+Arena::~Arena() {
+  if (base_ != nullptr) munmap(base_, spec_.bytes);
+}
+
+uint64_t Arena::touch_bytes() const {
+  return spec_.backing == Backing::kHugetlb ? huge_page_size() : page_size();
+}
+
+void Arena::populate() {
+  if (base_ == nullptr) return;
+  if (madvise(base_, spec_.bytes, MADV_POPULATE_WRITE) == 0) return;
+  if (errno != EINVAL) {
+    const int error = errno;
+    munmap(base_, spec_.bytes);
+    base_ = nullptr;
+    throw_errno(fmt::format("populating {}", format_size(spec_.bytes)), error, "free memory");
+  }
+  // Before Linux 5.14. Volatile, or the compiler removes stores that nobody reads.
+  for (uint64_t at = 0; at < spec_.bytes; at += page_size()) {
+    *static_cast<volatile char*>(base_ + at) = 1;
+  }
+}
+
+std::vector<Check> Arena::verify() const {
+  if (base_ == nullptr) return {{"arena", "none", "none", true}};
+  std::vector<Check> checks;
+  const auto smaps = read_text_file("/proc/self/smaps");
+  if (!smaps) throw Failure("/proc/self/smaps cannot be read: the arena cannot be verified");
+  const auto mapping = find_mapping(*smaps, reinterpret_cast<uintptr_t>(base_));
+  if (!mapping) return {{"mapping", "one of its own", "none starts at the arena", false}};
+  checks.push_back(check_equal("mapping bytes", spec_.bytes, mapping->end - mapping->begin));
+  if (spec_.backing == Backing::kHugetlb) {
+    checks.push_back(
+        check_equal("Private_Hugetlb", spec_.bytes, field(*mapping, "Private_Hugetlb")));
+    checks.push_back(
+        check_equal("KernelPageSize", huge_page_size(), field(*mapping, "KernelPageSize")));
+    return checks;
+  }
+  const uint64_t huge = spec_.backing == Backing::kThp ? spec_.bytes : 0;
+  checks.push_back(check_equal("Anonymous", spec_.bytes, field(*mapping, "Anonymous")));
+  checks.push_back(check_equal("AnonHugePages", huge, field(*mapping, "AnonHugePages")));
+  checks.push_back(check_equal("Swap", 0, field(*mapping, "Swap")));
+  if (spec_.backing == Backing::kBasePages) {
+    const uint64_t tables = spec_.bytes / page_size() * 8;
+    const auto status = read_text_file("/proc/self/status").value_or("");
+    const uint64_t observed = find_field(status, "VmPTE").value_or(0) * 1024;
+    checks.push_back(
+        {"VmPTE", fmt::format(">= {}", tables), fmt::format("{}", observed), observed >= tables});
+  }
+  auto frames =
+      read_frames(getpid(), reinterpret_cast<uintptr_t>(base_), spec_.bytes / page_size());
+  if (frames) {
+    std::ranges::sort(*frames);
+    const auto absent = static_cast<uint64_t>(std::ranges::count(*frames, uint64_t{0}));
+    const auto repeated =
+        static_cast<uint64_t>(frames->end() - std::unique(frames->begin(), frames->end()));
+    checks.push_back(check_equal("pages without a frame", 0, absent));
+    checks.push_back(check_equal("frames mapped twice", 0, repeated));
+  }
+  return checks;
+}
+
+void Arena::restore() {
+  if (base_ == nullptr) return;
+  if (spec_.backing == Backing::kThp) {
+    // A copy-on-write break split the huge pages: only new ones are huge again.
+    check(madvise(base_, spec_.bytes, MADV_DONTNEED), "madvise(MADV_DONTNEED) of the arena");
+  }
+  populate();
+}
+
+}  // namespace forkcost

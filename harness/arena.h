@@ -1,0 +1,72 @@
+// The memory that the parent holds when it makes a process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace forkcost {
+
+enum class Backing : uint8_t { kBasePages, kThp, kHugetlb };
+
+// As in case names: "4k" (on machines whose base page is larger, its size: "16k", "64k"), "thp",
+// "hugetlb".
+std::string backing_name(Backing backing);
+
+// One thing that was checked before timing: FORMAT.md, `verification`.
+struct Check {
+  std::string name;
+  std::string expected;
+  std::string observed;
+  bool ok;
+};
+
+struct ArenaSpec {
+  uint64_t bytes = 0;
+  Backing backing = Backing::kBasePages;
+  bool operator==(const ArenaSpec&) const = default;
+};
+
+// Bytes of one huge page (the THP and default hugetlb size).
+uint64_t huge_page_size();
+
+// Throws Skip unless so much more can be populated without driving the machine into reclaim (or,
+// with hugetlb, from the pool). Also for what copy-on-write will take beside the arena.
+void require_room(const ArenaSpec& spec);
+
+// Private anonymous memory in a mapping of its own, aligned to a huge page. Nothing is mapped for 0
+// bytes.
+class Arena {
+ public:
+  enum class Content : uint8_t { kPopulated, kUntouched };
+
+  // Throws Skip where this machine cannot give such memory (the reason says what it would take),
+  // Failure where it should have.
+  explicit Arena(const ArenaSpec& spec, Content content = Content::kPopulated);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  const ArenaSpec& spec() const { return spec_; }
+  char* base() const { return base_; }
+  // Distance between two things that fault apart: base pages, also with THP (the kernel splits a
+  // huge page on a copy-on-write fault); huge pages with hugetlb.
+  uint64_t touch_bytes() const;
+  size_t touches() const { return spec_.bytes / touch_bytes(); }
+
+  // Whether the arena is what its spec says: size, residency and page size, read from smaps,
+  // status and, where frame numbers may be read, pagemap.
+  std::vector<Check> verify() const;
+
+  // Makes every page present, writable and of its backing again, after a copy-on-write break.
+  void restore();
+
+ private:
+  void populate();
+
+  ArenaSpec spec_;
+  char* base_ = nullptr;
+};
+
+}  // namespace forkcost

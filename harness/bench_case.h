@@ -1,0 +1,193 @@
+// A case: one point of one benchmark, and how its samples are taken.
+//
+// A benchmark's .cc defines register_cases(), which adds its cases; each has a body that reads
+//
+//   while (m.next_sample()) {
+//     m.call();
+//     const pid_t pid = fork();
+//     if (pid == 0) end_child(m.timeline());
+//     m.resumed(pid);
+//     m.reap();
+//   }
+//
+// The harness decides how many samples there are, checks each one's timeline, and turns the events
+// into quantities (results/FORMAT.md).
+#pragma once
+
+#include <cerrno>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/arena.h"
+#include "harness/child.h"
+#include "harness/placement.h"
+#include "harness/samples.h"
+#include "harness/timeline.h"
+
+namespace forkcost {
+
+enum class Preset : uint8_t { kSmoke, kQuick, kStandard, kFull };
+
+const char* preset_name(Preset preset);
+Preset parse_preset(std::string_view name);  // throws UsageError
+
+class Measurement;
+
+struct Case {
+  std::string benchmark;                                  // "fork"
+  std::vector<std::pair<std::string, std::string>> axes;  // in the order of the name
+  Preset preset = Preset::kFull;                          // the smallest that contains the case
+  std::optional<ArenaSpec> arena = std::nullopt;          // none: the benchmark has no heap axis
+  bool populate = true;  // false: the body makes its memory itself, and arena() is empty
+  Placement placement = Placement::kSameCpu;
+  // A sample without these is a failure. Empty: the case is not about the timeline of a creation,
+  // and reports only what its body records.
+  std::vector<forkcost_event> required = {};
+  std::string primary = "blocked_ns";  // FORMAT.md: real_time and cpu_time
+  std::string primary_cpu = "blocked_cpu_ns";
+  std::function<void(Measurement&)> body;
+
+  std::string name() const;  // "fork/path:fork/heap:1GiB/backing:4k"
+};
+
+// What the command line says of how to measure.
+struct MeasureOptions {
+  int cpu = -1;  // of the parent; -1: the last one that we may use (the first serves interrupts)
+  double budget_ms = 40;
+  double time_limit_s = 60;
+};
+
+// The heap sizes of a run: those of --heap, else ours up to 3/4 of the memory, with the smallest
+// preset that has each.
+struct HeapSize {
+  uint64_t bytes;
+  Preset preset;
+};
+std::vector<HeapSize> default_heaps(uint64_t available_bytes);
+
+// The cases of this bench binary for these heap sizes. Defined by the benchmark's .cc.
+std::vector<Case> register_cases(const std::vector<HeapSize>& heaps);
+
+// The larger one: a case is in a preset if all of its parts are.
+inline Preset both(Preset a, Preset b) {
+  return std::max(a, b);
+}
+
+// What came of one case in this process: one entry of `benchmarks` or `unmeasured`, without Google
+// Benchmark's own keys.
+struct CaseResult {
+  nlohmann::json entry;
+  double real_time_ns = 0;  // medians of the primary quantities
+  double cpu_time_ns = 0;
+  size_t samples = 0;
+};
+
+// The taking of samples for one case.
+class Measurement {
+ public:
+  Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples);
+  ~Measurement();
+  Measurement(const Measurement&) = delete;
+  Measurement& operator=(const Measurement&) = delete;
+
+  Timeline& timeline() { return timeline_; }
+  ArenaSpec spec() const { return case_.arena.value_or(ArenaSpec{}); }
+  // Populated and verified on first use, which is at the latest the first sample.
+  Arena& arena();
+  // Frees a populated arena that an earlier case left: for a helper process that must stay small.
+  static void drop_arena();
+
+  // Adds to what was verified; throws Failure at once unless `check.ok`.
+  void verified(Check check);
+
+  // Finishes the sample before and says whether there is another. The first ones are warm-up: they
+  // are not reported, and the number of samples comes from their length.
+  bool next_sample();
+
+  void call() {
+    parent_cpu_ = current_cpu();
+    if (reads_cpu_clock_) cpu_before_ = thread_cpu_ns();
+    timeline_.stamp(FORKCOST_CALL);
+  }
+  // After the call returned in the parent. Throws for pid -1, with `error`. Calls that do not say
+  // the pid (system, popen) pass 0.
+  void resumed(pid_t pid, int error = errno);
+  void reap();              // waits for the child of resumed(), stamps `reaped`
+  void reaped(int status);  // for calls that waited themselves
+
+  // A quantity that does not come from the timeline, of the current sample.
+  void record(const std::string& quantity, double value, const QuantityInfo& info = {});
+  // Many values of one quantity, in nanoseconds, of the current sample.
+  void record_many(const std::string& quantity, std::span<const uint32_t> values_ns);
+
+  // Everything measured; throws nothing.
+  CaseResult finish() const;
+  bool first_sample() const { return attempts_ == 1; }
+  nlohmann::json describe_checks() const;
+
+ private:
+  static constexpr size_t kWarmup = 2;
+  static constexpr size_t kMinSamples = 3;
+  static constexpr size_t kMaxSamples = 60;
+  static constexpr size_t kAttemptsPerSample = 5;  // where the placement is up to the kernel
+
+  static int current_cpu();
+  void begin();
+  void finish_sample();
+  void keep_sample();
+  void record_timeline();
+  bool misplaced() const;
+  nlohmann::json describe_conditions() const;
+
+  struct Quantity {
+    QuantityInfo info;
+    std::vector<double> samples;
+  };
+  // What the kernel says of disturbances, at one moment.
+  struct Conditions {
+    int64_t steal_ns;
+    int64_t involuntary_switches;
+    uint64_t ticks;
+  };
+  static Conditions read_conditions();
+
+  const Case& case_;
+  const MeasureOptions& options_;
+  CpuBinding binding_;
+  TimeLimit limit_;
+  Timeline timeline_;
+  Arena* arena_ = nullptr;
+  std::optional<Child> child_;
+  std::vector<Check> checks_;
+  std::map<std::string, Quantity> quantities_;
+  std::map<std::string, Histogram> histograms_;
+  std::map<std::string, double> current_;  // of the current sample
+  size_t min_samples_;
+  bool alternates_ = false;  // every other sample reads the CPU clock, and only that
+  bool reads_cpu_clock_ = false;
+  size_t planned_ = 0;
+  size_t kept_ = 0;
+  size_t warmup_ = 0;
+  size_t attempts_ = 0;  // misplaced ones included
+  size_t misplaced_ = 0;
+  size_t migrations_ = 0;
+  bool sampling_ = false;
+  uint64_t sample_began_ = 0;
+  int parent_cpu_ = -1;
+  int64_t cpu_before_ = 0;
+  int64_t blocked_cpu_ = 0;
+  int64_t child_cpu_us_ = -1;
+  Conditions before_{};
+  nlohmann::json parent_;  // size of this process: the floor of every figure
+};
+
+// Takes all samples of `the_case`. Skip and Failure become the result's outcome.
+CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples);
+
+}  // namespace forkcost

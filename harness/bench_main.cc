@@ -1,0 +1,246 @@
+// main() of every bench binary: Google Benchmark's flags, ours, and the result file.
+//
+// A main of our own: newer versions of Google Benchmark turn address-space randomisation off in
+// theirs and run the program again, which changes what exec and loader cases measure.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+
+#include "forkcost_version.h"
+#include "harness/bench_case.h"
+#include "harness/environment.h"
+#include "harness/error.h"
+#include "harness/procfs.h"
+#include "harness/reporter.h"
+#include "harness/result_file.h"
+#include "harness/size.h"
+
+namespace forkcost {
+namespace {
+
+struct Options {
+  std::string only_case;
+  std::string preset;
+  std::string heap;
+  std::string max_heap;
+  bool list_cases = false;
+  MeasureOptions measure;
+  std::string out;          // --benchmark_out, when the format is JSON
+  bool filtered = false;    // --benchmark_filter was given
+  bool list_tests = false;  // --benchmark_list_tests was given
+  std::vector<std::string> command;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--case", options.only_case, "Only this case, by its exact name");
+  app.add_option("--preset", options.preset,
+                 "Only the cases of smoke, quick, standard or full (default: quick, or all when a "
+                 "filter is given)");
+  app.add_option("--heap", options.heap, "These heap sizes in place of the preset's: 3GiB,37GiB");
+  app.add_option("--max-heap", options.max_heap, "Leave out larger heaps");
+  app.add_option("--cpu", options.measure.cpu, "CPU of the parent (default: the last allowed one)");
+  app.add_option("--budget-ms", options.measure.budget_ms,
+                 "How long the samples of one case may take together")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--time-limit-s", options.measure.time_limit_s,
+                 "Fail a case that is not done after this long")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--list-cases", options.list_cases, "Print the selected cases as JSON and exit");
+  app.set_version_flag("--version", FORKCOST_VERSION " (" FORKCOST_REVISION ")");
+  app.footer(
+      "All of Google Benchmark's flags work too: --benchmark_filter=REGEX, "
+      "--benchmark_list_tests, --benchmark_out=FILE, --benchmark_repetitions=N, ...");
+}
+
+// Takes `--name=value` out of `arguments`.
+std::string take_flag(std::vector<std::string>& arguments, const std::string& name) {
+  std::string value;
+  std::erase_if(arguments, [&](const std::string& argument) {
+    if (!argument.starts_with(name + "=")) return false;
+    value = argument.substr(name.size() + 1);
+    return true;
+  });
+  return value;
+}
+
+// Google Benchmark would truncate the file at the start; ours is written whole at the end.
+void take_json_output(std::vector<std::string>& arguments, Options& options) {
+  const std::string out = take_flag(arguments, "--benchmark_out");
+  const std::string format = take_flag(arguments, "--benchmark_out_format");
+  if (format.empty() || format == "json") {
+    options.out = out;
+  } else {
+    if (!out.empty()) arguments.push_back("--benchmark_out=" + out);
+    arguments.push_back("--benchmark_out_format=" + format);
+  }
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  options.command.assign(argv, argv + argc);
+  std::vector<std::string> arguments = options.command;
+  CLI::App app(fmt::format("forkcost: {}", std::filesystem::path(argv[0]).filename().string()));
+  add_options(app, options);
+  const auto has = [&](const char* flag) {
+    return std::ranges::any_of(arguments, [&](const auto& text) { return text.starts_with(flag); });
+  };
+  take_json_output(arguments, options);
+  options.filtered = has("--benchmark_filter=");
+  options.list_tests = has("--benchmark_list_tests");
+  // One call of a case takes all of its samples, so Google Benchmark must not try again with more.
+  if (!has("--benchmark_min_time")) arguments.push_back("--benchmark_min_time=0");
+  // --help goes to ours, which names both kinds of flags.
+  std::vector<char*> theirs = {argv[0]}, ours = {argv[0]};
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    const bool is_theirs =
+        arguments[i].starts_with("--benchmark_") || arguments[i].starts_with("--v=");
+    (is_theirs ? theirs : ours).push_back(arguments[i].data());
+  }
+  int left = static_cast<int>(theirs.size());
+  theirs.push_back(nullptr);
+  benchmark::Initialize(&left, theirs.data());
+  if (left > 1) throw UsageError(fmt::format("unknown flag {}; see --help", theirs[1]));
+  try {
+    app.parse(static_cast<int>(ours.size()), ours.data());
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);  // prints help, version or what is wrong
+    std::exit(status == 0 ? kExitOk : kExitUsage);
+  }
+  return options;
+}
+
+void check_cpu(MeasureOptions& options) {
+  const std::vector<int>& allowed = allowed_cpus();
+  if (options.cpu < 0) options.cpu = allowed.back();
+  if (!std::ranges::binary_search(allowed, options.cpu)) {
+    throw UsageError(
+        fmt::format("--cpu {}: we may only use {}", options.cpu, fmt::join(allowed, ", ")));
+  }
+}
+
+std::vector<Case> select_cases(const Options& options) {
+  std::vector<HeapSize> heaps = default_heaps(available_memory());
+  if (!options.heap.empty()) {
+    heaps.clear();
+    for (const uint64_t bytes : parse_sizes(options.heap)) heaps.push_back({bytes, Preset::kSmoke});
+  }
+  if (!options.max_heap.empty()) {
+    const uint64_t most = parse_size(options.max_heap);
+    std::erase_if(heaps, [&](const HeapSize& heap) { return heap.bytes > most; });
+  }
+  std::vector<Case> cases = register_cases(heaps);
+  if (!options.only_case.empty()) {
+    std::erase_if(cases, [&](const Case& c) { return c.name() != options.only_case; });
+    if (cases.empty()) {
+      throw UsageError(
+          fmt::format("there is no case '{}'; --benchmark_list_tests "
+                      "--benchmark_filter=. lists all",
+                      options.only_case));
+    }
+  }
+  const bool all = options.filtered || !options.only_case.empty();
+  if (!options.preset.empty() || !all) {
+    const Preset preset = options.preset.empty() ? Preset::kQuick : parse_preset(options.preset);
+    std::erase_if(cases, [&](const Case& c) { return c.preset > preset; });
+  }
+  return cases;
+}
+
+void list_cases(const std::vector<Case>& cases, const std::string& binary) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Case& c : cases) {
+    nlohmann::json axes = nlohmann::json::object();
+    for (const auto& [axis, value] : c.axes) axes[axis] = value;
+    list.push_back({{"name", c.name()},
+                    {"benchmark", c.benchmark},
+                    {"axes", axes},
+                    {"preset", preset_name(c.preset)}});
+    if (c.arena) list.back()["heap_bytes"] = c.arena->bytes;
+  }
+  std::cout << nlohmann::json{{"binary", binary}, {"cases", list}}.dump(1) << '\n';
+}
+
+void register_with_google_benchmark(const std::vector<Case>& cases, const MeasureOptions& options,
+                                    std::vector<CaseResult>& results) {
+  for (const Case& c : cases) {
+    benchmark::RegisterBenchmark(c.name().c_str(), [&](benchmark::State& state) {
+      // One batch is one call of measure(), however many iterations --benchmark_min_time asks for.
+      while (state.KeepRunningBatch(state.max_iterations)) {
+        results.push_back(measure(c, options, static_cast<size_t>(state.max_iterations)));
+      }
+      const CaseResult& result = results.back();
+      state.counters[kResultCounter] = static_cast<double>(results.size() - 1);
+      if (result.samples == 0) {
+        state.SkipWithError(result.entry["outcome"]["reason"].get<std::string>().c_str());
+      }
+    });
+  }
+}
+
+int run(int argc, char** argv) {
+  Options options = parse(argc, argv);
+  check_cpu(options.measure);
+  const std::vector<Case> cases = select_cases(options);
+  if (options.list_cases) {
+    list_cases(cases, std::filesystem::path(argv[0]).filename().string());
+    return kExitOk;
+  }
+  if (!options.out.empty()) require_writable(options.out);
+  std::vector<CaseResult> results;
+  register_with_google_benchmark(cases, options.measure, results);
+  Reporter reporter(results);
+  const std::time_t started = std::time(nullptr);
+  if (benchmark::RunSpecifiedBenchmarks(&reporter) == 0) {
+    throw UsageError(
+        "the filter matches no case; --benchmark_list_tests lists them (and "
+        "--benchmark_filter=. all of them)");
+  }
+  if (options.list_tests) return kExitOk;
+  size_t measured = 0, failed = 0;
+  for (const CaseResult& result : results) {
+    const std::string status = result.entry["outcome"]["status"];
+    measured += status == "ok";
+    failed += status == "failed";
+  }
+  if (!options.out.empty()) {
+    char time[32];
+    std::tm utc{};
+    std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
+    const nlohmann::json context = {
+        {"schema", kSchema},
+        {"suite", {{"version", FORKCOST_VERSION}, {"revision", FORKCOST_REVISION}}},
+        {"run",
+         {{"program", std::filesystem::path(argv[0]).filename().string()},
+          {"command", options.command},
+          {"cpu", options.measure.cpu},
+          {"started", time},
+          {"seconds", std::time(nullptr) - started}}},
+        {"estimators", describe_estimators()},
+        {"clock", describe_clock()},
+        {"environment", describe_environment()}};
+    write_atomically(options.out, reporter.document(context).dump(1) + "\n");
+  }
+  if (failed > 0) return kExitBadNews;
+  return measured > 0 ? kExitOk : kExitCannotAnswer;
+}
+
+}  // namespace
+}  // namespace forkcost
+
+int main(int argc, char** argv) {
+  try {
+    return forkcost::run(argc, argv);
+  } catch (const forkcost::UsageError& error) {
+    std::cerr << argv[0] << ": " << error.what() << '\n';
+    return forkcost::kExitUsage;
+  } catch (const std::exception& error) {
+    std::cerr << argv[0] << ": " << error.what() << '\n';
+    return forkcost::kExitCannotAnswer;
+  }
+}

@@ -1,0 +1,147 @@
+#include "harness/clock.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "harness/error.h"
+
+namespace forkcost {
+namespace {
+
+int64_t read_clock(clockid_t clock) {
+  timespec now{};
+  check(clock_gettime(clock, &now), "clock_gettime");
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+bool has_word(std::string_view text, std::string_view word) {
+  std::istringstream words{std::string(text)};
+  for (std::string found; words >> found;) {
+    if (found == word) return true;
+  }
+  return false;
+}
+
+bool counter_is_usable() {
+#if defined(__x86_64__)
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::string flags;
+  while (std::getline(cpuinfo, flags) && !flags.starts_with("flags")) {
+  }
+  std::ifstream sources("/sys/devices/system/clocksource/clocksource0/available_clocksource");
+  std::string available;
+  std::getline(sources, available);
+  return tsc_is_usable(flags, available);
+#else
+  // CNTVCT runs at a constant rate and in step on all CPUs by architecture.
+  return forkcost_counter() != 0;
+#endif
+}
+
+// A pair of readings as close together as the machine allows: an interrupt between them would
+// otherwise go straight into the frequency.
+struct Instant {
+  uint64_t ticks;
+  int64_t ns;
+};
+
+Instant read_instant() {
+  Instant best{};
+  uint64_t best_width = UINT64_MAX;
+  for (int i = 0; i < 20; ++i) {
+    const uint64_t before = clock_ticks();
+    const int64_t ns = read_clock(CLOCK_MONOTONIC_RAW);
+    const uint64_t after = clock_ticks();
+    if (after - before < best_width) {
+      best_width = after - before;
+      best = {before + (after - before) / 2, ns};
+    }
+  }
+  return best;
+}
+
+double measure_hz() {
+  constexpr int64_t kSpan = 3'000'000;
+  const Instant begin = read_instant();
+  while (read_clock(CLOCK_MONOTONIC_RAW) < begin.ns + kSpan) {
+  }
+  const Instant end = read_instant();
+  return static_cast<double>(end.ticks - begin.ticks) * 1e9 /
+         static_cast<double>(end.ns - begin.ns);
+}
+
+template <typename Read>
+std::array<double, 2001> measure_steps(Read read) {
+  std::array<double, 2001> steps{};
+  for (double& step : steps) {
+    const auto before = read();
+    step = static_cast<double>(read() - before);
+  }
+  std::ranges::sort(steps);
+  return steps;
+}
+
+ClockInfo calibrate() {
+  ClockInfo info;
+  if (clock_internal::use_counter) {
+#if defined(__x86_64__)
+    info.source = ClockSource::kTsc;
+#else
+    info.source = ClockSource::kCntvct;
+#endif
+    info.hz = measure_hz();
+  }
+  const auto stamps = measure_steps(clock_ticks);
+  const auto smallest = std::ranges::find_if(stamps, [](double step) { return step > 0; });
+  const double ns_per_tick = 1e9 / info.hz;
+  info.resolution_ns = smallest == stamps.end() ? ns_per_tick : *smallest * ns_per_tick;
+  info.stamp_cost_ns = stamps[stamps.size() / 2] * ns_per_tick;
+  const auto cpu = measure_steps(thread_cpu_ns);
+  info.cpu_clock_cost_ns = cpu[cpu.size() / 2];
+  return info;
+}
+
+}  // namespace
+
+namespace clock_internal {
+
+const bool use_counter = counter_is_usable();
+
+uint64_t monotonic_ns() {
+  return static_cast<uint64_t>(read_clock(CLOCK_MONOTONIC));
+}
+
+}  // namespace clock_internal
+
+int64_t thread_cpu_ns() {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+const ClockInfo& clock_info() {
+  static const ClockInfo info = calibrate();
+  return info;
+}
+
+const char* clock_source_name(ClockSource source) {
+  switch (source) {
+    case ClockSource::kTsc:
+      return "tsc";
+    case ClockSource::kCntvct:
+      return "cntvct";
+    case ClockSource::kVdso:
+      break;
+  }
+  return "vdso";
+}
+
+bool tsc_is_usable(std::string_view cpu_flags, std::string_view available_clocksource) {
+  return has_word(cpu_flags, "constant_tsc") && has_word(cpu_flags, "nonstop_tsc") &&
+         has_word(available_clocksource, "tsc");
+}
+
+}  // namespace forkcost

@@ -1,0 +1,182 @@
+#include "harness/procfs.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "harness/error.h"
+
+namespace forkcost {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::optional<uint64_t> parse_number(std::string_view text, int base = 10) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  uint64_t value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{}) return std::nullopt;
+  return value;
+}
+
+// Calls visit(line) for every line until it returns false.
+template <typename Visit>
+void for_each_line(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    if (!visit(text.substr(0, end))) return;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// "7f00-7f10 rw-p ..." -> its bounds.
+std::optional<std::pair<uint64_t, uint64_t>> parse_bounds(std::string_view line) {
+  const size_t dash = line.find('-');
+  const size_t space = line.find(' ');
+  if (dash == std::string_view::npos || space == std::string_view::npos || dash > space) {
+    return std::nullopt;
+  }
+  const auto begin = parse_number(line.substr(0, dash), 16);
+  const auto end = parse_number(line.substr(dash + 1, space - dash - 1), 16);
+  if (!begin || !end) return std::nullopt;
+  return std::pair{*begin, *end};
+}
+
+// What one memory cgroup leaves; UINT64_MAX where it sets no limit.
+uint64_t cgroup_room(const std::string& limit_file, const std::string& usage_file) {
+  const auto limit_text = read_text_file(limit_file);
+  const auto usage_text = read_text_file(usage_file);
+  if (!limit_text || !usage_text) return UINT64_MAX;
+  const auto limit = parse_number(*limit_text);  // "max" has no number
+  const auto usage = parse_number(*usage_text);
+  if (!limit || !usage) return UINT64_MAX;
+  return *limit > *usage ? *limit - *usage : 0;
+}
+
+// Limits hold at every level of the hierarchy.
+uint64_t cgroups_room() {
+  uint64_t room = UINT64_MAX;
+  for_each_line(read_text_file("/proc/self/cgroup").value_or(""), [&](std::string_view line) {
+    const bool v2 = line.starts_with("0::");
+    const size_t v1 = line.find(":memory:");
+    if (!v2 && v1 == std::string_view::npos) return true;
+    std::string path(line.substr(v2 ? 3 : v1 + 8));
+    const std::string root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    while (true) {
+      const std::string dir = root + (path == "/" ? "" : path) + "/";
+      room = std::min(
+          room, v2 ? cgroup_room(dir + "memory.max", dir + "memory.current")
+                   : cgroup_room(dir + "memory.limit_in_bytes", dir + "memory.usage_in_bytes"));
+      if (path.empty() || path == "/") break;
+      path.resize(path.rfind('/'));
+    }
+    return true;
+  });
+  return room;
+}
+
+}  // namespace
+
+std::optional<std::string> read_text_file(const std::string& path) {
+  const Descriptor file(path);
+  if (file.get() < 0) return std::nullopt;
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) return text;
+    text.append(buffer, static_cast<size_t>(got));
+  }
+}
+
+std::optional<uint64_t> find_field(std::string_view text, std::string_view field) {
+  std::optional<uint64_t> value;
+  for_each_line(text, [&](std::string_view line) {
+    if (!line.starts_with(field) || line.substr(field.size(), 1) != ":") return true;
+    value = parse_number(line.substr(field.size() + 1));
+    return false;
+  });
+  return value;
+}
+
+std::optional<Mapping> find_mapping(std::string_view smaps, uint64_t address) {
+  std::optional<Mapping> found;
+  for_each_line(smaps, [&](std::string_view line) {
+    if (const auto bounds = parse_bounds(line)) {
+      if (found) return false;
+      if (bounds->first == address) found = Mapping{bounds->first, bounds->second, {}};
+    } else if (found && line.ends_with(" kB")) {
+      const size_t colon = line.find(':');
+      if (const auto value = parse_number(line.substr(std::min(colon, line.size() - 1) + 1))) {
+        found->bytes.emplace(line.substr(0, colon), *value * 1024);
+      }
+    }
+    return true;
+  });
+  return found;
+}
+
+size_t count_mappings(std::string_view maps) {
+  return static_cast<size_t>(std::ranges::count(maps, '\n'));
+}
+
+std::optional<std::vector<uint64_t>> read_frames(pid_t pid, uint64_t address, size_t pages) {
+  constexpr uint64_t kPresent = uint64_t{1} << 63;
+  constexpr uint64_t kFrameMask = (uint64_t{1} << 55) - 1;
+  const Descriptor file(fmt::format("/proc/{}/pagemap", pid));
+  if (file.get() < 0) return std::nullopt;
+  std::vector<uint64_t> entries(pages);
+  auto* bytes = reinterpret_cast<char*>(entries.data());
+  const size_t size = pages * sizeof(uint64_t);
+  const auto offset = static_cast<off_t>(address / page_size() * sizeof(uint64_t));
+  for (size_t done = 0; done < size;) {
+    const ssize_t got =
+        pread(file.get(), bytes + done, size - done, offset + static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return std::nullopt;
+    done += static_cast<size_t>(got);
+  }
+  for (uint64_t& entry : entries) {
+    const bool present = (entry & kPresent) != 0;
+    entry = present ? entry & kFrameMask : 0;
+    if (present && entry == 0) return std::nullopt;  // there, but its frame is hidden from us
+  }
+  return entries;
+}
+
+uint64_t page_size() {
+  static const auto size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+uint64_t available_memory() {
+  const auto meminfo = read_text_file("/proc/meminfo").value_or("");
+  const auto available = find_field(meminfo, "MemAvailable");
+  return std::min(available ? *available * 1024 : UINT64_MAX, cgroups_room());
+}
+
+int64_t minor_faults() {
+  rusage usage{};
+  check(getrusage(RUSAGE_THREAD, &usage), "getrusage");
+  return usage.ru_minflt;
+}
+
+}  // namespace forkcost

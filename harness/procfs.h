@@ -1,0 +1,43 @@
+// What the kernel says of a process's memory: /proc/PID/status, smaps, pagemap.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace forkcost {
+
+// The whole file, or nothing when it cannot be read.
+std::optional<std::string> read_text_file(const std::string& path);
+
+// "VmPTE:\t  132 kB" -> 132. `text` is that of status, meminfo or a like file.
+std::optional<uint64_t> find_field(std::string_view text, std::string_view field);
+
+// One mapping of smaps: its bounds, and its fields in bytes.
+struct Mapping {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  std::map<std::string, uint64_t, std::less<>> bytes;
+};
+
+// The mapping that starts at `address`, from the text of smaps; none if there is no such one.
+std::optional<Mapping> find_mapping(std::string_view smaps, uint64_t address);
+size_t count_mappings(std::string_view maps);
+
+// Page frame numbers of `pages` base pages from `address` on, by /proc/PID/pagemap; 0 for a page
+// that is not present. None when frame numbers are hidden from us (they need CAP_SYS_ADMIN).
+std::optional<std::vector<uint64_t>> read_frames(pid_t pid, uint64_t address, size_t pages);
+
+uint64_t page_size();
+// Memory that we may still use: MemAvailable, and what the memory cgroups leave.
+uint64_t available_memory();
+
+// Minor faults of the calling thread so far.
+int64_t minor_faults();
+
+}  // namespace forkcost

@@ -1,0 +1,111 @@
+#include "harness/reporter.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "harness/clock.h"
+#include "harness/error.h"
+
+namespace forkcost {
+namespace {
+
+// Google Benchmark's own JSON of `runs`: whatever its version writes, ours has too.
+nlohmann::json own_json(const std::vector<benchmark::BenchmarkReporter::Run>& runs,
+                        const benchmark::BenchmarkReporter::Context* context) {
+  std::ostringstream text;
+  benchmark::JSONReporter reporter;
+  reporter.SetOutputStream(&text);
+  reporter.SetErrorStream(&text);
+  if (context != nullptr) {
+    reporter.ReportContext(*context);
+  } else {
+    text << "{\"benchmarks\": [\n";
+  }
+  if (!runs.empty()) reporter.ReportRuns(runs);
+  reporter.Finalize();
+  return nlohmann::json::parse(text.str());
+}
+
+void set_times(benchmark::BenchmarkReporter::Run& run, const CaseResult& result) {
+  run.iterations = static_cast<benchmark::IterationCount>(result.samples);
+  // Google Benchmark divides by the iterations again.
+  const double to_seconds = 1e-9 * static_cast<double>(result.samples);
+  run.real_accumulated_time = result.real_time_ns * to_seconds;
+  run.cpu_accumulated_time = result.cpu_time_ns * to_seconds;
+}
+
+}  // namespace
+
+Reporter::Reporter(const std::vector<CaseResult>& results)
+    : results_(results), display_(benchmark::CreateDefaultDisplayReporter()) {}
+
+bool Reporter::ReportContext(const Context& context) {
+  display_->SetOutputStream(&GetOutputStream());
+  display_->SetErrorStream(&GetErrorStream());
+  context_ = own_json({}, &context)["context"];
+  return display_->ReportContext(context);
+}
+
+const CaseResult* Reporter::find_result(const Run& run) const {
+  const auto counter = run.counters.find(kResultCounter);
+  if (counter != run.counters.end()) {
+    return &results_.at(static_cast<size_t>(counter->second.value));
+  }
+  // Google Benchmark drops the counters of a run with an error. Such a run stops its case, so the
+  // last result of that name is the one.
+  const std::string name = run.run_name.str();
+  const auto found =
+      std::ranges::find_if(results_.rbegin(), results_.rend(),
+                           [&](const auto& result) { return result.entry["name"] == name; });
+  return run.error_occurred && found != results_.rend() ? &*found : nullptr;
+}
+
+void Reporter::ReportRuns(const std::vector<Run>& runs) {
+  std::vector<Run> shown;
+  for (Run run : runs) {
+    // Aggregates would be those of Google Benchmark's own loop times, which are not ours.
+    const CaseResult* const result = run.run_type == Run::RT_Aggregate ? nullptr : find_result(run);
+    if (result == nullptr) continue;
+    run.counters.erase(kResultCounter);
+    nlohmann::json entry;
+    if (result->samples > 0) {
+      set_times(run, *result);
+      entry = own_json({run}, nullptr)["benchmarks"].at(0);
+    } else {
+      entry["repetition_index"] = run.repetition_index;
+    }
+    shown.push_back(run);
+    entry.update(result->entry);
+    (result->samples > 0 ? benchmarks_ : unmeasured_).push_back(std::move(entry));
+  }
+  if (!shown.empty()) display_->ReportRuns(shown);
+}
+
+void Reporter::Finalize() {
+  display_->Finalize();
+}
+
+nlohmann::json Reporter::document(nlohmann::json forkcost_context) const {
+  nlohmann::json context = context_;
+  context["forkcost"] = std::move(forkcost_context);
+  return {
+      {"context", std::move(context)}, {"benchmarks", benchmarks_}, {"unmeasured", unmeasured_}};
+}
+
+nlohmann::json describe_clock() {
+  const ClockInfo& info = clock_info();
+  return {{"source", clock_source_name(info.source)},
+          {"hz", info.hz},
+          {"resolution_ns", info.resolution_ns},
+          {"stamp_cost_ns", info.stamp_cost_ns},
+          {"cpu_clock_cost_ns", info.cpu_clock_cost_ns}};
+}
+
+nlohmann::json describe_estimators() {
+  return {{"blocked_ns", "min"},  {"blocked_cpu_ns", "min"}, {"child_start_ns", "min"},
+          {"exec_ns", "min"},     {"image_start_ns", "min"}, {"main_start_ns", "min"},
+          {"teardown_ns", "min"}, {"total_ns", "min"},       {"child_cpu_ns", "min"},
+          {"debt_ns", "min"},     {"debt_cpu_ns", "min"},    {"touch_ns", "p50"}};
+}
+
+}  // namespace forkcost

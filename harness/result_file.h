@@ -1,0 +1,20 @@
+// Writing a file whole or not at all.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace forkcost {
+
+inline constexpr int kSchema = 1;  // of the result file, results/FORMAT.md
+
+// Throws UsageError unless a file could be created beside `path`: asked before measuring, so that
+// an unwritable output costs nobody ten minutes.
+void require_writable(const std::string& path);
+
+// Writes `text` to a temporary file beside `path`, syncs it, and renames it to `path`. On failure
+// (full disk, no permission) throws Failure; `path` is then as it was, and no temporary file is
+// left.
+void write_atomically(const std::string& path, std::string_view text);
+
+}  // namespace forkcost

@@ -1,0 +1,145 @@
+#include "harness/bench_case.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "harness/error.h"
+#include "harness/size.h"
+
+namespace forkcost {
+namespace {
+
+Case make_case(std::function<void(Measurement&)> body) {
+  return {.benchmark = "test",
+          .axes = {{"path", "fork"}, {"heap", "8MiB"}},
+          .arena = ArenaSpec{8 * kMiB, Backing::kBasePages},
+          .required = {FORKCOST_CHILD},
+          .body = std::move(body)};
+}
+
+MeasureOptions options() {
+  return {.cpu = allowed_cpus().back(), .budget_ms = 5, .time_limit_s = 20};
+}
+
+void fork_once(Measurement& m) {
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid = fork();
+    if (pid == 0) end_child(m.timeline());
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+TEST(Case, NameHoldsItsAxesInOrder) {
+  EXPECT_EQ(make_case(nullptr).name(), "test/path:fork/heap:8MiB");
+}
+
+TEST(Preset, NamesAreReadBack) {
+  for (const Preset preset : {Preset::kSmoke, Preset::kQuick, Preset::kStandard, Preset::kFull}) {
+    EXPECT_EQ(parse_preset(preset_name(preset)), preset);
+  }
+  EXPECT_THROW(parse_preset("fast"), UsageError);
+}
+
+TEST(Heaps, GoAsFarAsMemoryAllows) {
+  const auto small = default_heaps(2 * kGiB);
+  EXPECT_EQ(small.back().bytes, 4 * kGiB);  // of a preset: such a case is skipped with its reason
+  const auto large = default_heaps(100 * kGiB);
+  EXPECT_EQ(large.back().bytes, 75 * kGiB);
+  std::set<uint64_t> sizes;
+  for (const HeapSize& heap : large) EXPECT_TRUE(sizes.insert(heap.bytes).second) << heap.bytes;
+}
+
+TEST(Measure, AForkHasItsPhases) {
+  const Case the_case = make_case(fork_once);
+  const CaseResult result = measure(the_case, options(), 1);
+  const auto& entry = result.entry;
+  ASSERT_EQ(entry["outcome"]["status"], "ok") << entry.dump(1);
+  EXPECT_EQ(entry["heap_bytes"], 8 * kMiB);
+  EXPECT_EQ(entry["pid"], getpid());
+  for (const char* quantity : {"blocked_ns", "blocked_cpu_ns", "child_start_ns", "teardown_ns",
+                               "total_ns", "child_cpu_ns"}) {
+    ASSERT_TRUE(entry["quantities"].contains(quantity)) << quantity;
+    EXPECT_GE(entry["quantities"][quantity]["n"], 3) << quantity;
+  }
+  EXPECT_FALSE(entry["quantities"].contains("main_start_ns"));  // nobody stamped it: absent, not 0
+  EXPECT_GT(result.real_time_ns, 0);
+  EXPECT_GE(entry["verification"].size(), 5u);
+}
+
+TEST(Measure, AsManySamplesAsAreAskedFor) {
+  const Case the_case = make_case(fork_once);
+  EXPECT_GE(measure(the_case, options(), 100).samples, 100u);
+}
+
+TEST(Measure, WhatDidNotHappenHasNoFigure) {
+  const Case the_case = make_case([](Measurement& m) {
+    while (m.next_sample()) {
+      m.call();
+      const pid_t pid = fork();
+      if (pid == 0) _exit(0);  // does not stamp `child`
+      m.resumed(pid);
+      m.reap();
+    }
+  });
+  const CaseResult result = measure(the_case, options(), 1);
+  EXPECT_EQ(result.entry["outcome"]["status"], "failed");
+  EXPECT_NE(result.entry["outcome"]["reason"].get<std::string>().find("'child'"),
+            std::string::npos);
+  EXPECT_FALSE(result.entry.contains("quantities"));
+  EXPECT_EQ(result.samples, 0u);
+}
+
+TEST(Measure, AFailedVerificationHasNoFigure) {
+  const Case the_case = make_case([](Measurement& m) {
+    m.arena();
+    m.verified({"minor faults", "2048", "4", false});
+    fork_once(m);
+  });
+  const CaseResult result = measure(the_case, options(), 1);
+  EXPECT_EQ(result.entry["outcome"]["status"], "failed");
+  EXPECT_FALSE(result.entry.contains("quantities"));
+  EXPECT_EQ(result.entry["verification"].back()["observed"], "4");
+}
+
+TEST(Measure, AFailedForkIsNotAFigure) {
+  const Case the_case = make_case([](Measurement& m) {
+    while (m.next_sample()) {
+      m.call();
+      m.resumed(-1, EAGAIN);
+    }
+  });
+  const CaseResult result = measure(the_case, options(), 1);
+  EXPECT_EQ(result.entry["outcome"]["status"], "failed");
+  const std::string reason = result.entry["outcome"]["reason"];
+  EXPECT_NE(reason.find("fork in a parent of 8MiB"), std::string::npos) << reason;
+  EXPECT_NE(reason.find("EAGAIN"), std::string::npos) << reason;
+}
+
+TEST(Measure, WhatThisMachineCannotDoIsSkipped) {
+  Case the_case = make_case(fork_once);
+  the_case.arena = ArenaSpec{4096 * kGiB, Backing::kBasePages};
+  EXPECT_EQ(measure(the_case, options(), 1).entry["outcome"]["status"], "skipped");
+}
+
+TEST(Measure, AWrongPlacementIsNeverASample) {
+  Case the_case = make_case([](Measurement& m) {
+    while (m.next_sample()) {
+      m.call();
+      const int here = sched_getcpu();
+      m.timeline().stamp(FORKCOST_CHILD);
+      m.timeline().page().child_cpu = here;  // as if every child began on its parent's CPU
+      m.resumed(0);
+      m.reaped(0);
+    }
+  });
+  the_case.placement = Placement::kOtherCpu;
+  const auto entry = measure(the_case, options(), 1).entry;
+  EXPECT_EQ(entry["outcome"]["status"], "skipped") << entry.dump(1);
+}
+
+}  // namespace
+}  // namespace forkcost

@@ -1,0 +1,64 @@
+#include "harness/procfs.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace forkcost {
+namespace {
+
+constexpr const char* kSmaps =
+    "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 \n"
+    "Size:               2048 kB\n"
+    "KernelPageSize:        4 kB\n"
+    "Rss:                2048 kB\n"
+    "AnonHugePages:         0 kB\n"
+    "THPeligible:           0\n"
+    "VmFlags: rd wr mr mw me ac nh\n"
+    "7f0000200000-7f0000201000 r--p 00000000 08:01 12 /usr/lib/libc.so\n"
+    "Size:                  4 kB\n"
+    "Rss:                   4 kB\n";
+
+TEST(Procfs, FindsAMappingByItsStart) {
+  const auto mapping = find_mapping(kSmaps, 0x7f0000000000);
+  ASSERT_TRUE(mapping);
+  EXPECT_EQ(mapping->end - mapping->begin, 2u << 20);
+  EXPECT_EQ(mapping->bytes.at("Rss"), 2048u * 1024);
+  EXPECT_EQ(mapping->bytes.at("AnonHugePages"), 0u);
+  EXPECT_EQ(find_mapping(kSmaps, 0x7f0000200000)->bytes.at("Rss"), 4096u);
+  // An address inside is not the start: the arena would share its mapping with something else.
+  EXPECT_FALSE(find_mapping(kSmaps, 0x7f0000001000));
+}
+
+TEST(Procfs, FindsAFieldByItsWholeName) {
+  const char* status = "VmPTE:\t     132 kB\nVmPTEs:\t7 kB\nThreads:\t1\n";
+  EXPECT_EQ(find_field(status, "VmPTE"), 132u);
+  EXPECT_EQ(find_field(status, "Threads"), 1u);
+  EXPECT_EQ(find_field(status, "Vm"), std::nullopt);
+  EXPECT_EQ(find_field("", "VmPTE"), std::nullopt);
+}
+
+TEST(Procfs, ReadsWholeFilesOrNothing) {
+  EXPECT_GT(read_text_file("/proc/self/maps")->size(), 0u);
+  EXPECT_FALSE(read_text_file("/proc/self/no-such-file"));
+}
+
+TEST(Procfs, FramesAreThoseOfPresentPages) {
+  void* memory =
+      mmap(nullptr, 2 * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  *static_cast<volatile char*>(memory) = 1;
+  const auto frames = read_frames(getpid(), reinterpret_cast<uintptr_t>(memory), 2);
+  if (!frames) GTEST_SKIP() << "page frame numbers need CAP_SYS_ADMIN";
+  EXPECT_NE((*frames)[0], 0u);
+  EXPECT_EQ((*frames)[1], 0u);
+  munmap(memory, 2 * page_size());
+}
+
+TEST(Procfs, SomeMemoryIsAvailable) {
+  EXPECT_GT(available_memory(), uint64_t{1} << 20);
+  EXPECT_LT(available_memory(), uint64_t{1} << 60);
+}
+
+}  // namespace
+}  // namespace forkcost

@@ -1,0 +1,59 @@
+// Touching pages, each touch timed by itself, and counting the faults that it took.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/arena.h"
+#include "harness/samples.h"
+
+namespace forkcost {
+
+enum class Pattern : uint8_t {
+  kSequential,
+  kRandom,  // every page once, in a fixed random order
+  kStride   // every 16th page, then from the next one on, until each was touched once
+};
+
+const char* pattern_name(Pattern pattern);
+
+// The order in which `pages` pages are touched: each index once.
+std::vector<uint32_t> touch_order(Pattern pattern, size_t pages);
+
+struct TouchResult {
+  int64_t faults = 0;  // minor faults of the toucher
+  int64_t cpu_ns = 0;  // CPU time of the loop, timer cost subtracted
+};
+
+// The touches of one arena. What it needs lies in shared memory, so that a forked process can touch
+// and its parent read the times.
+class PageToucher {
+ public:
+  PageToucher(const Arena& arena, Pattern pattern);
+
+  // Touches every page once: writes or reads one byte. Each touch is timed; nothing but the arena's
+  // own pages faults between the two readings of the fault counter. To be called by parent or
+  // child.
+  TouchResult touch(bool write);
+
+  // The same without timing: to set the stage.
+  void touch_untimed(bool write) const;
+
+  // Times of the last touch(), by whoever made it: per touch, in nanoseconds, timer cost
+  // subtracted.
+  std::vector<uint32_t> times_ns();
+  static double sum_ns(const std::vector<uint32_t>& times);
+
+ private:
+  TouchResult run(char* base, bool write, size_t count);
+  void settle();
+
+  char* base_;
+  size_t distance_;
+  SharedArray<uint32_t> order_;
+  SharedArray<uint32_t> ticks_;
+  SharedArray<char> scratch_;
+};
+
+}  // namespace forkcost

@@ -1,0 +1,362 @@
+// What is paid after a fork, when somebody writes?
+//
+// cow: after a fork one process (axis writer) touches every page of the arena; state says what
+// happened before:
+//   first        nobody has written yet and the other process lives: each page is copied
+//   after-other  the other process has written every page: the last owner reuses its page
+//   alone        the child is gone (parent only): reuse
+//   second       the writer has written every page before: no fault
+// Yardsticks: zero-page (read of untouched memory, and the write that follows), first-touch (write
+// to fresh memory), copy-page (memcpy of one base page into memory that is there).
+//
+// Quantities: touch_ns, one touch, as a distribution; debt_ns, their sum; debt_cpu_ns, CPU time of
+// the loop; timer cost subtracted from all three. faults: minor faults of the writer.
+//
+// With base pages the faults, and where frame numbers may be read the new frames, must be those of
+// the table below (expectation()), in every sample, or the case fails. Huge pages break at the
+// kernel's choice, so there the count is reported.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <unordered_set>
+
+#include "harness/bench_case.h"
+#include "harness/error.h"
+#include "harness/procfs.h"
+#include "harness/size.h"
+#include "harness/touch.h"
+#include "harness/worker_link.h"
+
+namespace forkcost {
+namespace {
+
+enum class Writer : uint8_t { kParent, kChild, kGrandchild };
+enum class State : uint8_t { kFirst, kAfterOther, kAlone, kSecond };
+
+constexpr std::array<const char*, 3> kWriterNames = {"parent", "child", "grandchild"};
+constexpr std::array<const char*, 4> kStateNames = {"first", "after-other", "alone", "second"};
+
+struct Scenario {
+  Writer writer;
+  State state;
+  bool write;
+  Pattern pattern;
+};
+
+// What the touches of N present base pages must do.
+struct Expectation {
+  int64_t faults;
+  size_t new_frames;
+};
+
+Expectation expectation(const Scenario& s, size_t pages) {
+  const auto faults = static_cast<int64_t>(pages);
+  if (!s.write || s.state == State::kSecond) return {0, 0};
+  return {faults, s.state == State::kFirst ? pages : 0};
+}
+
+Check check_count(const char* name, int64_t expected, int64_t observed) {
+  return {name, std::to_string(expected), std::to_string(observed), expected == observed};
+}
+
+// The checks of a sample that touched `arena`. In the first one they go into the file; later ones
+// must only hold.
+class Oracle {
+ public:
+  Oracle(Measurement& m, const Arena& arena, Expectation expected)
+      : m_(m), arena_(arena), expected_(expected) {}
+
+  void before(pid_t writer) {
+    if (!reported_) frames_ = frames_of(writer);
+  }
+
+  void after(pid_t writer, const TouchResult& result) {
+    const bool exact = arena_.spec().backing != Backing::kThp;
+    const Check faults = exact ? check_count("minor faults", expected_.faults, result.faults)
+                               : Check{"minor faults", "the kernel's choice with huge pages",
+                                       std::to_string(result.faults), true};
+    if (!faults.ok || !reported_) m_.verified(faults);
+    if (!reported_ && exact) check_frames(frames_of(writer));
+    reported_ = true;
+  }
+
+ private:
+  std::optional<std::vector<uint64_t>> frames_of(pid_t pid) const {
+    return read_frames(pid, reinterpret_cast<uintptr_t>(arena_.base()),
+                       arena_.spec().bytes / page_size());
+  }
+
+  void check_frames(const std::optional<std::vector<uint64_t>>& now) {
+    if (!frames_ || !now) return;  // they are hidden from us; the warnings say so
+    const size_t step = arena_.touch_bytes() / page_size();
+    size_t fresh = 0;
+    for (size_t i = 0; i < now->size(); i += step) fresh += (*now)[i] != (*frames_)[i];
+    m_.verified(check_count("new frames", static_cast<int64_t>(expected_.new_frames),
+                            static_cast<int64_t>(fresh)));
+  }
+
+  Measurement& m_;
+  const Arena& arena_;
+  Expectation expected_;
+  std::optional<std::vector<uint64_t>> frames_;
+  bool reported_ = false;
+};
+
+void record_touches(Measurement& m, PageToucher& pages, const TouchResult& result) {
+  const std::vector<uint32_t> times = pages.times_ns();
+  m.record_many("touch_ns", times);
+  m.record("debt_ns", PageToucher::sum_ns(times));
+  m.record("debt_cpu_ns", static_cast<double>(result.cpu_ns));
+  m.record("faults", static_cast<double>(result.faults), {.unit = "1", .better = "none"});
+}
+
+// In the child and the grandchild: obeys until told to end. `next` leads to its own child.
+[[noreturn]] void obey(Timeline& timeline, PageToucher& pages, pid_t parent, WorkerLink& link,
+                       WorkerLink* next) {
+  die_with_parent(timeline, parent);
+  link.become_worker();
+  for (;;) {
+    switch (const Order order = link.wait_for_order()) {
+      case Order::kWrite:
+        pages.touch_untimed(true);
+        link.answer({});
+        break;
+      case Order::kTimeWrite:
+      case Order::kTimeRead:
+        link.answer(pages.touch(order == Order::kTimeWrite));
+        break;
+      case Order::kFork: {
+        if (next == nullptr) fail_child(timeline, "fork of a great-grandchild", EINVAL);
+        const pid_t self = getpid();
+        const pid_t pid = fork();
+        if (pid < 0) fail_child(timeline, "fork of a grandchild", errno);
+        if (pid == 0) obey(timeline, pages, self, *next, nullptr);
+        link.answer({.faults = pid});
+        break;
+      }
+      case Order::kEnd:
+        while (waitpid(-1, nullptr, 0) > 0) {  // a grandchild, which was told to end before us
+        }
+        _exit(0);
+    }
+  }
+}
+
+// The processes of one sample. An answer that does not come means that the worker died: reaping the
+// child says why.
+TouchResult ask(Measurement& m, WorkerLink& link, Order order) {
+  const auto answer = link.ask(order);
+  if (!answer) {
+    m.reap();
+    throw Failure("the worker closed its channel without an error");
+  }
+  return *answer;
+}
+
+void measure_cow(Measurement& m, const Scenario& s) {
+  Arena& arena = m.arena();
+  require_room(arena.spec());  // for the copy
+  PageToucher pages(arena, s.pattern);
+  Oracle oracle(m, arena, expectation(s, arena.touches()));
+  while (m.next_sample()) {
+    WorkerLink to_child, to_grandchild;
+    const pid_t parent = getpid();
+    m.call();
+    const pid_t child = fork();
+    if (child == 0) obey(m.timeline(), pages, parent, to_child, &to_grandchild);
+    m.resumed(child);
+    to_child.become_master();
+    const auto tell_child = [&](Order order) { return ask(m, to_child, order); };
+    const auto end_child_process = [&] {
+      to_child.send_end();
+      m.reap();
+    };
+    pid_t writer = parent;
+    WorkerLink* to_writer = nullptr;
+    if (s.writer == Writer::kChild) {
+      writer = child;
+      to_writer = &to_child;
+    } else if (s.writer == Writer::kGrandchild) {
+      writer = static_cast<pid_t>(tell_child(Order::kFork).faults);
+      to_writer = &to_grandchild;
+    }
+    to_grandchild.become_master();
+    const auto write_all = [&](WorkerLink* link) {
+      if (link == nullptr) return pages.touch_untimed(true);
+      ask(m, *link, Order::kWrite);
+    };
+
+    if (s.state == State::kAlone) end_child_process();
+    if (s.state == State::kAfterOther) write_all(s.writer == Writer::kParent ? &to_child : nullptr);
+    if (s.state == State::kSecond) write_all(to_writer);
+
+    oracle.before(writer);
+    const TouchResult result =
+        to_writer == nullptr ? pages.touch(s.write)
+                             : ask(m, *to_writer, s.write ? Order::kTimeWrite : Order::kTimeRead);
+    oracle.after(writer, result);
+    record_touches(m, pages, result);
+
+    if (s.writer == Writer::kGrandchild) to_grandchild.send_end();
+    if (s.state != State::kAlone) end_child_process();
+    arena.restore();
+    if (arena.spec().backing == Backing::kThp) {
+      for (const Check& check : arena.verify()) {
+        if (!check.ok) m.verified(check);
+      }
+    }
+  }
+}
+
+// Memory that nobody has touched, anew for every sample.
+void measure_fresh(Measurement& m, bool read_before, bool write) {
+  while (m.next_sample()) {
+    const Arena arena(m.spec(), Arena::Content::kUntouched);
+    PageToucher pages(arena, Pattern::kSequential);
+    if (read_before) pages.touch_untimed(false);
+    const auto count = static_cast<int64_t>(m.spec().bytes / page_size());
+    const bool huge = m.spec().backing == Backing::kThp;
+    const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
+    const TouchResult result = pages.touch(write);
+    const Check faults = check_count("minor faults", count / per_fault, result.faults);
+    if (!faults.ok || m.first_sample()) m.verified(faults);
+    record_touches(m, pages, result);
+    if (!m.first_sample()) continue;
+    if (write) {
+      for (Check& check : arena.verify()) m.verified(std::move(check));
+    } else if (const auto frames = read_frames(getpid(), reinterpret_cast<uintptr_t>(arena.base()),
+                                               arena.touches())) {
+      const std::unordered_set<uint64_t> distinct(frames->begin(), frames->end());
+      m.verified(
+          check_count("distinct frames (the zero page)", 1, static_cast<int64_t>(distinct.size())));
+    }
+  }
+}
+
+// What of a fault is copying: one memcpy of a base page, source and destination present.
+void measure_copy_page(Measurement& m) {
+  Arena& source = m.arena();
+  const Arena target(m.spec());
+  const size_t size = page_size();
+  SharedArray<uint32_t> ticks(target.touches());
+  std::vector<uint32_t> times(ticks.size());
+  const double cost = clock_info().stamp_cost_ns;
+  while (m.next_sample()) {
+    for (size_t page = 0; page < ticks.size(); ++page) {
+      const uint64_t before = clock_ticks();
+      memcpy(target.base() + page * size, source.base() + page * size, size);
+      ticks[page] = static_cast<uint32_t>(clock_ticks() - before);
+    }
+    for (size_t page = 0; page < times.size(); ++page) {
+      times[page] = static_cast<uint32_t>(std::max(ticks_to_ns(ticks[page]) - cost, 0.0));
+    }
+    m.record_many("touch_ns", times);
+    m.record("debt_ns", PageToucher::sum_ns(times));
+  }
+}
+
+// Writing pages one after the other, by the parent, is the centre; around it one axis at a time.
+Preset preset_of(const Scenario& s, const HeapSize& heap, Backing backing) {
+  const int off_centre = (s.writer != Writer::kParent) + (s.state != State::kFirst) + !s.write +
+                         (s.pattern != Pattern::kSequential) + (backing != Backing::kBasePages);
+  if (backing == Backing::kHugetlb)
+    return both(heap.preset, off_centre > 1 ? Preset::kFull : Preset::kStandard);
+  const bool large = heap.bytes >= kGiB;
+  switch (off_centre) {
+    case 0:
+      return large ? both(heap.preset, Preset::kStandard) : heap.preset;
+    case 1:
+      return heap.bytes == 64 * kMiB ? Preset::kQuick
+                                     : both(heap.preset, large ? Preset::kFull : Preset::kStandard);
+    case 2:
+      return heap.bytes == 64 * kMiB ? Preset::kStandard : Preset::kFull;
+    default:
+      return Preset::kFull;
+  }
+}
+
+bool makes_sense(const Scenario& s) {
+  if (!s.write) return s.state == State::kFirst;  // reading never unshares
+  if (s.state == State::kAlone) return s.writer == Writer::kParent;
+  if (s.state == State::kAfterOther) return s.writer != Writer::kGrandchild;
+  return true;
+}
+
+void add_scenarios(std::vector<Case>& cases, const HeapSize& heap, Backing backing) {
+  for (const Writer writer : {Writer::kParent, Writer::kChild, Writer::kGrandchild}) {
+    for (const State state : {State::kFirst, State::kAfterOther, State::kAlone, State::kSecond}) {
+      for (const bool write : {true, false}) {
+        for (const Pattern pattern : {Pattern::kSequential, Pattern::kRandom, Pattern::kStride}) {
+          const Scenario s{writer, state, write, pattern};
+          if (!makes_sense(s)) continue;
+          cases.push_back({.benchmark = "cow",
+                           .axes = {{"writer", kWriterNames.at(static_cast<size_t>(writer))},
+                                    {"state", kStateNames.at(static_cast<size_t>(state))},
+                                    {"access", write ? "write" : "read"},
+                                    {"pattern", pattern_name(pattern)},
+                                    {"heap", format_size(heap.bytes)},
+                                    {"backing", backing_name(backing)}},
+                           .preset = preset_of(s, heap, backing),
+                           .arena = ArenaSpec{heap.bytes, backing},
+                           .primary = "debt_ns",
+                           .primary_cpu = "debt_cpu_ns",
+                           .body = [s](Measurement& m) { measure_cow(m, s); }});
+        }
+      }
+    }
+  }
+}
+
+// 64 MiB is the size at which all yardsticks stand side by side.
+Preset yardstick_preset(const HeapSize& heap) {
+  if (heap.bytes == 64 * kMiB) return Preset::kQuick;
+  return both(heap.preset, heap.bytes >= kGiB ? Preset::kFull : Preset::kStandard);
+}
+
+void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
+  const auto add = [&](const char* benchmark, std::vector<std::pair<std::string, std::string>> axes,
+                       Backing backing, bool populate, std::function<void(Measurement&)> body) {
+    axes.emplace_back("heap", format_size(heap.bytes));
+    axes.emplace_back("backing", backing_name(backing));
+    cases.push_back({.benchmark = benchmark,
+                     .axes = std::move(axes),
+                     .preset = yardstick_preset(heap),
+                     .arena = ArenaSpec{heap.bytes, backing},
+                     .populate = populate,
+                     .primary = "debt_ns",
+                     .primary_cpu = "debt_cpu_ns",
+                     .body = std::move(body)});
+  };
+  const auto base = Backing::kBasePages;
+  add("zero-page", {{"access", "read"}}, base, false,
+      [](auto& m) { measure_fresh(m, false, false); });
+  add("zero-page", {{"access", "write"}}, base, false,
+      [](auto& m) { measure_fresh(m, true, true); });
+  add("first-touch", {}, base, false, [](auto& m) { measure_fresh(m, false, true); });
+  if (heap.bytes >= huge_page_size()) {
+    add("first-touch", {}, Backing::kThp, false, [](auto& m) { measure_fresh(m, false, true); });
+    add("first-touch", {}, Backing::kHugetlb, false,
+        [](auto& m) { measure_fresh(m, false, true); });
+  }
+  add("copy-page", {}, base, true, measure_copy_page);
+}
+
+}  // namespace
+
+std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
+  std::vector<Case> cases;
+  for (const HeapSize& heap : heaps) {
+    if (heap.bytes == 0) continue;  // nothing to touch
+    for (const Backing backing : {Backing::kBasePages, Backing::kThp, Backing::kHugetlb}) {
+      if (backing != Backing::kBasePages && heap.bytes < huge_page_size()) continue;
+      add_scenarios(cases, heap, backing);
+    }
+    add_yardsticks(cases, heap);
+  }
+  return cases;
+}
+
+}  // namespace forkcost

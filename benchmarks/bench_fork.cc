@@ -1,0 +1,137 @@
+// What does it cost to make a process, by the size of the process that makes it?
+//
+// The child ends at once, so this is the creation alone: blocked_ns (wall) and blocked_cpu_ns (CPU
+// time of the caller) are what the caller pays, child_start_ns when the child runs, teardown_ns the
+// page tables' way back, total_ns call to wait. Nanoseconds. vfork and clone-vm share the parent's
+// memory and hold the caller until the child has ended: bench_spawn compares them fairly, with an
+// exec.
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "harness/bench_case.h"
+#include "harness/error.h"
+#include "harness/size.h"
+
+// glibc 2.34 has it; weak, so that the program starts where it is missing.
+extern "C" pid_t _Fork() __attribute__((weak));
+
+namespace forkcost {
+namespace {
+
+void measure_fork(Measurement& m) {
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid = fork();
+    if (pid == 0) end_child(m.timeline());
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+// fork without the atfork handlers and locks of libc.
+void measure_underscore_fork(Measurement& m) {
+  if (_Fork == nullptr) throw Skip("this libc has no _Fork (glibc has it since 2.34)");
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid = _Fork();
+    if (pid == 0) end_child(m.timeline());
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+void measure_vfork(Measurement& m) {
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid = vfork();
+    if (pid == 0) end_child(m.timeline());
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+// What posix_spawn does inside: shared memory like vfork, but on a stack of its own.
+void measure_clone_vm(Measurement& m) {
+  alignas(16) std::array<char, 64 * 1024> stack;
+  const auto child = [](void* timeline) -> int { end_child(*static_cast<Timeline*>(timeline)); };
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid =
+        clone(child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &m.timeline());
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+// The bare system call: a copy like fork's, without libc.
+void measure_clone3(Measurement& m) {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  while (m.next_sample()) {
+    m.call();
+    const auto pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid == 0) end_child(m.timeline());
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+struct Path {
+  const char* name;
+  void (*body)(Measurement&);
+};
+
+constexpr std::array<Path, 5> kPaths = {{{"fork", measure_fork},
+                                         {"_Fork", measure_underscore_fork},
+                                         {"vfork", measure_vfork},
+                                         {"clone-vm", measure_clone_vm},
+                                         {"clone3", measure_clone3}}};
+
+// fork on base pages on one CPU at every size is the backbone; the other axes are looked at where
+// they matter first.
+Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placement placement) {
+  const bool plain = backing == Backing::kBasePages && placement == Placement::kSameCpu;
+  const bool is_fork = std::string_view(path.name) == "fork";
+  if (plain) return is_fork ? heap.preset : both(heap.preset, Preset::kQuick);
+  const bool one_axis = backing == Backing::kBasePages || placement == Placement::kSameCpu;
+  if (!is_fork || !one_axis) return Preset::kFull;
+  const bool in_quick =
+      backing != Backing::kBasePages ? heap.bytes >= 256 * kMiB : heap.bytes == 64 * kMiB;
+  return both(heap.preset, in_quick ? Preset::kQuick : Preset::kStandard);
+}
+
+}  // namespace
+
+std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
+  std::vector<Case> cases;
+  for (const Path& path : kPaths) {
+    for (const HeapSize& heap : heaps) {
+      for (const Backing backing : {Backing::kBasePages, Backing::kThp, Backing::kHugetlb}) {
+        // Smaller than a huge page there is only one backing.
+        if (backing != Backing::kBasePages && heap.bytes < huge_page_size()) continue;
+        for (const Placement placement :
+             {Placement::kSameCpu, Placement::kOtherCpu, Placement::kFree}) {
+          cases.push_back(
+              {.benchmark = "fork",
+               .axes = {{"path", path.name},
+                        {"heap", format_size(heap.bytes)},
+                        {"backing", backing_name(backing)},
+                        {"placement", placement_name(placement)}},
+               .preset = preset_of(path, heap, backing, placement),
+               .arena = ArenaSpec{heap.bytes, backing},
+               .placement = placement,
+               .required = {FORKCOST_RESUMED, FORKCOST_CHILD, FORKCOST_EXIT, FORKCOST_REAPED},
+               .body = path.body});
+        }
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace forkcost

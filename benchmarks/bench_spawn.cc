@@ -1,0 +1,279 @@
+// Which call should start another program, by the size of the process that starts it?
+//
+// Every path runs the same image (axis image: nolibc, static, dynamic), which stamps its own first
+// instruction and the first line of main, then ends. So main_start_ns (call -> main) is comparable
+// between paths that hold the caller (vfork, posix_spawn, clone-vm) and paths that do not;
+// blocked_ns and blocked_cpu_ns say how long the caller was away. Nanoseconds.
+//
+// Parent and image share one CPU, so that no figure depends on where the scheduler puts the child;
+// system and popen run a shell in between. fork-server asks a small process, forked before the heap
+// was there, over a socket: it forks and execs, and says the pid (resumed) and the end (reaped). It
+// exists to work beside its client, so its placement is free: on one CPU its answer would wait for
+// the image to end.
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+
+#include "benchmarks/image.h"
+#include "harness/bench_case.h"
+#include "harness/size.h"
+
+namespace forkcost {
+namespace {
+
+void measure_fork(Measurement& m, const Image& image) {
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid = fork();
+    if (pid == 0) exec_image(m.timeline(), image);
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+void measure_vfork(Measurement& m, const Image& image) {
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid = vfork();
+    if (pid == 0) exec_image(m.timeline(), image);
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+void measure_posix_spawn(Measurement& m, const Image& image) {
+  while (m.next_sample()) {
+    m.call();
+    pid_t pid = -1;
+    const int error = posix_spawn(&pid, image.path(), nullptr, nullptr, image.arguments(), environ);
+    m.resumed(error == 0 ? pid : -1, error);
+    m.reap();
+  }
+}
+
+// Ten file actions and two attributes: what a build tool or a container runtime asks for.
+class SpawnRequest {
+ public:
+  SpawnRequest() {
+    require(posix_spawn_file_actions_init(&actions_));
+    require(posix_spawnattr_init(&attributes_));
+    constexpr int kFirst = 100;  // clear of what is open
+    for (int i = 0; i < 3; ++i) {
+      require(posix_spawn_file_actions_addopen(&actions_, kFirst + i, "/dev/null", O_RDWR, 0));
+      require(posix_spawn_file_actions_adddup2(&actions_, kFirst + i, kFirst + 3 + i));
+      require(posix_spawn_file_actions_addclose(&actions_, kFirst + i));
+    }
+    require(posix_spawn_file_actions_addclose(&actions_, kFirst + 3));
+    sigset_t signals;
+    sigemptyset(&signals);
+    require(posix_spawnattr_setsigmask(&attributes_, &signals));
+    sigaddset(&signals, SIGPIPE);
+    require(posix_spawnattr_setsigdefault(&attributes_, &signals));
+    require(posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+  }
+  ~SpawnRequest() {
+    posix_spawn_file_actions_destroy(&actions_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnRequest(const SpawnRequest&) = delete;
+  SpawnRequest& operator=(const SpawnRequest&) = delete;
+
+  const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  static void require(int error) {
+    if (error != 0) throw_errno("preparing posix_spawn", error);
+  }
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+void measure_posix_spawn_actions(Measurement& m, const Image& image) {
+  const SpawnRequest request;
+  while (m.next_sample()) {
+    m.call();
+    pid_t pid = -1;
+    const int error = posix_spawn(&pid, image.path(), request.actions(), request.attributes(),
+                                  image.arguments(), environ);
+    m.resumed(error == 0 ? pid : -1, error);
+    m.reap();
+  }
+}
+
+void measure_clone_vm(Measurement& m, const Image& image) {
+  struct Context {
+    Timeline& timeline;
+    const Image& image;
+  } context{m.timeline(), image};
+  const auto child = [](void* argument) -> int {
+    const auto& its = *static_cast<Context*>(argument);
+    exec_image(its.timeline, its.image);
+  };
+  alignas(16) std::array<char, 64 * 1024> stack;
+  while (m.next_sample()) {
+    m.call();
+    const pid_t pid =
+        clone(child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &context);
+    m.resumed(pid);
+    m.reap();
+  }
+}
+
+// A copy like fork's; the caller gets a descriptor of the child as well.
+void measure_clone3_pidfd(Measurement& m, const Image& image) {
+  while (m.next_sample()) {
+    int descriptor = -1;
+    clone_args arguments{};
+    arguments.flags = CLONE_PIDFD;
+    arguments.pidfd = reinterpret_cast<uintptr_t>(&descriptor);
+    arguments.exit_signal = SIGCHLD;
+    m.call();
+    const auto pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid == 0) exec_image(m.timeline(), image);
+    m.resumed(pid);
+    m.reap();
+    close(descriptor);
+  }
+}
+
+void measure_system(Measurement& m, const Image& image) {
+  const std::string command = image.command_line();
+  while (m.next_sample()) {
+    m.call();
+    const int status = system(command.c_str());
+    m.resumed(status == -1 ? -1 : 0);
+    m.reaped(status);
+  }
+}
+
+void measure_popen(Measurement& m, const Image& image) {
+  const std::string command = image.command_line();
+  while (m.next_sample()) {
+    m.call();
+    FILE* const pipe = popen(command.c_str(), "re");
+    m.resumed(pipe == nullptr ? -1 : 0);
+    m.reaped(pclose(pipe));
+  }
+}
+
+// The server's side of fork-server: forks and execs for every byte that comes, answers with the pid
+// and, when the image ended, its status.
+[[noreturn]] void serve(Timeline& timeline, const Image& image, int socket, pid_t parent) {
+  die_with_parent(timeline, parent);
+  char request = 0;
+  while (read(socket, &request, 1) == 1) {
+    const pid_t pid = fork();
+    if (pid == 0) exec_image(timeline, image);
+    int status = pid < 0 ? errno : 0;
+    if (write(socket, &pid, sizeof pid) != sizeof pid) break;
+    if (pid > 0 && waitpid(pid, &status, 0) != pid) break;
+    if (write(socket, &status, sizeof status) != sizeof status) break;
+  }
+  _exit(0);
+}
+
+void measure_fork_server(Measurement& m, const Image& image) {
+  Measurement::drop_arena();  // the server is to be small
+  std::array<int, 2> sockets{};
+  check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), "socketpair");
+  const pid_t parent = getpid();
+  const pid_t pid = check(fork(), "fork of the server");
+  if (pid == 0) {
+    close(sockets[0]);
+    serve(m.timeline(), image, sockets[1], parent);
+  }
+  const Child server(pid);
+  close(sockets[1]);
+  const auto receive = [&] {
+    int answer = -1;
+    if (read(sockets[0], &answer, sizeof answer) != sizeof answer) {
+      throw Failure("the fork server died or did not answer in time");
+    }
+    return answer;
+  };
+  while (m.next_sample()) {
+    m.call();
+    if (write(sockets[0], "x", 1) != 1) throw Failure("the fork server died");
+    const pid_t image_pid = receive();
+    if (image_pid < 0) m.resumed(-1, receive());
+    m.resumed(0);
+    m.reaped(receive());
+  }
+  close(sockets[0]);
+}
+
+struct Path {
+  const char* name;
+  void (*body)(Measurement&, const Image&);
+  bool child_is_ours;  // it stamps `child` and `exec`
+  bool common;         // in the quick preset at every size
+  Placement placement = Placement::kSameCpu;
+};
+
+constexpr std::array<Path, 9> kPaths = {
+    {{"fork", measure_fork, true, true},
+     {"vfork", measure_vfork, true, true},
+     {"posix_spawn", measure_posix_spawn, false, true},
+     {"posix_spawn-actions", measure_posix_spawn_actions, false, false},
+     {"clone-vm", measure_clone_vm, true, false},
+     {"clone3-pidfd", measure_clone3_pidfd, true, false},
+     {"system", measure_system, false, false},
+     {"popen", measure_popen, false, false},
+     {"fork-server", measure_fork_server, true, true, Placement::kFree}}};
+
+constexpr std::array<const char*, 3> kImages = {"nolibc", "static", "dynamic"};
+
+// nolibc shows the kernel alone and is looked at at every size; dynamic is what users start.
+Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap) {
+  const bool at_small_or_middle = heap.bytes == 0 || heap.bytes == 256 * kMiB;
+  if (image == "nolibc" && (path.common || at_small_or_middle)) {
+    return both(heap.preset,
+                path.common && heap.bytes <= 16 * kMiB ? Preset::kSmoke : Preset::kQuick);
+  }
+  if (path.common && at_small_or_middle) return both(heap.preset, Preset::kQuick);
+  return both(heap.preset, Preset::kStandard);
+}
+
+}  // namespace
+
+std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
+  std::vector<Case> cases;
+  for (const Path& path : kPaths) {
+    for (const std::string image_name : kImages) {
+      for (const HeapSize& heap : heaps) {
+        std::vector<forkcost_event> required = {FORKCOST_RESUMED, FORKCOST_MAIN, FORKCOST_EXIT,
+                                                FORKCOST_REAPED};
+        if (path.child_is_ours) required.insert(required.end(), {FORKCOST_CHILD, FORKCOST_EXEC});
+        cases.push_back({.benchmark = "spawn",
+                         .axes = {{"path", path.name},
+                                  {"image", image_name},
+                                  {"heap", format_size(heap.bytes)},
+                                  {"backing", backing_name(Backing::kBasePages)},
+                                  {"placement", placement_name(path.placement)}},
+                         .preset = preset_of(path, image_name, heap),
+                         .arena = ArenaSpec{heap.bytes, Backing::kBasePages},
+                         .placement = path.placement,
+                         .required = std::move(required),
+                         .body = [body = path.body, image_name](Measurement& m) {
+                           const Image image(image_name, m.timeline());
+                           body(m, image);
+                         }});
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace forkcost

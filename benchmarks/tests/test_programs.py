@@ -1,0 +1,305 @@
+"""The bench binaries, called as a user calls them: figures, exit statuses, messages, left-overs."""
+
+import ctypes
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import pytest
+
+BIN = pathlib.Path(os.environ["FORKCOST_BIN"])
+NOBODY = 65534
+COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the user id: needs root")
+
+
+def run(program, *arguments, **options):
+    return subprocess.run(
+        [BIN / program, *arguments], capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def measure(tmp_path, program, *arguments, **options):
+    """Runs a program with a result file; returns the finished process and the document."""
+    out = tmp_path / f"{program}.json"
+    done = run(program, f"--benchmark_out={out}", *arguments, **options)
+    assert out.exists(), done.stderr
+    return done, json.loads(out.read_text())
+
+
+def children_of(pid):
+    try:
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def wait_for(condition, what, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.001)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+@pytest.mark.parametrize("program", ["bench_fork", "bench_cow", "bench_spawn", "bench_harness"])
+def test_smoke_cases_are_verified_and_have_figures(program, tmp_path):
+    done, document = measure(tmp_path, program, "--preset=smoke")
+    assert done.returncode == 0, done.stderr
+    assert document["unmeasured"] == []
+    listed = json.loads(run(program, "--list-cases", "--preset=smoke").stdout)
+    assert [b["name"] for b in document["benchmarks"]] == [c["name"] for c in listed["cases"]]
+    for entry in document["benchmarks"]:
+        assert entry["outcome"] == {"status": "ok"}
+        assert entry["verification"] and all(check["ok"] for check in entry["verification"])
+        assert entry["real_time"] > 0 and entry["cpu_time"] > 0 and entry["iterations"] >= 3
+        for name, quantity in entry["quantities"].items():
+            assert quantity["min"] <= quantity["p50"] <= quantity["max"], name
+            assert len(quantity.get("samples", quantity.get("histogram"))) > 0, name
+    context = document["context"]["forkcost"]
+    assert context["schema"] == 1
+    assert {"suite", "run", "estimators", "clock", "environment"} <= context.keys()
+
+
+def test_phases_of_a_spawn_add_up(tmp_path):
+    _, document = measure(tmp_path, "bench_spawn", "--case=spawn/path:vfork/image:nolibc/heap:0/"
+                          "backing:4k/placement:same-cpu")
+    q = document["benchmarks"][0]["quantities"]
+    order = ["child_start_ns", "exec_ns", "image_start_ns", "main_start_ns", "total_ns"]
+    for earlier, later in zip(order, order[1:]):
+        pairs = [
+            (a, b)
+            for a, b in zip(q[earlier]["samples"], q[later]["samples"])
+            if a is not None and b is not None
+        ]
+        assert pairs and all(a <= b for a, b in pairs), (earlier, later)
+    # vfork's caller waits for the exec: blocked is never shorter than the way to it
+    assert q["blocked_ns"]["min"] >= q["exec_ns"]["min"]
+
+
+def test_cow_faults_are_the_oracles(tmp_path):
+    _, document = measure(tmp_path, "bench_cow", "--heap=8MiB", "--budget-ms=1",
+                          "--benchmark_filter=^cow/.*backing:4k")
+    pages = (8 << 20) // 4096
+    assert len(document["benchmarks"]) == 36  # 9 of writer and state, 3 of reading; 3 patterns
+    for entry in document["benchmarks"]:
+        axes = entry["axes"]
+        faulting = axes["access"] == "write" and axes["state"] != "second"
+        assert set(entry["quantities"]["faults"]["samples"]) == {pages if faulting else 0}, axes
+        checks = {c["check"]: c for c in entry["verification"]}
+        assert checks["minor faults"]["expected"] == str(pages if faulting else 0)
+        if "new frames" in checks:  # frame numbers may be read here
+            copies = axes["access"] == "write" and axes["state"] == "first"
+            assert checks["new frames"]["observed"] == str(pages if copies else 0), axes
+        assert entry["quantities"]["touch_ns"]["n"] == pages * entry["iterations"]
+
+
+def test_copying_costs_more_than_reuse_and_reuse_more_than_nothing(tmp_path):
+    _, document = measure(tmp_path, "bench_cow", "--heap=16MiB", "--benchmark_filter="
+                          "cow/writer:parent/.*access:write/pattern:sequential/.*backing:4k")
+    debt = {b["axes"]["state"]: b["quantities"]["debt_cpu_ns"]["min"] for b in document["benchmarks"]}
+    assert debt["first"] > 1.3 * debt["after-other"]
+    assert debt["alone"] > 3 * debt["second"]
+
+
+def test_one_document_from_the_parents_pid(tmp_path):
+    out = tmp_path / "run.json"
+    process = subprocess.Popen(
+        [BIN / "bench_fork", "--preset=smoke", f"--benchmark_out={out}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert process.wait(60) == 0
+    document = json.loads(out.read_text())  # a second document behind it would be an error
+    assert {entry["pid"] for entry in document["benchmarks"]} == {process.pid}
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_google_benchmarks_own_flags(tmp_path):
+    listed = run("bench_fork", "--benchmark_list_tests", "--benchmark_filter=path:vfork.*heap:0/")
+    assert listed.returncode == 0
+    assert "fork/path:vfork/heap:0/backing:4k/placement:same-cpu\n" in listed.stdout
+    _, document = measure(tmp_path, "bench_fork", "--preset=smoke", "--benchmark_filter=heap:0",
+                          "--benchmark_repetitions=3")
+    assert [b["repetition_index"] for b in document["benchmarks"]] == [0, 1, 2]
+    assert {b["repetitions"] for b in document["benchmarks"]} == {3}
+    csv = tmp_path / "run.csv"
+    done = run("bench_fork", "--preset=smoke", f"--benchmark_out={csv}",
+               "--benchmark_out_format=csv", "--benchmark_min_time=0.01")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not COMPARE.exists(), reason="compare.py is in the package libbenchmark-tools")
+def test_google_benchmarks_compare_reads_our_files(tmp_path):
+    for name in ("a", "b"):
+        done = run("bench_fork", "--preset=smoke", f"--benchmark_out={tmp_path / name}.json",
+                   "--benchmark_repetitions=2")
+        assert done.returncode == 0
+    compared = subprocess.run(
+        [sys.executable, COMPARE, "benchmarks", tmp_path / "a.json", tmp_path / "b.json"],
+        capture_output=True, text=True)
+    assert compared.returncode == 0, compared.stderr
+    assert "fork/path:fork/heap:16MiB" in compared.stdout
+    assert "Error" not in compared.stderr and "Warning" not in compared.stderr
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--benchmark_filter=no-such-case"], "matches no case"),
+    (["--case=fork/nonsense"], "there is no case 'fork/nonsense'"),
+    (["--preset=fast"], "unknown preset 'fast'"),
+    (["--heap=12Q"], "'12Q' is not a size"),
+    (["--max-heap=big"], "'big' is not a size"),
+    (["--cpu=99999"], "--cpu 99999"),
+    (["--no-such-flag"], "--no-such-flag"),
+    (["--benchmark_no_such_flag"], "--benchmark_no_such_flag"),
+    (["--budget-ms=0"], "--budget-ms"),
+    (["--preset=smoke", "--benchmark_out=/no-such-directory/run.json"], "/no-such-directory"),
+])
+def test_a_wrong_call_is_exit_status_2_and_named(arguments, said):
+    done = run("bench_fork", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Benchmark" not in done.stdout  # nothing was measured
+
+
+def test_a_heap_larger_than_memory_is_skipped_with_what_it_would_need(tmp_path):
+    done, document = measure(tmp_path, "bench_fork", "--heap=900TiB",
+                             "--benchmark_filter=path:fork/.*4k/placement:same-cpu")
+    assert done.returncode == 3
+    assert document["benchmarks"] == []  # no figure, also no 0
+    (entry,) = document["unmeasured"]
+    assert entry["outcome"]["status"] == "skipped"
+    assert "needs 900TiB" in entry["outcome"]["reason"]
+    assert "real_time" not in entry
+
+
+def test_memory_that_is_refused_is_named(tmp_path):
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+    done, document = measure(tmp_path, "bench_fork", "--heap=1GiB",
+                             "--benchmark_filter=path:fork/.*4k/placement:same-cpu",
+                             preexec_fn=limit)
+    assert done.returncode == 1
+    reason = document["unmeasured"][0]["outcome"]["reason"]
+    assert "mmap of 1GiB" in reason and "ENOMEM" in reason and "ulimit -v" in reason
+
+
+@as_root
+def test_works_as_an_ordinary_user(tmp_path):
+    os.chown(tmp_path, NOBODY, NOBODY)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    done, document = measure(tmp_path, "bench_cow", "--preset=smoke", user=NOBODY, group=NOBODY)
+    assert done.returncode == 0, done.stderr
+    checks = {c["check"] for c in document["benchmarks"][0]["verification"]}
+    assert "minor faults" in checks and "new frames" not in checks  # frames are root's
+    assert document["context"]["forkcost"]["environment"]["process"]["pagemap_frames"] is False
+
+
+@as_root
+def test_a_limit_on_processes_is_a_failure_with_its_remedy(tmp_path):
+    os.chown(tmp_path, NOBODY, NOBODY)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+    done, document = measure(tmp_path, "bench_fork", "--preset=smoke", user=NOBODY, group=NOBODY,
+                             preexec_fn=limit)
+    assert done.returncode == 1
+    assert document["benchmarks"] == []
+    reason = document["unmeasured"][0]["outcome"]["reason"]
+    assert "EAGAIN" in reason and "ulimit -u" in reason
+
+
+def forbid(*calls):
+    """A seccomp filter as container engines have it: the calls fail with EPERM."""
+    numbers = {"x86_64": {"perf_event_open": 298, "clone3": 435},
+               "aarch64": {"perf_event_open": 241, "clone3": 435}}[os.uname().machine]
+    program = [struct.pack("HBBI", 0x20, 0, 0, 0)]  # load the number of the call
+    for call in calls:
+        program += [struct.pack("HBBI", 0x15, 0, 1, numbers[call]),
+                    struct.pack("HBBI", 0x06, 0, 0, 0x00050001)]  # return EPERM
+    program.append(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))  # allow
+    code = ctypes.create_string_buffer(b"".join(program))
+
+    def install():
+        libc = ctypes.CDLL(None, use_errno=True)
+        header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.create_string_buffer(header), 0, 0):
+            os._exit(99)
+    return install
+
+
+@pytest.mark.skipif(os.uname().machine not in ("x86_64", "aarch64"), reason="no call numbers")
+def test_a_containers_seccomp_filter_skips_only_what_it_forbids(tmp_path):
+    done, document = measure(tmp_path, "bench_fork", "--heap=0",
+                             "--benchmark_filter=placement:same-cpu",
+                             preexec_fn=forbid("perf_event_open", "clone3"))
+    assert done.returncode == 0, done.stderr
+    (entry,) = document["unmeasured"]
+    assert entry["axes"]["path"] == "clone3" and entry["outcome"]["status"] == "skipped"
+    assert "seccomp" in entry["outcome"]["reason"]
+    assert {b["axes"]["path"] for b in document["benchmarks"]} == {"fork", "_Fork", "vfork", "clone-vm"}
+
+
+def test_images_that_are_missing_are_named(tmp_path):
+    program = tmp_path / "bin" / "bench_spawn"
+    program.parent.mkdir()
+    shutil.copy(BIN / "bench_spawn", program)
+    out = tmp_path / "run.json"
+    done = subprocess.run([program, "--preset=smoke", f"--benchmark_out={out}"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    reason = json.loads(out.read_text())["unmeasured"][0]["outcome"]["reason"]
+    assert "libexec/forkcost/nolibc" in reason and "ENOENT" in reason
+
+
+def start_long_cow(tmp_path):
+    process = subprocess.Popen(
+        [BIN / "bench_cow", "--heap=64MiB", "--budget-ms=20000", f"--benchmark_out={tmp_path}/run.json",
+         "--benchmark_filter=cow/writer:child/state:first/access:write/pattern:sequential/.*4k"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    child = wait_for(lambda: children_of(process.pid), "the first child")[0]
+    return process, child
+
+
+def test_a_child_killed_from_outside_is_a_failure_that_says_so(tmp_path):
+    process, child = start_long_cow(tmp_path)
+    os.kill(child, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    (entry,) = json.loads((tmp_path / "run.json").read_text())["unmeasured"]
+    assert entry["outcome"]["status"] == "failed"
+    assert "SIGKILL" in entry["outcome"]["reason"]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_leaves_no_process_and_no_file(tmp_path, sign):
+    process, child = start_long_cow(tmp_path)
+    os.kill(process.pid, sign)
+    process.communicate(timeout=60)
+    assert process.returncode == -sign
+    wait_for(lambda: not pathlib.Path(f"/proc/{child}").exists(), "the end of the child")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_case_that_takes_too_long_fails(tmp_path):
+    done, document = measure(tmp_path, "bench_cow", "--heap=256MiB", "--time-limit-s=0.05",
+                             "--benchmark_filter=cow/writer:child/state:first/access:write/"
+                             "pattern:sequential/.*4k")
+    assert done.returncode == 1
+    assert "--time-limit-s" in document["unmeasured"][0]["outcome"]["reason"]
+
+
+def test_help_names_both_kinds_of_flags():
+    done = run("bench_fork", "--help")
+    assert done.returncode == 0
+    assert "--max-heap" in done.stdout and "--benchmark_filter" in done.stdout
+    assert re.match(r"\d+\.\d+\.\d+ \(", run("bench_fork", "--version").stdout)

@@ -1,0 +1,218 @@
+#include "harness/runner/bench.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "harness/environment_parse.h"
+#include "harness/error.h"
+#include "harness/procfs.h"
+
+namespace forkcost::runner {
+namespace {
+
+constexpr double kListLimitS = 30;
+constexpr size_t kLastLines = 3;
+constexpr size_t kLastBytes = 600;
+
+// The end of what a program said, on one line. It ends up in terminals and JSON: whatever is not
+// plain text (escape sequences, broken UTF-8) is replaced.
+std::string last_words(std::string_view errors) {
+  const auto lines = split(errors, '\n');
+  std::string words;
+  for (size_t i = lines.size() - std::min(kLastLines, lines.size()); i < lines.size(); ++i) {
+    words += (words.empty() ? "" : " | ") + std::string(trim(lines[i]));
+  }
+  if (words.size() > kLastBytes) words = "…" + words.substr(words.size() - kLastBytes);
+  for (char& c : words) {
+    if (std::iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return Json::parse(to_text(words)).get<std::string>();
+}
+
+std::string how_it_ended(const Ended& ended, double time_limit_s) {
+  if (ended.timed_out) {
+    return fmt::format("did not finish within {:g} s and was killed; --time-limit-s allows more",
+                       time_limit_s);
+  }
+  if (WIFSIGNALED(ended.status)) {
+    const int signal = WTERMSIG(ended.status);
+    return fmt::format("was killed by signal {} ({}){}", signal, strsignal(signal),
+                       signal == SIGKILL ? "; out of memory? dmesg | tail shows it" : "");
+  }
+  return fmt::format("ended with exit status {}", WEXITSTATUS(ended.status));
+}
+
+Json failed_entry(const Case& which, const std::string& reason, std::string_view errors) {
+  Json entry = {{"name", which.name}};
+  for (const char* key : {"benchmark", "axes", "heap_bytes"}) {
+    if (which.description.contains(key)) entry[key] = which.description[key];
+  }
+  const std::string words = last_words(errors);
+  entry["outcome"] = {
+      {"status", "failed"},
+      {"reason", which.binary + " " + reason + (words.empty() ? "" : ". It said: " + words)}};
+  return entry;
+}
+
+// The case's entry in a result file; null when there is none.
+Json find_entry(const Json& document, const std::string& name) {
+  for (const char* list : {"benchmarks", "unmeasured"}) {
+    for (const Json& entry : document.value(list, Json::array())) {
+      if (entry.value("name", "") == name) return entry;
+    }
+  }
+  return nullptr;
+}
+
+// README of the harness: 0 measured, 1 failed, 3 skipped.
+bool agrees(int exit_status, const std::string& outcome) {
+  switch (exit_status) {
+    case kExitOk:
+      return outcome == "ok";
+    case kExitBadNews:
+      return outcome == "failed";
+    case kExitCannotAnswer:
+      return outcome == "skipped";
+    default:
+      return false;
+  }
+}
+
+bool is_program(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         access(path.c_str(), X_OK) == 0;
+}
+
+}  // namespace
+
+Measured interpret(const Case& which, const Evidence& evidence) {
+  Measured measured;
+  measured.seconds = evidence.ended.seconds;
+  const auto fail = [&](const std::string& reason) {
+    measured.entry = failed_entry(which, reason, evidence.errors);
+    return measured;
+  };
+  const std::string end = how_it_ended(evidence.ended, evidence.time_limit_s);
+  // A file that it wrote before it crashed or hung is no proof that its figures are right.
+  if (evidence.ended.timed_out || WIFSIGNALED(evidence.ended.status)) return fail(end);
+  if (!evidence.file) return fail(end + " and wrote no result file");
+  try {
+    const Json document = Json::parse(*evidence.file);
+    measured.entry = find_entry(document, which.name);
+    if (document.contains("context")) measured.context = document["context"];
+    if (measured.entry.is_null()) return fail(end + "; its result file does not have the case");
+    const std::string outcome = status_of(measured.entry);
+    if (!agrees(WEXITSTATUS(evidence.ended.status), outcome)) {
+      return fail(fmt::format("{}, but its result file says '{}'", end, outcome));
+    }
+    if (outcome == "ok") {  // what the summary and every reader rely on
+      measured.entry.at("real_time").get<double>();
+      measured.entry.at("quantities").at(measured.entry.at("primary").get<std::string>());
+    }
+  } catch (const Json::exception& error) {
+    return fail(fmt::format("{}; its result file is damaged: {}", end, error.what()));
+  }
+  return measured;
+}
+
+std::vector<std::string> find_programs(const std::string& directory) {
+  std::vector<std::string> programs;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
+  if (!entries) {
+    throw UsageError(describe_errno("reading directory " + directory, errno,
+                                    "name that of the bench_* programs with --bin-dir"));
+  }
+  while (const dirent* entry = readdir(entries.get())) {
+    const std::string path = fmt::format("{}/{}", directory, entry->d_name);
+    if (std::string_view(entry->d_name).starts_with("bench_") && is_program(path)) {
+      programs.push_back(path);
+    }
+  }
+  std::sort(programs.begin(), programs.end());
+  if (programs.empty()) {
+    throw UsageError(fmt::format(
+        "there is no program bench_* in {}; build them, or name their directory with --bin-dir",
+        directory));
+  }
+  return programs;
+}
+
+BenchPrograms::BenchPrograms(Signals& signals, std::string directory, const Options& options)
+    : signals_(signals),
+      directory_(std::move(directory)),
+      options_(options),
+      preset_(find_preset(options.preset)) {}
+
+std::vector<std::string> BenchPrograms::heap_flags(const std::string& heap) const {
+  std::vector<std::string> flags;
+  if (!heap.empty()) flags.insert(flags.end(), {"--heap", heap});
+  if (!options_.max_heap.empty()) flags.insert(flags.end(), {"--max-heap", options_.max_heap});
+  return flags;
+}
+
+std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
+  std::vector<Case> cases;
+  for (const std::string& program : find_programs(directory_)) {
+    Command command{{program, "--list-cases", "--preset", preset},
+                    temporary_.path() + "/list",
+                    temporary_.path() + "/stderr",
+                    kListLimitS};
+    const auto flags = heap_flags(options_.heap);
+    command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
+    const Ended ended = run_command(signals_, command);
+    if (ended.timed_out || ended.status != 0) {
+      throw UsageError(fmt::format("{} --list-cases {}: {}", program,
+                                   how_it_ended(ended, kListLimitS),
+                                   last_words(read_text_file(command.stderr_path).value_or(""))));
+    }
+    const std::string binary = program.substr(program.rfind('/') + 1);
+    const auto found = parse_case_list(read_text_file(command.stdout_path).value_or(""), binary);
+    cases.insert(cases.end(), found.begin(), found.end());
+  }
+  return cases;
+}
+
+Measured BenchPrograms::measure(const Case& which) {
+  const std::string file = temporary_.path() + "/result.json";
+  if (unlink(file.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + file, errno);
+  Command command{{directory_ + "/" + which.binary, "--case", which.name, "--benchmark_out=" + file,
+                   "--budget-ms", std::to_string(preset_.budget_ms)},
+                  "/dev/null",
+                  temporary_.path() + "/stderr",
+                  options_.time_limit_s.value_or(preset_.time_limit_s)};
+  // The heap sizes that a program offers depend on the memory that is free; it was free when the
+  // plan was made, so this size is asked for by name.
+  std::string heap = options_.heap;
+  if (which.description.contains("axes")) heap = which.description["axes"].value("heap", heap);
+  const auto flags = heap_flags(heap);
+  command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
+  if (options_.cpu) {
+    command.arguments.insert(command.arguments.end(), {"--cpu", std::to_string(*options_.cpu)});
+  }
+  Evidence evidence;
+  evidence.time_limit_s = command.time_limit_s;
+  try {
+    evidence.ended = run_command(signals_, command);
+  } catch (const Failure& failure) {
+    Measured measured;
+    measured.entry = failed_entry(which, failure.what(), "");
+    return measured;
+  }
+  evidence.file = read_text_file(file);
+  evidence.errors = read_text_file(command.stderr_path).value_or("");
+  return interpret(which, evidence);
+}
+
+}  // namespace forkcost::runner

@@ -1,0 +1,67 @@
+// One bench program, asked for its cases or for one round of one case.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/runner/json.h"
+#include "harness/runner/plan.h"
+#include "harness/runner/process.h"
+
+namespace forkcost::runner {
+
+// What came of one case in one process.
+struct Measured {
+  Json entry;    // one of `benchmarks` or `unmeasured`
+  Json context;  // of the file that the program wrote; null if it wrote none
+  double seconds = 0;
+};
+
+inline std::string status_of(const Json& entry) {
+  const auto outcome = entry.find("outcome");
+  return outcome == entry.end() ? "" : outcome->value("status", "");
+}
+
+// Whatever can measure a case: the rounds do not care that it is a process.
+class Bench {
+ public:
+  virtual ~Bench() = default;
+  virtual Measured measure(const Case& which) = 0;
+};
+
+// What a program said and left behind, as text.
+struct Evidence {
+  Ended ended;
+  double time_limit_s = 0;
+  std::optional<std::string> file;  // its result file
+  std::string errors;               // its stderr
+};
+
+// The entry that `evidence` is of `which`: that of the file if the program ended as the file says,
+// otherwise `failed` with the reason.
+Measured interpret(const Case& which, const Evidence& evidence);
+
+// Paths of the bench_* programs in `directory`, sorted. Throws UsageError when there are none.
+std::vector<std::string> find_programs(const std::string& directory);
+
+class BenchPrograms : public Bench {
+ public:
+  BenchPrograms(Signals& signals, std::string directory, const Options& options);
+
+  // All cases of all programs for `preset`.
+  std::vector<Case> list_cases(const std::string& preset);
+  Measured measure(const Case& which) override;
+
+ private:
+  std::vector<std::string> heap_flags(const std::string& heap) const;
+
+  Signals& signals_;
+  const std::string directory_;
+  const Options& options_;
+  const Preset& preset_;
+  TemporaryDirectory temporary_;
+};
+
+}  // namespace forkcost::runner

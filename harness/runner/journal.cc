@@ -1,0 +1,123 @@
+#include "harness/runner/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "harness/error.h"
+#include "harness/procfs.h"
+
+namespace forkcost::runner {
+namespace {
+
+constexpr const char* kBeginAnew = "begin anew with --force instead of --resume";
+
+}  // namespace
+
+JournalContents parse_journal(std::string_view text) {
+  JournalContents contents;
+  bool has_plan = false;
+  int number = 0;
+  while (true) {
+    const size_t end = text.find('\n', contents.good_bytes);
+    if (end == std::string_view::npos) break;  // nothing more, or a line torn by a crash
+    const std::string_view line = text.substr(contents.good_bytes, end - contents.good_bytes);
+    ++number;
+    try {
+      const Json json = Json::parse(line);
+      if (!has_plan) {
+        contents.plan = parse_plan(json.at("plan"));
+        has_plan = true;
+      } else {
+        contents.records.push_back(
+            {json.at("round").get<int>(), json.value("seconds", 0.0), json.at("entry")});
+        if (contents.context.is_null() && json.contains("context")) {
+          contents.context = json["context"];
+        }
+      }
+    } catch (const Json::exception& error) {
+      if (end + 1 == text.size() && has_plan)
+        break;  // blocks of the last line that were not synced
+      throw UsageError(fmt::format("line {} of the journal is damaged ({}); {}", number,
+                                   error.what(), kBeginAnew));
+    }
+    contents.good_bytes = end + 1;
+  }
+  if (!has_plan) {
+    throw UsageError(fmt::format("the journal has no plan in its first line; {}", kBeginAnew));
+  }
+  return contents;
+}
+
+Journal::Journal(std::string path, int flags)
+    : path_(std::move(path)),
+      fd_(open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | flags, 0666)) {
+  if (!fd_ && errno == EEXIST) {
+    throw UsageError(fmt::format(
+        "there is a journal {} of an interrupted run; go on with it by --resume, or overwrite it "
+        "by --force",
+        path_));
+  }
+  if (!fd_ && errno == ENOENT) {
+    throw UsageError(
+        fmt::format("there is no journal {}, so nothing to go on with; leave --resume out", path_));
+  }
+  if (!fd_) throw_errno("opening the journal " + path_, errno);
+  // Two runs that append to one journal would both be lost.
+  if (flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    throw UsageError(
+        describe_errno("locking the journal " + path_, errno,
+                       "another forkcost-run is writing it; wait, or use another --out"));
+  }
+}
+
+Journal Journal::create(const std::string& path, const Plan& plan) {
+  Journal journal(path, O_CREAT | O_EXCL);
+  journal.contents_.plan = plan;
+  journal.write_line({{"plan", to_json(plan)}});
+  return journal;
+}
+
+Journal Journal::open_existing(const std::string& path) {
+  Journal journal(path, 0);
+  const auto text = read_text_file(path);
+  if (!text) throw Failure("the journal " + path + " cannot be read; is it yours?");
+  journal.contents_ = parse_journal(*text);
+  // What is appended after half a line would be lost with it.
+  check(ftruncate(journal.fd_.get(), static_cast<off_t>(journal.contents_.good_bytes)),
+        "shortening the journal " + path);
+  return journal;
+}
+
+void Journal::append(const Record& record, const Json& context) {
+  Json line = {{"round", record.round}, {"seconds", record.seconds}};
+  if (contents_.context.is_null() && !context.is_null()) {
+    contents_.context = context;
+    line["context"] = context;
+  }
+  line["entry"] = record.entry;
+  write_line(line);
+  contents_.records.push_back(record);
+}
+
+void Journal::write_line(const Json& line) {
+  const std::string text = to_text(line) + '\n';
+  for (std::string_view rest = text; !rest.empty();) {
+    const ssize_t written = write(fd_.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    check(written, "writing the journal " + path_,
+          "free some space there, then go on with --resume");
+    rest.remove_prefix(static_cast<size_t>(written));
+  }
+  check(fdatasync(fd_.get()), "syncing the journal " + path_);
+}
+
+void Journal::remove() {
+  check(unlink(path_.c_str()), "removing the journal " + path_);
+}
+
+}  // namespace forkcost::runner

@@ -1,0 +1,53 @@
+// The file that keeps what was measured until the result file stands (results/FORMAT.md).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/file_descriptor.h"
+#include "harness/runner/json.h"
+#include "harness/runner/plan.h"
+
+namespace forkcost::runner {
+
+// One finished round of one case.
+struct Record {
+  int round = 0;
+  double seconds = 0;
+  Json entry;
+};
+
+struct JournalContents {
+  Plan plan;
+  Json context;  // of the first bench program's file; null if none was written yet
+  std::vector<Record> records;
+  size_t good_bytes = 0;  // without a torn last line
+};
+
+// Throws UsageError for a journal that is damaged elsewhere than in its last line.
+JournalContents parse_journal(std::string_view text);
+
+class Journal {
+ public:
+  // A new file with the plan in it. Throws UsageError if there is one already.
+  static Journal create(const std::string& path, const Plan& plan);
+  // Goes on with the one that is there, which nobody else may be using.
+  static Journal open_existing(const std::string& path);
+
+  const JournalContents& contents() const { return contents_; }
+  // On return the record is on the disk. `context` (may be null) is kept the first time.
+  void append(const Record& record, const Json& context);
+  void remove();
+
+ private:
+  Journal(std::string path, int flags);
+  void write_line(const Json& line);
+
+  std::string path_;
+  FileDescriptor fd_;
+  JournalContents contents_;
+};
+
+}  // namespace forkcost::runner

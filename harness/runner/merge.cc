@@ -1,0 +1,101 @@
+#include "harness/runner/merge.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "harness/result_file.h"
+#include "harness/runner/bench.h"
+#include "harness/warnings.h"
+
+namespace forkcost::runner {
+namespace {
+
+uint64_t largest_heap(const Plan& plan) {
+  uint64_t largest = 0;
+  for (const Case& c : plan.cases) largest = std::max(largest, c.heap_bytes());
+  return largest;
+}
+
+Json describe_run(const Plan& plan, const RunFacts& facts, const Json& bench_run) {
+  Json run = {
+      {"program", "forkcost-run"},       {"command", facts.command}, {"preset", plan.preset},
+      {"filter", plan.filter},           {"seed", plan.seed},        {"rounds", plan.max_rounds()},
+      {"rounds_done", facts.rounds_done}};
+  if (plan.cpu) {
+    run["cpu"] = *plan.cpu;
+  } else if (bench_run.contains("cpu")) {
+    run["cpu"] = bench_run["cpu"];
+  }
+  run["started"] = plan.started;
+  run["seconds"] = facts.seconds;
+  run["interrupted"] = facts.interrupted;
+  return run;
+}
+
+Json merge_context(const Plan& plan, const Json& bench_context, const RunFacts& facts) {
+  Json context = bench_context.is_null() ? Json{{"date", plan.started}} : bench_context;
+  context["executable"] = facts.program;
+  Json theirs = context.value("forkcost", Json::object());
+  // Rights and limits as the bench program has them; the load only we watched.
+  Json environment = facts.environment;
+  environment.merge_patch(theirs.value("environment", Json::object()));
+  if (facts.environment.contains("load")) environment["load"] = facts.environment["load"];
+  theirs["schema"] = kSchema;
+  theirs["suite"] = plan.suite;
+  theirs["run"] = describe_run(plan, facts, theirs.value("run", Json::object()));
+  theirs["environment"] = environment;
+  theirs["warnings"] =
+      Json(to_json(find_warnings(nlohmann::json(environment), largest_heap(plan))));
+  context["forkcost"] = std::move(theirs);
+  return context;
+}
+
+}  // namespace
+
+Json merge(const Plan& plan, const Json& context, const std::vector<Record>& records,
+           const RunFacts& facts) {
+  std::map<std::string, size_t> index_of;
+  for (size_t i = 0; i < plan.cases.size(); ++i) index_of[plan.cases[i].name] = i;
+  std::vector<const Record*> sorted;
+  for (const Record& record : records) sorted.push_back(&record);
+  const auto place = [&](const Record* record) {
+    return std::pair{index_of.at(record->entry.at("name").get<std::string>()), record->round};
+  };
+  std::sort(sorted.begin(), sorted.end(),
+            [&](const Record* a, const Record* b) { return place(a) < place(b); });
+
+  Json benchmarks = Json::array();
+  Json unmeasured = Json::array();
+  for (const Record* record : sorted) {
+    Json entry = record->entry;
+    entry["repetition_index"] = record->round;
+    if (status_of(entry) == "ok") {
+      entry["family_index"] = place(record).first;
+      entry["per_family_instance_index"] = 0;
+      entry["repetitions"] = facts.rounds_done;
+      benchmarks.push_back(std::move(entry));
+    } else {
+      unmeasured.push_back(std::move(entry));
+    }
+  }
+  return {{"context", merge_context(plan, context, facts)},
+          {"benchmarks", std::move(benchmarks)},
+          {"unmeasured", std::move(unmeasured)}};
+}
+
+std::string format_document(const Json& document) {
+  std::string text = "{\n\"context\": " + to_text(document.at("context"), 1);
+  for (const char* list : {"benchmarks", "unmeasured"}) {
+    text += std::string(",\n\"") + list + "\": [";
+    const char* separator = "\n";
+    for (const Json& entry : document.at(list)) {
+      text += separator + to_text(entry);
+      separator = ",\n";
+    }
+    text += "\n]";
+  }
+  return text + "\n}\n";
+}
+
+}  // namespace forkcost::runner

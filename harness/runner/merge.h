@@ -1,0 +1,30 @@
+// Many rounds of many cases as one result file (results/FORMAT.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/runner/journal.h"
+#include "harness/runner/json.h"
+#include "harness/runner/plan.h"
+
+namespace forkcost::runner {
+
+// What is not in the plan and the records.
+struct RunFacts {
+  std::string program;  // path of forkcost-run
+  std::vector<std::string> command;
+  int rounds_done = 0;
+  double seconds = 0;
+  bool interrupted = false;  // it was, and went on later
+  Json environment;          // as forkcost-run saw it
+};
+
+// The document. `context` is that of a bench program, or null when none wrote a file.
+Json merge(const Plan& plan, const Json& context, const std::vector<Record>& records,
+           const RunFacts& facts);
+
+// As text: one line per entry, so that a file can be searched and compared by lines.
+std::string format_document(const Json& document);
+
+}  // namespace forkcost::runner

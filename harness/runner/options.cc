@@ -1,0 +1,130 @@
+#include "harness/runner/options.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
+#include <ctime>
+
+#include "harness/environment.h"
+#include "harness/error.h"
+#include "harness/runner/preset.h"
+#include "harness/size.h"
+
+namespace forkcost::runner {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit status: 0 fine; 1 a case failed; 2 the call is wrong; 3 nothing could be measured.\n"
+    "Example: forkcost-run --preset quick --filter heap:1GiB --out run.json";
+
+void add_flags(CLI::App& app, Options& options) {
+  app.add_option("--preset", options.preset,
+                 "smoke (seconds), quick (90 s), standard (10 min) or full")
+      ->capture_default_str();
+  app.add_option("--out", options.out, "Result file (default: forkcost-<UTC date-time>.json)");
+  app.add_option("--filter", options.filter, "Only cases whose name this regular expression finds");
+  app.add_option("--rounds", options.rounds, "Exactly this many rounds (default: the preset's)")
+      ->check(CLI::Range(1, 100000));
+  app.add_option("--heap", options.heap, "These heap sizes in place of the preset's: 3GiB,37GiB");
+  app.add_option("--max-heap", options.max_heap, "Leave out larger heaps");
+  app.add_option("--cpu", options.cpu, "The parent's CPU (default: the last one allowed)");
+  app.add_option("--seed", options.seed, "Of the order of cases (default: random; recorded)")
+      ->check(CLI::NonNegativeNumber);  // CLI11 would take -5 for 2^64 - 5
+  app.add_option("--time-limit-s", options.time_limit_s,
+                 "A case that takes longer in one round has failed (default: the preset's)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--bin-dir", options.bin_dir,
+                 "Where the bench_* programs are (default: beside this one)");
+  app.add_flag("--list", options.list, "Print the names of the cases and exit");
+  app.add_flag("--resume", options.resume, "Go on with an interrupted run of the same --out");
+  app.add_flag("--force", options.force, "Overwrite the result file or journal that is there");
+  app.add_flag("--doctor", options.doctor,
+               "Say what makes figures of this machine less trustworthy, and exit");
+  app.add_flag("--quiet", options.quiet, "No progress and no warnings");
+}
+
+void check_cpu(int cpu) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  check(sched_getaffinity(0, sizeof allowed, &allowed), "asking for the allowed CPUs");
+  if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(static_cast<size_t>(cpu), &allowed)) {
+    throw UsageError(
+        fmt::format("--cpu {}: this CPU may not be used here; taskset -p $$ shows which may", cpu));
+  }
+}
+
+// For a shell: as it is where that is safe, in single quotes elsewhere.
+std::string quoted(const std::string& text) {
+  constexpr const char* kSafe =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,:/@%";
+  if (!text.empty() && text.find_first_not_of(kSafe) == std::string::npos) return text;
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      result += R"('\'')";
+    } else {
+      result += c;
+    }
+  }
+  return result + "'";
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, const char* const* argv) {
+  Options options;
+  options.command.assign(argv, argv + argc);
+  CLI::App app(
+      "Measures what it costs to make a process on this machine: runs every case of the\n"
+      "bench_* programs, each round of each case in a fresh process, in random order.",
+      "forkcost-run");
+  app.footer(kFooter);
+  const nlohmann::json suite = describe_suite();
+  app.set_version_flag("--version",
+                       fmt::format("forkcost-run {} ({})", suite["version"].get<std::string>(),
+                                   suite["revision"].get<std::string>()));
+  add_flags(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) {
+      throw UsageError(fmt::format("{}; see forkcost-run --help", error.what()));
+    }
+    app.exit(error);  // prints the help or the version
+    return std::nullopt;
+  }
+  find_preset(options.preset);
+  if (!options.heap.empty()) parse_sizes(options.heap);
+  if (!options.max_heap.empty()) parse_size(options.max_heap);
+  if (options.cpu) check_cpu(*options.cpu);
+  if (options.resume && options.out.empty()) {
+    throw UsageError("--resume needs --out: the file of the run that was interrupted");
+  }
+  if (options.out.empty()) {
+    options.out = fmt::format("forkcost-{:%Y%m%dT%H%M%SZ}.json", fmt::gmtime(std::time(nullptr)));
+  }
+  return options;
+}
+
+std::string resume_command(const Options& options) {
+  std::string line = quoted(options.command.empty() ? "forkcost-run" : options.command[0]);
+  const auto add = [&](const char* flag, const std::string& value) {
+    if (!value.empty()) line += fmt::format(" {} {}", flag, quoted(value));
+  };
+  add("--preset", options.preset);
+  add("--filter", options.filter);
+  add("--heap", options.heap);
+  add("--max-heap", options.max_heap);
+  add("--bin-dir", options.bin_dir);
+  if (options.rounds) add("--rounds", std::to_string(*options.rounds));
+  if (options.cpu) add("--cpu", std::to_string(*options.cpu));
+  if (options.time_limit_s) add("--time-limit-s", fmt::format("{}", *options.time_limit_s));
+  add("--out", options.out);
+  if (options.force) line += " --force";
+  if (options.quiet) line += " --quiet";
+  return line + " --resume";
+}
+
+}  // namespace forkcost::runner

@@ -1,0 +1,36 @@
+// The command line of forkcost-run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace forkcost::runner {
+
+struct Options {
+  std::string preset = "quick";
+  std::string out;
+  std::string filter;
+  std::string heap;  // as typed; both were checked to be sizes
+  std::string max_heap;
+  std::string bin_dir;  // empty: where this program lies
+  std::optional<int> rounds;
+  std::optional<int> cpu;
+  std::optional<uint64_t> seed;
+  std::optional<double> time_limit_s;
+  bool list = false;
+  bool resume = false;
+  bool force = false;
+  bool doctor = false;
+  bool quiet = false;
+  std::vector<std::string> command;  // argv
+};
+
+// None when everything was said already (--help, --version). Throws UsageError.
+std::optional<Options> parse_options(int argc, const char* const* argv);
+
+// What a user types to go on with an interrupted run, quoted for a shell.
+std::string resume_command(const Options& options);
+
+}  // namespace forkcost::runner

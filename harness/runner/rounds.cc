@@ -1,0 +1,87 @@
+#include "harness/runner/rounds.h"
+
+#include <algorithm>
+
+namespace forkcost::runner {
+
+Rounds::Rounds(const Plan& plan, const std::vector<Record>& done)
+    : plan_(plan), preset_(find_preset(plan.preset)) {
+  for (const Record& record : done) note(record);
+}
+
+void Rounds::note(const Record& record) {
+  const std::string name = record.entry.at("name").get<std::string>();
+  measured_.emplace(record.round, name);
+  seconds_of_[name] = record.seconds;
+  seconds_ += record.seconds;
+  ++done_;
+  // This machine cannot do it, and will not be able to in a minute.
+  if (record.round == 0 && status_of(record.entry) == "skipped") skipped_.insert(name);
+}
+
+bool Rounds::is_due(int round, size_t index) const {
+  const std::string& name = plan_.cases[index].name;
+  return measured_.count({round, name}) == 0 && (round == 0 || skipped_.count(name) == 0);
+}
+
+std::vector<size_t> Rounds::missing(int round, const std::vector<size_t>& order) const {
+  std::vector<size_t> indices;
+  std::copy_if(order.begin(), order.end(), std::back_inserter(indices),
+               [&](size_t index) { return is_due(round, index); });
+  return indices;
+}
+
+// Cases that were never measured count as the average of the others.
+double Rounds::expected_seconds(const std::vector<size_t>& indices) const {
+  const double average = done_ == 0 ? 0 : seconds_ / static_cast<double>(done_);
+  double sum = 0;
+  for (const size_t index : indices) {
+    const auto known = seconds_of_.find(plan_.cases[index].name);
+    sum += known == seconds_of_.end() ? average : known->second;
+  }
+  return sum;
+}
+
+Position Rounds::position(int round, size_t missing_now) const {
+  const auto further = static_cast<size_t>(plan_.max_rounds() - round - 1);
+  const size_t left = missing_now + further * (plan_.cases.size() - skipped_.size());
+  Position position{round, done_, done_ + left, seconds_, 0};
+  if (done_ > 0) {
+    position.seconds_left = seconds_ / static_cast<double>(done_) * static_cast<double>(left);
+  }
+  if (preset_.target_seconds > 0 && !plan_.exact_rounds) {
+    position.seconds_left =
+        std::min(position.seconds_left, std::max(0.0, preset_.target_seconds - seconds_));
+  }
+  return position;
+}
+
+void Rounds::run(Bench& bench, Observer& observer) {
+  const auto orders = make_orders(plan_.cases.size(), plan_.max_rounds(), plan_.seed);
+  for (int round = 0; round < plan_.max_rounds(); ++round) {
+    const std::vector<size_t>& order = orders[static_cast<size_t>(round)];
+    const std::vector<size_t> due = missing(round, order);
+    const bool begun = due.size() < order.size() - (round == 0 ? 0 : skipped_.size());
+    // A round that was begun is finished: half a round would weigh some cases more than others.
+    const bool may_stop = !plan_.exact_rounds && preset_.target_seconds > 0 && !begun;
+    if (may_stop && round >= plan_.min_rounds() &&
+        seconds_ + expected_seconds(due) > preset_.target_seconds) {
+      time_is_up_ = true;
+      return;
+    }
+    if (due.empty() && !begun) return;  // all are skipped
+    for (size_t i = 0; i < due.size(); ++i) {
+      const Case& which = plan_.cases[due[i]];
+      observer.next(which, position(round, due.size() - i));
+      Measured measured = bench.measure(which);
+      measured.entry["repetition_index"] = round;
+      const Record record{round, measured.seconds, std::move(measured.entry)};
+      note(record);
+      observer.finished(record, measured.context);
+    }
+    rounds_done_ = round + 1;
+    observer.round_done(position(round, 0));
+  }
+}
+
+}  // namespace forkcost::runner

@@ -1,0 +1,197 @@
+#include "harness/runner/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "harness/runner/bench.h"
+
+namespace forkcost::runner {
+namespace {
+
+constexpr const char* kOverheadCase = "harness/figure:vfork-exit";
+constexpr const char* kOverheadQuantity = "overhead_ratio";
+constexpr double kOverheadGoal = 1.02;
+constexpr const char* kCpuQuantity = "blocked_cpu_ns";
+
+// All rounds of one case.
+struct Rows {
+  std::string name;
+  std::vector<const Json*> entries;
+
+  std::vector<Weighted> values(const std::string& quantity) const {
+    std::vector<Weighted> all;
+    for (const Json* entry : entries) {
+      const Json& quantities = entry->at("quantities");
+      if (!quantities.contains(quantity)) continue;
+      const auto some = values_of(quantities[quantity]);
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  }
+  std::string unit(const std::string& quantity) const {
+    for (const Json* entry : entries) {
+      const Json& quantities = entry->at("quantities");
+      if (quantities.contains(quantity)) return quantities[quantity].value("unit", "ns");
+    }
+    return "ns";
+  }
+};
+
+std::vector<Rows> group_by_case(const Json& entries) {
+  std::vector<Rows> cases;
+  for (const Json& entry : entries) {
+    const std::string name = entry.at("name").get<std::string>();
+    if (cases.empty() || cases.back().name != name) cases.push_back({name, {}});
+    cases.back().entries.push_back(&entry);
+  }
+  return cases;
+}
+
+std::string shown(const std::optional<double>& value, const std::string& unit) {
+  return value ? human(*value, unit) : "–";
+}
+
+// Columns as wide as their widest cell; the first to the left, the others to the right.
+std::string format_table(const std::vector<std::vector<std::string>>& rows) {
+  // Characters, not bytes: µ and – are two and three bytes.
+  const auto width_of = [](const std::string& cell) {
+    return static_cast<size_t>(
+        std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  };
+  std::vector<size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - width_of(row[i]), ' ');
+      text += i == 0 ? row[i] + padding : "  " + padding + row[i];
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string measured_table(const std::vector<Rows>& cases, const std::string& cpu_estimator) {
+  if (cases.empty()) return "";
+  std::vector<std::vector<std::string>> rows = {
+      {"case", "quantity", "median", "p99", fmt::format("{} ({})", kCpuQuantity, cpu_estimator)}};
+  for (const Rows& one : cases) {
+    const std::string primary = one.entries.front()->at("primary").get<std::string>();
+    auto values = one.values(primary);
+    auto cpu = one.values(kCpuQuantity);
+    const std::string unit = one.unit(primary);
+    rows.push_back({one.name, primary, shown(quantile(values, 0.5), unit),
+                    shown(quantile(values, 0.99), unit),
+                    shown(quantile(cpu, cpu_estimator == "min" ? 0 : 0.5), "ns")});
+  }
+  return format_table(rows);
+}
+
+// "skipped: no huge pages are free (2 cases)" and their names.
+std::string unmeasured_list(const Json& unmeasured, const std::string& status) {
+  std::map<std::string, std::vector<std::string>> names_of;
+  for (const Json& entry : unmeasured) {
+    if (status_of(entry) != status) continue;
+    auto& names = names_of[entry["outcome"].value("reason", "for no stated reason")];
+    const std::string name = entry.at("name").get<std::string>();
+    if (names.empty() || names.back() != name) names.push_back(name);
+  }
+  std::string text;
+  for (const auto& [reason, names] : names_of) {
+    text += fmt::format("\n{}: {}\n", status, reason);
+    for (const std::string& name : names) text += fmt::format("  {}\n", name);
+  }
+  return text;
+}
+
+std::string overhead_line(const std::vector<Rows>& cases) {
+  for (const Rows& one : cases) {
+    if (one.name != kOverheadCase) continue;
+    auto values = one.values(kOverheadQuantity);
+    if (const auto ratio = quantile(values, 0.5)) {
+      return fmt::format("harness overhead {:.3f} (goal ≤ {}){}\n", *ratio, kOverheadGoal,
+                         *ratio > kOverheadGoal ? ": above it" : "");
+    }
+  }
+  return "";
+}
+
+std::string disturbed_line(const Json& benchmarks) {
+  const auto count = std::count_if(benchmarks.begin(), benchmarks.end(), [](const Json& entry) {
+    const auto conditions = entry.find("conditions");
+    return conditions != entry.end() && conditions->value("disturbed", false);
+  });
+  if (benchmarks.empty()) return "";
+  return fmt::format("{} of {} rounds were disturbed ({:.0f}%)\n", count, benchmarks.size(),
+                     100.0 * static_cast<double>(count) / static_cast<double>(benchmarks.size()));
+}
+
+}  // namespace
+
+std::vector<Weighted> values_of(const Json& quantity) {
+  std::vector<Weighted> values;
+  if (const auto samples = quantity.find("samples"); samples != quantity.end()) {
+    for (const Json& sample : *samples) {
+      if (sample.is_number()) values.emplace_back(sample.get<double>(), 1);
+    }
+  } else if (const auto bins = quantity.find("histogram"); bins != quantity.end()) {
+    for (const Json& bin : *bins) {
+      const double low = bin.at(0).get<double>();
+      values.emplace_back((low + bin.at(1).get<double>()) / 2, bin.at(2).get<uint64_t>());
+    }
+  }
+  return values;
+}
+
+std::optional<double> quantile(std::vector<Weighted>& values, double share) {
+  std::sort(values.begin(), values.end());
+  uint64_t total = 0;
+  for (const auto& [value, count] : values) total += count;
+  if (total == 0) return std::nullopt;
+  const auto rank =
+      std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(share * static_cast<double>(total))));
+  uint64_t seen = 0;
+  for (const auto& [value, count] : values) {
+    seen += count;
+    if (seen >= rank) return value;
+  }
+  return values.back().first;
+}
+
+std::string human(double value, const std::string& unit) {
+  if (unit == "bytes") {
+    static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t i = 0;
+    for (; value >= 1024 && i + 1 < kUnits.size(); ++i) value /= 1024;
+    return fmt::format("{:.4g} {}", value, kUnits[i]);
+  }
+  if (unit != "ns") return fmt::format("{:.4g}", value);
+  const double size = std::fabs(value);
+  if (size >= 1e9) return fmt::format("{:.3f} s", value / 1e9);
+  if (size >= 1e6) return fmt::format("{:.3f} ms", value / 1e6);
+  if (size >= 1e3) return fmt::format("{:.3f} µs", value / 1e3);
+  return fmt::format("{:.0f} ns", value);
+}
+
+std::string summarize(const Json& document, const std::string& note) {
+  const Json& benchmarks = document.at("benchmarks");
+  const Json& unmeasured = document.at("unmeasured");
+  const Json estimators = document.at("context").at("forkcost").value("estimators", Json::object());
+  const std::vector<Rows> cases = group_by_case(benchmarks);
+  std::string text = measured_table(cases, estimators.value(kCpuQuantity, "min"));
+  text += unmeasured_list(unmeasured, "skipped");
+  text += unmeasured_list(unmeasured, "failed");
+  text += '\n';
+  if (!note.empty()) text += note + '\n';
+  text += overhead_line(cases);
+  text += disturbed_line(benchmarks);
+  return text;
+}
+
+}  // namespace forkcost::runner

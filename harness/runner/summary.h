@@ -1,0 +1,28 @@
+// The end of a run for people without Python.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/runner/json.h"
+
+namespace forkcost::runner {
+
+// A value and how often it was seen.
+using Weighted = std::pair<double, uint64_t>;
+
+// All values of one quantity in one entry: its samples, or the middles of its histogram's bins.
+std::vector<Weighted> values_of(const Json& quantity);
+
+// Nearest rank; none without values. Sorts `values`.
+std::optional<double> quantile(std::vector<Weighted>& values, double share);
+
+// 1234567 ns -> "1.235 ms"; counts and ratios get no unit.
+std::string human(double value, const std::string& unit);
+
+// `note`: what else is to be said of the run as a whole; may be empty.
+std::string summarize(const Json& document, const std::string& note);
+
+}  // namespace forkcost::runner

@@ -1,0 +1,99 @@
+#include "harness/runner/bench.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "harness/runner/tests/fixtures.h"
+
+namespace forkcost::runner {
+namespace {
+
+Evidence evidence(int exit_status, const Json& entry, const char* list) {
+  const Json document = {{"context", {{"host_name", "x"}}}, {list, {entry}}};
+  return {{W_EXITCODE(exit_status, 0), false, 2.5}, 10, to_text(document), ""};
+}
+
+std::string reason(const Measured& measured) {
+  return measured.entry.at("outcome").value("reason", "");
+}
+
+const Case& some_case() {
+  static const Case kCase = make_case("a/n:0");
+  return kCase;
+}
+
+TEST(Interpret, TakesTheEntryOfTheFile) {
+  const Json entry = make_entry("a/n:0", "ok");
+  const Measured measured = interpret(some_case(), evidence(0, entry, "benchmarks"));
+  EXPECT_EQ(measured.entry, entry);
+  EXPECT_EQ(measured.context, Json({{"host_name", "x"}}));
+  EXPECT_EQ(measured.seconds, 2.5);
+}
+
+TEST(Interpret, TakesSkippedAndFailedAsTheProgramSaysThem) {
+  const auto skipped = evidence(3, make_entry("a/n:0", "skipped"), "unmeasured");
+  EXPECT_EQ(status_of(interpret(some_case(), skipped).entry), "skipped");
+  const auto failed = evidence(1, make_entry("a/n:0", "failed"), "unmeasured");
+  EXPECT_EQ(reason(interpret(some_case(), failed)), "because");
+}
+
+// Exec failed, or a sanitizer found something, and figures were there all the same.
+TEST(Interpret, DoesNotBelieveAFileThatTheExitStatusContradicts) {
+  for (const int status : {1, 2, 3, 23}) {
+    const auto measured =
+        interpret(some_case(), evidence(status, make_entry("a/n:0", "ok"), "benchmarks"));
+    EXPECT_EQ(status_of(measured.entry), "failed") << status;
+  }
+  const auto all_is_well = evidence(0, make_entry("a/n:0", "failed"), "unmeasured");
+  EXPECT_NE(reason(interpret(some_case(), all_is_well)).find("exit status 0"), std::string::npos);
+}
+
+TEST(Interpret, DoesNotBelieveAFileOfAProgramThatDied) {
+  Evidence killed = evidence(0, make_entry("a/n:0", "ok"), "benchmarks");
+  killed.ended.status = SIGKILL;
+  EXPECT_NE(reason(interpret(some_case(), killed)).find("out of memory?"), std::string::npos);
+  Evidence late = evidence(0, make_entry("a/n:0", "ok"), "benchmarks");
+  late.ended.timed_out = true;
+  EXPECT_NE(reason(interpret(some_case(), late)).find("within 10 s"), std::string::npos);
+}
+
+TEST(Interpret, DoesNotTakeAnotherCasesEntry) {
+  const auto other = evidence(0, make_entry("a/n:00", "ok"), "benchmarks");
+  EXPECT_NE(reason(interpret(some_case(), other)).find("does not have the case"),
+            std::string::npos);
+}
+
+TEST(Interpret, NeedsTheFiguresThatAnEntryPromises) {
+  for (const char* key : {"real_time", "primary", "quantities"}) {
+    Json entry = make_entry("a/n:0", "ok");
+    entry.erase(key);
+    const auto measured = interpret(some_case(), evidence(0, entry, "benchmarks"));
+    EXPECT_NE(reason(measured).find("damaged"), std::string::npos) << key;
+  }
+}
+
+TEST(Interpret, SurvivesAnyFile) {
+  for (const char* file :
+       {"", "{", "[]", "null", "7", R"({"benchmarks": 7})", R"({"benchmarks": [7]})",
+        R"({"benchmarks": [{"name": 7}]})", R"({"benchmarks": [{"name": "a/n:0", "outcome": 7}]})",
+        R"({"benchmarks": [{"name": "a/n:0", "outcome": {"status": 7}}]})"}) {
+    Evidence broken = evidence(0, nullptr, "benchmarks");
+    broken.file = file;
+    const Measured measured = interpret(some_case(), broken);
+    EXPECT_EQ(status_of(measured.entry), "failed") << file;
+    EXPECT_EQ(measured.entry.at("name"), "a/n:0") << file;
+  }
+}
+
+TEST(Interpret, QuotesTheLastWordsAsPlainText) {
+  Evidence crashed = evidence(0, nullptr, "benchmarks");
+  crashed.ended.status = SIGSEGV;
+  crashed.errors = "one\ntwo\nthree\n\x1b[31mfour\xff\n";
+  const std::string text = reason(interpret(some_case(), crashed));
+  EXPECT_NE(text.find("It said: two | three |  [31mfour"), std::string::npos) << text;
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NO_THROW(Json(text).dump());  // throws for broken UTF-8
+}
+
+}  // namespace
+}  // namespace forkcost::runner

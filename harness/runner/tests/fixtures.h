@@ -1,0 +1,42 @@
+// Cases, plans and entries of the kind that bench programs make.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "harness/runner/journal.h"
+#include "harness/runner/json.h"
+#include "harness/runner/plan.h"
+
+namespace forkcost::runner {
+
+inline Case make_case(const std::string& name) {
+  return {name, "bench_a", {{"name", name}, {"benchmark", "a"}, {"axes", Json::object()}}};
+}
+
+inline Plan make_test_plan(const std::string& preset, size_t cases) {
+  Plan plan;
+  plan.preset = preset;
+  plan.seed = 42;
+  plan.suite = {{"version", "1"}};
+  plan.kernel = "6.1";
+  plan.started = "2026-01-01T00:00:00Z";
+  for (size_t i = 0; i < cases; ++i) plan.cases.push_back(make_case(fmt::format("a/n:{}", i)));
+  return plan;
+}
+
+inline Json make_entry(const std::string& name, const std::string& status) {
+  Json entry = {{"name", name}, {"outcome", {{"status", status}}}};
+  if (status != "ok") {
+    entry["outcome"]["reason"] = "because";
+    return entry;
+  }
+  entry["real_time"] = 1500.0;
+  entry["primary"] = "blocked_ns";
+  entry["quantities"] = {{"blocked_ns", {{"unit", "ns"}, {"samples", {1000, 1500, 9000}}}}};
+  return entry;
+}
+
+}  // namespace forkcost::runner

@@ -1,0 +1,80 @@
+#include "harness/runner/merge.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/runner/tests/fixtures.h"
+
+namespace forkcost::runner {
+namespace {
+
+RunFacts make_facts() {
+  return {"/bin/forkcost-run",
+          {"forkcost-run", "--rounds", "2"},
+          2,
+          12.5,
+          false,
+          {{"kernel", {{"release", "6.1"}}}, {"load", {{"users", 1}}}, {"process", {{"uid", 0}}}}};
+}
+
+std::vector<Record> make_records() {
+  return {{1, 1, make_entry("a/n:0", "ok")},
+          {0, 1, make_entry("a/n:2", "ok")},
+          {0, 1, make_entry("a/n:1", "skipped")},
+          {0, 1, make_entry("a/n:0", "ok")},
+          {1, 1, make_entry("a/n:2", "failed")}};
+}
+
+TEST(Merge, SortsByCaseAndRoundAndCountsAnew) {
+  const Json document = merge(make_test_plan("quick", 3), nullptr, make_records(), make_facts());
+  std::vector<std::string> found;
+  for (const Json& entry : document.at("benchmarks")) {
+    found.push_back(fmt::format("{} {} {} {} {}", entry["name"].get<std::string>(),
+                                entry["repetition_index"].get<int>(),
+                                entry["repetitions"].get<int>(), entry["family_index"].get<int>(),
+                                entry["per_family_instance_index"].get<int>()));
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"a/n:0 0 2 0 0", "a/n:0 1 2 0 0", "a/n:2 0 2 2 0"}));
+  ASSERT_EQ(document.at("unmeasured").size(), 2U);
+  EXPECT_EQ(document["unmeasured"][0]["name"], "a/n:1");
+  EXPECT_EQ(document["unmeasured"][1]["repetition_index"], 1);
+}
+
+TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
+  const Json context = {{"host_name", "x"},
+                        {"forkcost",
+                         {{"clock", "tsc"},
+                          {"run", {{"cpu", 3}}},
+                          {"environment", {{"load", {{"users", 7}}}, {"process", {{"uid", 5}}}}}}}};
+  const Json merged =
+      merge(make_test_plan("quick", 3), context, make_records(), make_facts())["context"];
+  EXPECT_EQ(merged["host_name"], "x");
+  const Json& ours = merged["forkcost"];
+  EXPECT_EQ(ours["clock"], "tsc");
+  EXPECT_EQ(ours["environment"]["kernel"]["release"], "6.1");
+  EXPECT_EQ(ours["environment"]["process"]["uid"], 5);
+  EXPECT_EQ(ours["environment"]["load"]["users"], 1) << "the load only the runner watches";
+  EXPECT_EQ(ours["run"]["cpu"], 3);
+  EXPECT_EQ(ours["run"]["rounds"], 5);
+  EXPECT_EQ(ours["run"]["rounds_done"], 2);
+  EXPECT_EQ(ours["run"]["seconds"], 12.5);
+  EXPECT_EQ(ours["schema"], 1);
+  EXPECT_TRUE(ours["warnings"].is_array());
+}
+
+TEST(Merge, HasAContextWhenNoProgramWroteOne) {
+  const Json merged = merge(make_test_plan("quick", 3), nullptr, {}, make_facts())["context"];
+  EXPECT_EQ(merged["forkcost"]["schema"], 1);
+  EXPECT_FALSE(merged.contains("host_name"));
+}
+
+TEST(FormatDocument, GivesEveryEntryALineAndComesBackAsItWas) {
+  const Json document = merge(make_test_plan("quick", 3), nullptr, make_records(), make_facts());
+  const std::string text = format_document(document);
+  EXPECT_EQ(Json::parse(text), document);
+  EXPECT_NE(text.find("\n{\"name\":\"a/n:0\""), std::string::npos);
+  const Json nothing = merge(make_test_plan("quick", 0), nullptr, {}, make_facts());
+  EXPECT_EQ(Json::parse(format_document(nothing)), nothing);
+}
+
+}  // namespace
+}  // namespace forkcost::runner

@@ -1,0 +1,145 @@
+"""A bench program that measures nothing: the contract of harness/README.md, and its breaches.
+
+Beside the wrapper script that runs it lie `cases.json` (names; what a case does is its axis `mode`)
+and `log` (what it was asked to do). A file `block_at` holding N makes its Nth measurement hang.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+
+OK, FAILED, USAGE, SKIPPED = 0, 1, 2, 3
+
+
+def axes_of(name):
+    return dict(part.split(":", 1) for part in name.split("/")[1:])
+
+
+def describe(name):
+    case = {"name": name, "benchmark": name.split("/")[0], "axes": axes_of(name), "preset": "smoke"}
+    if "heap" in case["axes"]:
+        case["heap_bytes"] = 1 << 20
+    return case
+
+
+def log(directory, line):
+    with open(os.path.join(directory, "log"), "a") as file:
+        file.write(line + "\n")
+
+
+def measurements(directory):
+    with open(os.path.join(directory, "log")) as file:
+        return sum(line.startswith("begin ") for line in file)
+
+
+def leave_behind(directory, own_session):
+    """A descendant that would live on; in a session of its own if asked."""
+    read_end, write_end = os.pipe()
+    if os.fork() == 0:
+        if own_session:
+            os.setsid()
+            if os.fork() != 0:
+                os._exit(0)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        log(directory, f"straggler {os.getpid()}")
+        os.write(write_end, b"x")
+        signal.pause()
+    os.read(read_end, 1)
+
+
+def samples_of(name):
+    base = 1000.0 + len(name)
+    return [base, base + 10, base + 20]
+
+
+def quantity(samples):
+    return {"unit": "ns", "better": "lower", "n": len(samples), "min": min(samples),
+            "p50": samples[1], "p90": samples[2], "p99": samples[2], "max": samples[2],
+            "mean": samples[1], "samples": samples}
+
+
+def ok_entry(name):
+    samples = samples_of(name)
+    entry = {**describe(name), "run_name": name, "run_type": "iteration", "repetitions": 1,
+             "repetition_index": 0, "family_index": 0, "per_family_instance_index": 0,
+             "threads": 1, "iterations": 3, "real_time": samples[1], "cpu_time": samples[0],
+             "time_unit": "ns", "primary": "blocked_ns", "primary_cpu": "blocked_cpu_ns",
+             "quantities": {"blocked_ns": quantity(samples), "blocked_cpu_ns": quantity(samples)},
+             "conditions": {"disturbed": False}, "outcome": {"status": "ok"}, "pid": os.getpid()}
+    entry.pop("preset")
+    return entry
+
+
+def unmeasured_entry(name, status):
+    return {**describe(name), "repetition_index": 0,
+            "outcome": {"status": status, "reason": f"the mock {status} it"}}
+
+
+def write_result(path, benchmarks, unmeasured):
+    context = {"date": "2026-01-01T00:00:00+00:00", "host_name": "mock", "executable": "bench_mock",
+               "num_cpus": 2, "forkcost": {"schema": 1, "run": {"cpu": 1},
+                                           "estimators": {"blocked_cpu_ns": "min"},
+                                           "clock": {"source": "tsc"},
+                                           "environment": {"process": {"uid": 4711}}}}
+    with open(path, "w") as file:
+        json.dump({"context": context, "benchmarks": benchmarks, "unmeasured": unmeasured}, file)
+
+
+def measure(name, out, directory):
+    mode = axes_of(name)["mode"]
+    if mode in ("straggler", "daemon"):
+        leave_behind(directory, mode == "daemon")
+    if mode == "hang":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pause()
+    if mode == "crash":
+        print("about to crash", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if mode == "torn":
+        with open(out, "w") as file:
+            file.write('{"context": {}, "benchmarks": [{"name": "')
+        return OK
+    if mode == "nofile":
+        sys.stderr.buffer.write(b"first\nlast words \xff\xfe\n")
+        return 7
+    if mode == "liar":  # the figures are there, but the program says that something is wrong
+        write_result(out, [ok_entry(name)], [])
+        return 66
+    if mode in ("skip", "fail"):
+        status = {"skip": "skipped", "fail": "failed"}[mode]
+        write_result(out, [], [unmeasured_entry(name, status)])
+        return {"skip": SKIPPED, "fail": FAILED}[mode]
+    write_result(out, [ok_entry(name)], [])
+    return OK
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for flag in ("--case", "--preset", "--heap", "--max-heap", "--cpu", "--budget-ms",
+                 "--time-limit-s", "--benchmark_out"):
+        parser.add_argument(flag)
+    parser.add_argument("--list-cases", action="store_true")
+    parser.add_argument("directory")
+    arguments = parser.parse_args()
+    with open(os.path.join(arguments.directory, "cases.json")) as file:
+        names = json.load(file)
+    if arguments.list_cases:
+        print(json.dumps({"binary": "bench_mock", "cases": [describe(name) for name in names]}))
+        return OK
+    if arguments.case not in names:
+        return USAGE
+    log(arguments.directory, f"begin {arguments.case} {os.getpid()} {arguments.heap}")
+    block_at = os.path.join(arguments.directory, "block_at")
+    if os.path.exists(block_at):
+        with open(block_at) as file:
+            if measurements(arguments.directory) == int(file.read()):
+                log(arguments.directory, f"blocked {os.getpid()}")
+                signal.pause()
+    status = measure(arguments.case, arguments.benchmark_out, arguments.directory)
+    log(arguments.directory, f"end {arguments.case}")
+    return status
+
+
+sys.exit(main())

@@ -1,0 +1,56 @@
+#include "harness/runner/options.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/error.h"
+#include "harness/runner/progress.h"
+
+namespace forkcost::runner {
+namespace {
+
+Options parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "forkcost-run");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data()).value();
+}
+
+TEST(OptionsTest, HaveTheDocumentedDefaults) {
+  const Options options = parse({});
+  EXPECT_EQ(options.preset, "quick");
+  EXPECT_TRUE(options.out.starts_with("forkcost-2") && options.out.ends_with("Z.json"))
+      << options.out;
+  EXPECT_FALSE(options.seed || options.rounds || options.cpu);
+}
+
+TEST(OptionsTest, RefuseWhatIsWrong) {
+  for (const auto& arguments : std::vector<std::vector<const char*>>{{"--preset", "tiny"},
+                                                                     {"--heap", "1GiB,"},
+                                                                     {"--max-heap", "much"},
+                                                                     {"--rounds", "-1"},
+                                                                     {"--rounds", "two"},
+                                                                     {"--seed", "-5"},
+                                                                     {"--time-limit-s", "0"},
+                                                                     {"stray"},
+                                                                     {"--resume"},
+                                                                     {"--cpu", "-1"}}) {
+    EXPECT_THROW(parse(arguments), UsageError) << arguments[0];
+  }
+}
+
+TEST(OptionsTest, ResumeCommandSaysTheSameAgain) {
+  const Options options = parse({"--preset", "full", "--filter", "a'b|$(c)", "--heap", "1GiB",
+                                 "--rounds=4", "--out", "x y.json", "--seed", "7"});
+  EXPECT_EQ(resume_command(options),
+            "forkcost-run --preset full --filter 'a'\\''b|$(c)' --heap 1GiB --rounds 4 "
+            "--out 'x y.json' --resume");
+}
+
+TEST(ProgressTest, LineSaysWhereTheRunIsAndFitsTheTerminal) {
+  const Position position{1, 34, 120, 20, 41};
+  EXPECT_EQ(progress_line("fork/heap:0", position, 5, 0),
+            "[ 34/120]  28%  round 2 of 5  about 41 s left  fork/heap:0");
+  EXPECT_EQ(progress_line("fork/heap:0", position, 5, 20).size(), 19U);
+  EXPECT_EQ(progress_line("x", {}, 1, 0), "[  0/0]   0%  round 1 of 1  x");
+}
+
+}  // namespace
+}  // namespace forkcost::runner

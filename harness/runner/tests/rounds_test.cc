@@ -1,0 +1,164 @@
+#include "harness/runner/rounds.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "harness/runner/tests/fixtures.h"
+
+namespace forkcost::runner {
+namespace {
+
+// Takes no time and says how long it took.
+class FakeBench : public Bench {
+ public:
+  explicit FakeBench(double seconds) : seconds_(seconds) {}
+
+  Measured measure(const Case& which) override {
+    asked.push_back(which.name);
+    return {make_entry(which.name, status_of_case(which.name)), nullptr, seconds_};
+  }
+
+  std::vector<std::string> asked;
+  std::function<std::string(const std::string&)> status_of_case = [](const auto&) { return "ok"; };
+
+ private:
+  double seconds_;
+};
+
+struct Kept : Observer {
+  void next(const Case&, const Position& position) override { positions.push_back(position); }
+  void finished(const Record& record, const Json&) override { records.push_back(record); }
+  void round_done(const Position&) override { ++rounds; }
+
+  std::vector<Record> records;
+  std::vector<Position> positions;
+  int rounds = 0;
+};
+
+std::set<std::pair<int, std::string>> keys_of(const std::vector<Record>& records) {
+  std::set<std::pair<int, std::string>> keys;
+  for (const Record& record : records) {
+    EXPECT_TRUE(keys.emplace(record.round, record.entry.at("name").get<std::string>()).second)
+        << "measured twice";
+  }
+  return keys;
+}
+
+TEST(RoundsTest, MeasureEveryCaseOnceInEveryRound) {
+  const Plan plan = make_test_plan("quick", 4);
+  FakeBench bench(0.1);
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(rounds.rounds_done(), 5);
+  EXPECT_EQ(kept.rounds, 5);
+  EXPECT_FALSE(rounds.time_is_up());
+  EXPECT_EQ(keys_of(kept.records).size(), 20U);
+  EXPECT_EQ(kept.positions.front().done, 0U);
+  EXPECT_EQ(kept.positions.back().done, 19U);
+  EXPECT_EQ(kept.positions.back().total, 20U);
+}
+
+TEST(RoundsTest, EndBeforeARoundThatWouldNotFit) {
+  const Plan plan = make_test_plan("quick", 4);  // 80 s; a round takes 19
+  FakeBench bench(19.0 / 4);
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(rounds.rounds_done(), 4);
+  EXPECT_TRUE(rounds.time_is_up());
+}
+
+TEST(RoundsTest, DoTheLeastNumberOfRoundsWhateverItTakes) {
+  const Plan plan = make_test_plan("quick", 4);
+  FakeBench bench(100);
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(rounds.rounds_done(), 3);
+  EXPECT_TRUE(rounds.time_is_up());
+}
+
+TEST(RoundsTest, DoExactlyWhatIsAskedFor) {
+  Plan plan = make_test_plan("quick", 2);
+  for (const int wanted : {1, 7}) {
+    plan.exact_rounds = wanted;
+    FakeBench bench(100);
+    Kept kept;
+    Rounds rounds(plan, {});
+    rounds.run(bench, kept);
+    EXPECT_EQ(rounds.rounds_done(), wanted);
+    EXPECT_FALSE(rounds.time_is_up());
+  }
+}
+
+TEST(RoundsTest, TryAFailedCaseAgainAndASkippedOneNot) {
+  const Plan plan = make_test_plan("quick", 3);
+  FakeBench bench(0.1);
+  bench.status_of_case = [](const std::string& name) {
+    return name == "a/n:0" ? "skipped" : name == "a/n:1" ? "failed" : "ok";
+  };
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(std::count(bench.asked.begin(), bench.asked.end(), "a/n:0"), 1);
+  EXPECT_EQ(std::count(bench.asked.begin(), bench.asked.end(), "a/n:1"), 5);
+  EXPECT_EQ(rounds.rounds_done(), 5);
+}
+
+TEST(RoundsTest, EndWhenAllCasesAreSkipped) {
+  const Plan plan = make_test_plan("full", 3);
+  FakeBench bench(0.1);
+  bench.status_of_case = [](const auto&) { return "skipped"; };
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(bench.asked.size(), 3U);
+  EXPECT_EQ(rounds.rounds_done(), 1);
+}
+
+// However far it had come: nothing twice, nothing lost, and the order that it would have had.
+TEST(RoundsTest, GoOnWhereARunWasInterrupted) {
+  const Plan plan = make_test_plan("quick", 4);
+  FakeBench whole(1);
+  Kept all;
+  Rounds(plan, {}).run(whole, all);
+  for (size_t cut = 0; cut <= all.records.size(); ++cut) {
+    const std::vector<Record> done(all.records.begin(),
+                                   all.records.begin() + static_cast<ptrdiff_t>(cut));
+    FakeBench bench(1);
+    Kept kept;
+    kept.records = done;
+    Rounds rounds(plan, done);
+    rounds.run(bench, kept);
+    EXPECT_EQ(keys_of(kept.records), keys_of(all.records)) << cut;
+    EXPECT_EQ(bench.asked,
+              std::vector<std::string>(whole.asked.begin() + static_cast<ptrdiff_t>(cut),
+                                       whole.asked.end()));
+    EXPECT_EQ(rounds.rounds_done(), 5);
+    EXPECT_DOUBLE_EQ(rounds.seconds(), 20);
+  }
+}
+
+// Half a round would weigh some cases more than others.
+TEST(RoundsTest, FinishARoundThatWasBegunThoughTheTimeIsUp) {
+  const Plan plan = make_test_plan("quick", 2);
+  std::vector<Record> done;
+  for (int round = 0; round < 3; ++round) {
+    done.push_back({round, 20, make_entry("a/n:0", "ok")});
+    done.push_back({round, 20, make_entry("a/n:1", "ok")});
+  }
+  done.push_back({3, 20, make_entry("a/n:1", "ok")});
+  FakeBench bench(20);
+  Kept kept;
+  Rounds rounds(plan, done);
+  rounds.run(bench, kept);
+  EXPECT_EQ(bench.asked, std::vector<std::string>{"a/n:0"});
+  EXPECT_EQ(rounds.rounds_done(), 4);
+  EXPECT_TRUE(rounds.time_is_up());
+}
+
+}  // namespace
+}  // namespace forkcost::runner

@@ -1,0 +1,89 @@
+#include "harness/runner/summary.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/runner/tests/fixtures.h"
+
+namespace forkcost::runner {
+namespace {
+
+TEST(Quantile, IsNearestRank) {
+  std::vector<Weighted> values = {{5, 1}, {1, 1}, {3, 1}, {2, 1}};
+  EXPECT_EQ(quantile(values, 0), 1);
+  EXPECT_EQ(quantile(values, 0.5), 2);
+  EXPECT_EQ(quantile(values, 0.51), 3);
+  EXPECT_EQ(quantile(values, 0.99), 5);
+  std::vector<Weighted> none;
+  EXPECT_EQ(quantile(none, 0.5), std::nullopt);
+}
+
+TEST(Quantile, CountsAValueAsOftenAsItWasSeen) {
+  std::vector<Weighted> values = {{100, 1}, {1, 98}, {50, 1}};
+  EXPECT_EQ(quantile(values, 0.98), 1);
+  EXPECT_EQ(quantile(values, 0.99), 50);
+  EXPECT_EQ(quantile(values, 1), 100);
+}
+
+TEST(ValuesOf, ReadsSamplesAndHistograms) {
+  EXPECT_EQ(values_of(Json::parse(R"({"samples": [3, null, 4.5]})")),
+            (std::vector<Weighted>{{3, 1}, {4.5, 1}}));
+  EXPECT_EQ(values_of(Json::parse(R"({"histogram": [[10, 12, 7], [12, 13, 1]]})")),
+            (std::vector<Weighted>{{11, 7}, {12.5, 1}}));
+  EXPECT_TRUE(values_of(Json::parse(R"({"p50": 3})")).empty());
+}
+
+TEST(Human, ChoosesTheUnit) {
+  EXPECT_EQ(human(999, "ns"), "999 ns");
+  EXPECT_EQ(human(1234, "ns"), "1.234 µs");
+  EXPECT_EQ(human(1234567, "ns"), "1.235 ms");
+  EXPECT_EQ(human(2.5e9, "ns"), "2.500 s");
+  EXPECT_EQ(human(3, "1"), "3");
+  EXPECT_EQ(human(1536, "bytes"), "1.5 KiB");
+}
+
+Json make_document(const std::vector<Json>& benchmarks, const std::vector<Json>& unmeasured) {
+  return {{"context", {{"forkcost", {{"estimators", {{"blocked_cpu_ns", "p50"}}}}}}},
+          {"benchmarks", benchmarks},
+          {"unmeasured", unmeasured}};
+}
+
+TEST(Summarize, PoolsTheRoundsOfACase) {
+  Json first = make_entry("a/n:0", "ok");
+  first["quantities"]["blocked_cpu_ns"] = {{"samples", {700, 800, 900}}};
+  Json second = first;
+  second["quantities"]["blocked_ns"]["samples"] = {2000, 2000, 2000};
+  second["conditions"] = {{"disturbed", true}};
+  const std::string text = summarize(make_document({first, second}, {}), "2 rounds");
+  EXPECT_NE(text.find("blocked_cpu_ns (p50)"), std::string::npos) << text;
+  EXPECT_NE(text.find("a/n:0  blocked_ns  2.000 µs  9.000 µs"), std::string::npos) << text;
+  EXPECT_NE(text.find("800 ns\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 rounds\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("1 of 2 rounds were disturbed (50%)"), std::string::npos) << text;
+}
+
+TEST(Summarize, ShowsADashForWhatWasNotMeasured) {
+  const std::string text = summarize(make_document({make_entry("a/n:0", "ok")}, {}), "");
+  EXPECT_NE(text.find("–\n"), std::string::npos) << text;
+}
+
+TEST(Summarize, GroupsByReasonAndNamesACaseOnce) {
+  const std::string text =
+      summarize(make_document({}, {make_entry("a/n:0", "failed"), make_entry("a/n:0", "failed"),
+                                   make_entry("a/n:1", "failed"), make_entry("a/n:2", "skipped")}),
+                "");
+  EXPECT_NE(text.find("\nskipped: because\n  a/n:2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nfailed: because\n  a/n:0\n  a/n:1\n"), std::string::npos) << text;
+}
+
+TEST(Summarize, SaysWhatTheHarnessAdds) {
+  Json entry = make_entry("harness/figure:vfork-exit", "ok");
+  entry["quantities"]["overhead_ratio"] = {{"unit", "ratio"}, {"samples", {1.005, 1.006, 1.1}}};
+  EXPECT_NE(
+      summarize(make_document({entry}, {}), "").find("harness overhead 1.006 (goal ≤ 1.02)\n"),
+      std::string::npos);
+  entry["quantities"]["overhead_ratio"]["samples"] = {1.05};
+  EXPECT_NE(summarize(make_document({entry}, {}), "").find("above it"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace forkcost::runner

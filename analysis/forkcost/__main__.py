@@ -1,0 +1,3 @@
+from forkcost.cli import main
+
+main(prog_name="forkcost")

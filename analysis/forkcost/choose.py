@@ -1,0 +1,121 @@
+"""Which of a run's cases a figure or a sentence is about. Written once, so that the figures, the
+answers and the tables of one report speak of the same cases."""
+
+from dataclasses import dataclass
+
+from forkcost import model
+from forkcost.units import MIB
+
+PATHS = ("fork", "_Fork", "clone3", "vfork", "clone-vm", "posix_spawn", "posix_spawn-actions",
+         "clone3-pidfd", "system", "popen", "fork-server")
+PLACEMENTS = ("other-cpu", "same-cpu", "free")
+IMAGES = ("nolibc", "static", "dynamic")
+MIDDLE = 256 * MIB  # the size that figures at one size show, where it was measured
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity of one benchmark over paths and sizes. `rows`: rows of Run.table; `fixed`: the
+    axes that are the same in all of them."""
+
+    run: object
+    quantity: str
+    rows: object
+    fixed: dict
+
+    @property
+    def paths(self):
+        present = list(dict.fromkeys(self.rows["axis.path"]))
+        return sorted(present, key=lambda p: PATHS.index(p) if p in PATHS else len(PATHS))
+
+    @property
+    def sizes(self):
+        return sorted(int(b) for b in self.rows.heap_bytes.unique())
+
+    def path(self, path):
+        """The path's rows by size."""
+        return self.rows[self.rows["axis.path"] == path].sort_values("heap_bytes")
+
+    def at(self, path, n_bytes):
+        """The row of a path at a size, or None."""
+        rows = self.rows[(self.rows["axis.path"] == path) & (self.rows.heap_bytes == n_bytes)]
+        return rows.iloc[0] if len(rows) else None
+
+    def also(self, quantity, row):
+        """The row of another quantity of the same case, or None."""
+        rows = self.run.table
+        rows = rows[(rows.name == row["name"]) & (rows.quantity == quantity)]
+        return rows.iloc[0] if len(rows) else None
+
+    def line(self, path):
+        """The path's fitted line, or None."""
+        return model.fit([(row.heap_bytes, self.run.quantity(row["name"], self.quantity))
+                          for _, row in self.path(path).iterrows()])
+
+    def says(self):
+        """The fixed axes for people: `backing 4k, placement other-cpu`."""
+        return ", ".join(f"{axis} {value}" for axis, value in self.fixed.items())
+
+
+def _most(rows, axis, preferred):
+    """The value of an axis that most rows have; of several, the first in `preferred`."""
+    counts = rows[f"axis.{axis}"].value_counts()
+    best = counts[counts == counts.max()].index
+    return min(best, key=lambda v: preferred.index(v) if v in preferred else len(preferred))
+
+
+def series(run, benchmark, quantity, **preferred):
+    """A Series of base pages where there are any, with each axis of `preferred` (axis -> values)
+    held at the one that most cases have; or None if the run has nothing of it."""
+    rows = run.select(benchmark, quantity)
+    rows = rows[rows.heap_bytes.notna()]
+    if "axis.path" not in rows or rows.empty:
+        return None
+    fixed = {}
+    for axis, values in {"backing": (), **preferred}.items():
+        if f"axis.{axis}" in rows and rows[f"axis.{axis}"].notna().any():
+            plain = axis == "backing" and (rows["axis.backing"] == run.base).any()
+            fixed[axis] = run.base if plain else _most(rows, axis, values)
+            rows = rows[rows[f"axis.{axis}"] == fixed[axis]]
+    rows = rows[rows["axis.path"].notna()].drop_duplicates(["axis.path", "heap_bytes"])
+    return Series(run, quantity, rows, fixed) if len(rows) else None
+
+
+def calls(run, quantity="blocked_ns"):
+    """The bare calls: the child ends at once."""
+    return series(run, "fork", quantity, placement=PLACEMENTS)
+
+
+def spawns(run, quantity="main_start_ns"):
+    """Calls that start a program, all with the same image."""
+    return series(run, "spawn", quantity, image=IMAGES, placement=PLACEMENTS)
+
+
+def middle(sizes):
+    """The size for a figure at one size: MIDDLE if measured, else the largest."""
+    return MIDDLE if MIDDLE in sizes else max(sizes)
+
+
+def first_of(rows, **preferred):
+    """One row: the axes at their most preferred values, and MIDDLE or else the largest heap. None
+    if no row has one of the preferred values of every axis."""
+    for axis, values in preferred.items():
+        column = f"axis.{axis}"
+        if column not in rows or rows[column].isna().all():
+            continue
+        found = next((v for v in values if (rows[column] == v).any()), None)
+        if found is None:
+            return None
+        rows = rows[rows[column] == found]
+    if rows.empty:
+        return None
+    return rows[rows.heap_bytes == middle(set(rows.heap_bytes))].iloc[0]
+
+
+def touched(run, quantity, benchmark="cow", **axes):
+    """The row of touch_ns or debt_ns that stands for a kind of touch, or None. Axes given are
+    required, so are base pages; the others as in the question "what does a fork's parent pay"."""
+    rows = run.select(benchmark, quantity, **axes)
+    return first_of(rows[rows.heap_bytes.notna()], **{axis: values for axis, values in (
+        ("backing", (run.base,)), ("writer", ("parent", "child", "grandchild")),
+        ("pattern", ("sequential", "random", "stride"))) if axis not in axes})

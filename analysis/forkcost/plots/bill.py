@@ -1,0 +1,117 @@
+"""Figure 5: fork and the faults afterwards, by the share of the arena that is written, against
+copying the whole arena at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forkcost import choose, units
+from forkcost.plots import common
+
+
+@dataclass(frozen=True)
+class Bill:
+    """ns, for an arena of `size` bytes. `fork`: (p10, p50, p90) of blocked_ns. `debt`: the same of
+    writing all of it once while the child lives. `copy`, `fresh`: at once, into memory that is
+    there, and into fresh memory; None where not measured. `fitted`: fork is from the line."""
+
+    size: int
+    fork: np.ndarray
+    debt: np.ndarray
+    copy: float | None
+    fresh: float | None
+    fitted: bool
+    base: str
+    rows: object
+
+    def crossing(self, at_once):
+        """The share written from which on `at_once` would have been cheaper; None: never."""
+        share = (at_once - self.fork[1]) / self.debt[1]
+        return float(max(share, 0)) if share < 1 else None
+
+
+def bill(run):
+    """The run's Bill, or a string that says what it lacks."""
+    debt = choose.touched(run, "debt_ns", state="first", access="write", writer="parent")
+    if debt is None:
+        return "this run has no `cow` case of a parent that writes first (debt_ns)"
+    series = choose.calls(run)
+    if series is None or series.path("fork").empty:
+        return "this run has no `fork` case with path fork (blocked_ns)"
+    size = int(debt.heap_bytes)
+    row, fitted = series.at("fork", size), False
+    if row is not None:
+        fork = np.array([row.p10, row.p50, row.p90])
+    else:
+        line, fitted = series.line("fork"), True
+        if line is None:
+            return f"this run has no fork of {units.size(size)}, the arena of its `cow` cases"
+        fork = np.full(3, line.predict(size))
+    copy, fresh = (_whole(run, b, size) for b in ("copy-page", "first-touch"))
+    return Bill(size, fork, np.array([debt.p10, debt.p50, debt.p90]), copy,
+                copy + fresh if copy is not None and fresh is not None else None, fitted, run.base,
+                series.rows[series.rows.heap_bytes == size] if not fitted else series.rows)
+
+
+def _whole(run, benchmark, size):
+    """ns for all pages of `size` bytes, from the yardstick's debt at the size nearest to it."""
+    rows = run.select(benchmark, "debt_ns")
+    if rows.get("axis.backing", pd.Series(dtype=object)).notna().any():
+        rows = rows[rows["axis.backing"] == run.base]
+    rows = rows[rows.heap_bytes > 0]
+    if rows.empty:
+        return None
+    near = rows.iloc[int(np.argmin(np.abs(np.log(rows.heap_bytes / size))))]
+    return near.p50 * size / near.heap_bytes
+
+
+def draw(run):
+    found = bill(run)
+    if isinstance(found, str):
+        return found
+    figure, ax = common.new_figure()
+    share = np.array([0.0, 1.0])
+    low, mid, high = ((found.fork[i] + share * found.debt[i]) / 1e6 for i in range(3))
+    ax.fill_between(100 * share, low, high, color=common.RED, alpha=0.18, linewidth=0)
+    ax.plot(100 * share, mid, color=common.RED)
+    labels = [(100, mid[-1], "fork, then\nfaults", common.RED)]
+    for at_once, text, colour, line in (
+            (found.copy, "memcpy into\nmemory there", common.BLUE, "--"),
+            (found.fresh, "memcpy into\nfresh memory", common.GREEN, "-.")):
+        if at_once is not None:
+            ax.plot((0, 100), (at_once / 1e6,) * 2, color=colour, linestyle=line)
+            labels.append((100, at_once / 1e6, text, colour))
+            crossing = found.crossing(at_once)
+            if crossing:
+                y = at_once / 1e6
+                ax.plot(100 * crossing, y, marker="o", color=colour)
+                ax.annotate(f"{100 * crossing:.0f}%", (100 * crossing, y), (5, -3), va="top",
+                            textcoords="offset points", color=colour, fontsize=9)
+    ax.plot(0, found.fork[1] / 1e6, marker="o", color=common.RED, clip_on=False)
+    ax.set_xlim(0, 142)
+    ax.set_xticks(range(0, 101, 20))
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("share of the arena that the parent writes, %", loc="left")
+    ax.set_ylabel("cost to the parent, ms (wall time)")
+    common.label_ends(ax, labels, gap=23)
+    basis = (f"median, band p10–p90; {common.counts(found.rows)}; arena {units.size(found.size)}, "
+             f"{found.base} pages; one write per page, faults at their mean cost; the child's end "
+             "is not in it")
+    return common.Drawing(figure, message(found), basis + (
+        "; fork's part is from its fitted line" if found.fitted else ""))
+
+
+def message(found):
+    full = found.fork[1] + found.debt[1]
+    text = (f"fork of {units.size(found.size)} costs the parent {units.time(found.fork[1])}, and "
+            f"{units.time(full)} once it has written every page")
+    at_once, what = ((found.fresh, "into fresh memory") if found.fresh is not None
+                     else (found.copy, "into memory that is there"))
+    if at_once is None:
+        return text + ". This run has no copy-page yardstick to set it against."
+    crossing = found.crossing(at_once)
+    text += f"; a copy of everything at once, {what}, costs {units.time(at_once)}"
+    if crossing is None:
+        return text + ", more than fork in every case."
+    return text + f": cheaper once more than {100 * crossing:.0f}% is written."

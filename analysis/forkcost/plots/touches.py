@@ -1,0 +1,85 @@
+"""Figure 4: touch_ns as a cumulative distribution, one curve per kind of first write."""
+
+from forkcost import choose, stats, units
+from forkcost.plots import common
+
+# kind of touch -> (what happens to the page, benchmark, axes). Base pages unless it says otherwise.
+KINDS = {
+    "second": ("second write: no fault", "cow", {"state": "second", "access": "write"}),
+    "memcpy": ("memcpy of a page, no fault", "copy-page", {}),
+    "zero-read": ("zero page: read", "zero-page", {"access": "read"}),
+    "after-other": ("reuse: the other wrote first", "cow",
+                    {"state": "after-other", "access": "write"}),
+    "alone": ("reuse: the child is gone", "cow", {"state": "alone", "access": "write"}),
+    "fresh": ("fresh memory: write", "first-touch", {}),
+    "zero-write": ("zero page: write after read", "zero-page", {"access": "write"}),
+    "copy": ("copy after fork", "cow", {"state": "first", "access": "write"}),
+    "copy-thp": ("copy after fork, thp", "cow",
+                 {"state": "first", "access": "write", "backing": "thp"}),
+    "copy-hugetlb": ("copy after fork, hugetlb", "cow",
+                     {"state": "first", "access": "write", "backing": "hugetlb"}),
+}
+LOOKS = {
+    "second": (common.GREY, ":"), "memcpy": (common.GREY, "-."), "zero-read": (common.SKY, ":"),
+    "after-other": (common.GREEN, "-"), "alone": (common.GREEN, "--"),
+    "fresh": (common.BLUE, "-"), "zero-write": (common.ORANGE, "--"), "copy": (common.RED, "-"),
+    "copy-thp": (common.PINK, "--"), "copy-hugetlb": (common.BLACK, "-."),
+}
+
+
+def draw(run):
+    rows = {kind: row for kind, (_, benchmark, axes) in KINDS.items()
+            if (row := choose.touched(run, "touch_ns", benchmark, **axes)) is not None}
+    if not rows:
+        return "this run has no touch_ns: neither `cow` cases nor the yardsticks"
+    order = sorted(rows, key=lambda kind: rows[kind].p50)
+    figure, ax = common.new_figure(2.9 + 0.17 * len(rows))
+    lines = []
+    for kind in order:
+        x, share = stats.histogram_cdf(run.quantity(rows[kind]["name"], "touch_ns").histogram)
+        colour, line = LOOKS[kind]
+        lines += ax.plot(x, 100 * share, color=colour, linestyle=line, drawstyle="steps-post")
+    ax.set_xscale("log")
+    stamp = run.context.get("clock", {}).get("stamp_cost_ns", 1)
+    ax.set_xlim(max(stamp, min(row.p10 for row in rows.values())) * 0.8,
+                2 * max(row.p99 for row in rows.values()))
+    ax.set_ylim(0, 101)
+    ax.set_ylabel("touches that are faster, %")
+    common.time_axis(ax.xaxis, "one first touch of one page")
+    ax.legend(lines, [f"{KINDS[kind][0]}: {_median(rows[kind].p50, stamp)} "
+                      f"(p99 {units.time(rows[kind].p99, 2)})" for kind in order],
+              loc="lower left", bbox_to_anchor=(-0.1, 1.0), frameon=False, fontsize=8.5,
+              handlelength=2.4, labelspacing=0.25, borderaxespad=0.2)
+    return common.Drawing(figure, message(rows, run.base), basis(list(rows.values())))
+
+
+def _median(ns, stamp):
+    """Below the cost of the stamp that was subtracted, a time is noise."""
+    return units.time(ns, 2) if ns >= stamp else f"under {units.time(stamp, 2)}"
+
+
+def message(rows, base):
+    copy = rows.get("copy")
+    if copy is None:
+        return f"This run did not measure the copy of a {base} page after fork."
+    text = f"The first write to a {base} page after fork costs {units.time(copy.p50)} (median)"
+    reuse = rows.get("alone", rows.get("after-other"))
+    if reuse is not None:
+        text += (f"; where nobody shares the page any more, {units.time(reuse.p50)}: still a "
+                 "fault, but no copy")
+    if copy.p90 > 2 * copy.p50:
+        text += f". One touch in ten takes {units.time(copy.p90)} or more"
+    return text + "."
+
+
+def basis(rows):
+    touches = sum(int(row.n) for row in rows)
+    rounds = sorted({int(row["rounds"]) for row in rows})
+    sizes = sorted({int(row.heap_bytes) for row in rows})
+    writers = sorted({row["axis.writer"] for row in rows
+                      if isinstance(row.get("axis.writer"), str)})
+    parts = [f"n: {touches:,} touches, {units.many(rounds, 'round')} per case",
+             "arena " + " and ".join(units.size(s) for s in sizes)]
+    if writers:
+        parts.append(f"after fork the writer is the {' or the '.join(writers)}")
+    return "; ".join(parts) + "; the timer's own cost is subtracted"

@@ -1,0 +1,140 @@
+"""One self-contained HTML page of a run, and its figures as SVG and PNG."""
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from forkcost import __version__, answers, units
+from forkcost.errors import InputError, NoAnswer
+from forkcost.plots import FIGURES, common
+
+_COLUMNS = ("min", "p50", "p90", "p99", "max")
+
+
+def write(run, directory, progress=lambda what: None):
+    """Writes DIRECTORY/index.html and DIRECTORY/figures; returns the path of index.html.
+
+    `progress` is called with what is being made. Everything is made in a directory beside the
+    target first, index.html moves last: a failure leaves no half page. Raises InputError (the
+    target cannot be written), NoAnswer (the run has no figures).
+    """
+    if not run.cases:
+        raise NoAnswer(f"{run.paths[0]}: no case was measured ({_why(run)}): see the reasons in "
+                       "`unmeasured`, or run forkcost-run --doctor")
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".forkcost-", dir=directory) as scratch:
+            scratch = Path(scratch)
+            (scratch / "figures").mkdir()
+            page = render(run, scratch / "figures", progress)
+            (scratch / "index.html").write_text(page, encoding="utf-8")
+            target = directory / "figures"
+            target.mkdir(exist_ok=True)
+            for stem in FIGURES:  # those of an older report must not stay beside the new page
+                for suffix in (".svg", ".png"):
+                    made = scratch / "figures" / (stem + suffix)
+                    if made.exists():
+                        os.replace(made, target / made.name)
+                    else:
+                        (target / made.name).unlink(missing_ok=True)
+            os.replace(scratch / "index.html", directory / "index.html")
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be written: {error.strerror}: give another "
+                         "directory with -o") from error
+    return directory / "index.html"
+
+
+def _why(run):
+    statuses = [status for status in ("skipped", "failed") if run.outcomes(status)]
+    return " and ".join(f"{len(run.outcomes(s))} {s}" for s in statuses) or "none were tried"
+
+
+def render(run, figure_directory, progress=lambda what: None):
+    """The page as text; the figures go to `figure_directory`."""
+    figures = []
+    for stem, (title, draw) in FIGURES.items():
+        progress(title)
+        drawing = draw(run)
+        if isinstance(drawing, str):
+            figures.append({"stem": stem, "title": title, "absent": drawing})
+        else:
+            svg = common.save(drawing, stem, figure_directory)
+            figures.append({"stem": stem, "title": title, "svg": Markup(svg),
+                            "message": drawing.message, "basis": drawing.basis})
+    progress("page")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("forkcost"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True)
+    environment.filters["size"] = units.size
+    return environment.get_template("report.html.j2").render(
+        version=__version__, run=run, answers=answers.answers(run), figures=figures,
+        summaries=answers.summaries(run), trust=answers.trusted(run), machine=_machine(run),
+        commands=_commands(run), settings=_settings(run), cases=_cases(run), columns=_COLUMNS,
+        percent=units.percent, many=units.many, number=units.number)
+
+
+def _machine(run):
+    """One line for the captions: CPU, kernel."""
+    environment = run.context.get("environment", {})
+    machine = environment.get("machine", {})
+    parts = [machine.get("cpu_model"), f"{machine['cpus_online']} CPUs" if "cpus_online" in machine
+             else None, f"under {machine['hypervisor']}" if machine.get("hypervisor") not in
+             (None, "", "none") else None,
+             f"Linux {environment['kernel']['release']}" if "release" in
+             environment.get("kernel", {}) else None]
+    return ", ".join(str(p) for p in parts if p) or "a machine that the file does not describe"
+
+
+def _commands(run):
+    """The commands that made the run, for a shell."""
+    made = (c.get("run", {}).get("command") or [] for c in run.contexts)
+    return [shlex.join(str(word) for word in command) for command in made if command]
+
+
+def _settings(run):
+    """[(group, [(name, text)])]: all that the file says about the set-up."""
+    context = run.context
+    groups = {name: context.get(name) for name in ("suite", "run", "clock", "estimators")}
+    groups |= context.get("environment", {})
+    return [(name, [(key, _text(key, value)) for key, value in group.items()])
+            for name, group in groups.items() if isinstance(group, dict) and group]
+
+
+def _text(key, value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {v}" for k, v in value.items()) or "none"
+    if isinstance(value, list):
+        return " ".join(str(v) for v in value)
+    if key.endswith("_bytes") and isinstance(value, (int, float)):
+        return units.size(value) if value else "0"
+    return str(value)
+
+
+def _cases(run):
+    """Rows of the table of all cases: (case, quantity, n, rounds, [figures], interval)."""
+    found = []
+    for row in run.table.to_dict("records"):
+        interval = "–"
+        if row["low"] == row["low"]:
+            interval = (units.time_range(row["low"], row["high"]) if row["unit"] == "ns" else
+                        f"{units.number(row['low'])}–{units.number(row['high'])}")
+        found.append((row["name"], row["quantity"], row["n"], row["rounds"],
+                      [units.value(row[c], row["unit"]) for c in _COLUMNS], interval))
+    return found
+
+
+def available(path):
+    """Checks before any work that `path` can be the report's directory; raises InputError."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: is a file, not a directory: give another one with -o")
+    if path.is_dir() and not os.access(path, os.W_OK):
+        raise InputError(f"{path}: cannot be written: Permission denied: give another directory "
+                         "with -o")

@@ -1,0 +1,68 @@
+"""How figures are written for people: three significant digits and a unit that fits."""
+
+import math
+
+NBSP = "\u00a0"  # a figure and its unit stay on one line
+GIB = 2**30
+MIB = 2**20
+_BINARY = ((2**40, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (2**10, "KiB"))
+_TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+
+
+def number(value, digits=3):
+    """`value` with `digits` significant digits, never in exponent form: 13.3, 0.0512, 1,240."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def time(ns, digits=3):
+    """Nanoseconds as people say them: 47.1 µs, 13.3 ms."""
+    factor, unit = next((u for u in _TIME if abs(ns) >= u[0] * 0.9995), _TIME[-1])
+    return f"{number(ns / factor, digits)}{NBSP}{unit}"
+
+
+def time_range(low, high, digits=3):
+    """Two times in one unit: `12.6–13.3 ms`."""
+    factor, unit = next((u for u in _TIME if abs(high) >= u[0] * 0.9995), _TIME[-1])
+    return f"{number(low / factor, digits)}–{number(high / factor, digits)}{NBSP}{unit}"
+
+
+def size(n_bytes, digits=4):
+    """Bytes: `empty`, `256 MiB`, `1 GiB`, `77 MiB` (the largest unit with at least 1)."""
+    if n_bytes == 0:
+        return "empty"
+    factor, unit = next((u for u in _BINARY if n_bytes >= u[0]), (1, "bytes"))
+    return f"{n_bytes / factor:.{digits}g}{NBSP}{unit}"
+
+
+def factor(ratio):
+    """A ratio: `148×`, `1.02×`."""
+    return f"{number(ratio)}×"
+
+
+def against(ratio):
+    """A ratio to a base for people: `27.3× less`, `2.58× more`, `the same` (within 1%)."""
+    if abs(ratio - 1) < 0.01:
+        return "the same"
+    return f"{factor(ratio)} more" if ratio > 1 else f"{factor(1 / ratio)} less"
+
+
+def percent(share):
+    """A share: `4%`, `0.3%`."""
+    return f"{number(100 * share, 2) if 0 < share < 0.1 else format(100 * share, '.0f')}%"
+
+
+def value(x, unit):
+    """A figure in a quantity's unit (results/FORMAT.md: `ns`, `1`, `ratio`, `bytes`)."""
+    if unit == "ns":
+        return time(x)
+    return size(x) if unit == "bytes" else number(x)
+
+
+def many(values, what):
+    """Sorted whole numbers of something: `1 round`, `5 rounds`, `3–5 rounds`."""
+    if len(values) == 1:
+        return f"{values[0]} {what}{'s' if values[0] != 1 else ''}"
+    return f"{values[0]}–{values[-1]} {what}s"

@@ -1,0 +1,38 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import synthetic
+from forkcost.load import load
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "run.json"
+
+
+def write(document, path):
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def full_file(tmp_path_factory):
+    """A synthetic run with every benchmark and one skipped case."""
+    return write(synthetic.full_run().document(), tmp_path_factory.mktemp("runs") / "full.json")
+
+
+@pytest.fixture(scope="session")
+def full(full_file):
+    return load([full_file])
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Function: Maker -> Run, by way of a file."""
+    return lambda maker: load([write(maker.document(), tmp_path / "run.json")])
+
+
+@pytest.fixture(scope="session")
+def reference():
+    if not REFERENCE.exists():
+        pytest.skip(f"no reference run at {REFERENCE.name}")
+    return REFERENCE

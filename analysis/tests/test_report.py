@@ -1,0 +1,265 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import synthetic
+from conftest import write
+from forkcost import answers, report
+from forkcost.errors import NoAnswer
+from forkcost.load import load
+from forkcost.plots import FIGURES, phases
+from forkcost.plots.bill import bill
+from forkcost.units import NBSP
+
+
+class Page(HTMLParser):
+    """What a browser would load, and the page's structure."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.loads, self.scripts, self.ids, self.drawings, self.captions = [], [], [], 0, []
+        self.figures, self._caption = [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.loads += [v for k, v in attributes.items()
+                       if k in ("src", "srcset", "data", "poster", "action", "xlink:href")
+                       or (k == "href" and tag != "a")]
+        if tag == "script" or any(k.startswith("on") for k in attributes):
+            self.scripts.append(tag)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        if tag == "figure":
+            self.figures.append(attributes["id"])
+        if tag == "svg":
+            self.drawings += 1
+        if tag == "figcaption":
+            self._caption = ""
+
+    def handle_data(self, data):
+        if self._caption is not None:
+            self._caption += data
+
+    def handle_endtag(self, tag):
+        if tag == "figcaption":
+            self.captions.append(self._caption)
+            self._caption = None
+
+
+def made_page(run, directory):
+    index = report.write(run, directory)
+    return index.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def directory(full, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("report")
+    report.write(full, directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def text(directory):
+    return (directory / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_loads_nothing(text):
+    page = Page(text)
+    assert [load for load in page.loads if not load.startswith("#")] == []
+    assert page.scripts == []
+    assert re.findall(r"@import|url\((?!#)", text) == []
+
+
+def test_every_figure_is_there_with_its_caption_and_files(text, directory):
+    page = Page(text)
+    assert page.figures == list(FIGURES)
+    assert page.drawings == len(FIGURES)
+    assert len(page.captions) == len(FIGURES)
+    for caption in page.captions:
+        assert "n: " in caption and "Synthetic CPU" in caption and "forkcost-run" in caption
+    for stem in FIGURES:
+        assert (directory / "figures" / f"{stem}.svg").stat().st_size > 5000
+        assert (directory / "figures" / f"{stem}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_ids_are_unique(text):
+    ids = Page(text).ids
+    assert len(ids) == len(set(ids))
+
+
+def test_nothing_is_left_beside_the_report(directory):
+    assert sorted(p.name for p in directory.iterdir()) == ["figures", "index.html"]
+
+
+def test_the_answers_are_computed_from_the_run(full):
+    which, blocked, afterwards, trust = answers.answers(full)
+    assert which.short == "Use posix_spawn."
+    assert re.search(rf"At 1{NBSP}GiB .* with fork 1[34]\.\d{NBSP}ms \(2\d\.\d×\)", which.more)
+    assert re.match(r"1[23]\.\d ms per resident GiB \(95% 1\d\.\d–1\d\.\d\)", blocked.short)
+    assert f"passes 1{NBSP}ms at 7" in blocked.more
+    assert afterwards.short.startswith(f"2.1{NBSP}µs for the first write")
+    assert trust.short == "Nothing failed; 1 warning."
+    assert "143 of 143 cases verified, 0 failed, 1 skipped. 5 rounds per case" in trust.more
+
+
+@pytest.mark.parametrize("medians, expected", [
+    ({"fork": 8580, "vfork": 60, "posix_spawn": 97}, "posix_spawn"),
+    ({"fork": 190, "vfork": 60, "posix_spawn": 97}, "vfork"),
+    ({"fork": 190, "vfork": 180, "posix_spawn": 185}, "fork"),
+    ({"fork": 190, "system": 600}, "fork"),
+    ({"fork": 8580, "vfork": 60}, "vfork"),
+])
+def test_the_recommended_call(medians, expected):
+    assert answers._recommended(pd.Series(medians)) == expected
+
+
+def test_base_pages_of_another_size(tmp_path):
+    text = json.dumps(synthetic.Maker(rounds=3, samples=5).fork().cow().document())
+    text = text.replace("backing:4k", "backing:16k").replace('"4k"', '"16k"')
+    document = json.loads(text)
+    document["context"]["forkcost"]["environment"]["machine"]["page_size"] = 16384
+    run = load([write(document, tmp_path / "run.json")])
+    _, blocked, afterwards, _ = answers.answers(run)
+    assert re.match(r"1[23]\.\d ms per resident GiB", blocked.short)
+    assert afterwards.short.startswith(f"2.1{NBSP}µs for the first write")
+    assert bill(run).base == "16k"
+
+
+def test_vfork_is_not_praised_for_blocked_time_alone(made):
+    run = made(synthetic.Maker().fork())
+    assert answers.which_call(run).short == "This run cannot say."
+
+
+def test_fork_is_recommended_where_nothing_beats_it(made):
+    run = made(synthetic.Maker(rounds=3).spawn(paths=("fork", "system"), heaps={"0": 0}))
+    assert answers.which_call(run).short.startswith("fork is as soon as any in an empty parent")
+
+
+ONLY = {
+    "fork": (lambda m: m.fork(), {"blocked", "tails"}),
+    "one size": (lambda m: m.fork(heaps={"256MiB": 256 * synthetic.MIB}), {"blocked", "tails"}),
+    "empty only": (lambda m: m.fork(heaps={"0": 0}), {"blocked", "tails"}),
+    "without fork": (lambda m: m.fork(paths=("vfork",)), {"blocked", "tails"}),
+    "spawn": (lambda m: m.spawn(paths=("fork", "vfork")), {"spawn", "phases", "tails"}),
+    "cow": (lambda m: m.cow(), {"touches"}),
+    "yardsticks": (lambda m: m.yardsticks(), {"touches"}),
+    "fork, cow": (lambda m: m.fork(paths=("fork",)).cow(), {"blocked", "tails", "touches", "bill"}),
+    "harness": (lambda m: m.harness(), set()),
+}
+
+
+@pytest.mark.parametrize("what", ONLY)
+def test_a_run_with_only_some_benchmarks(what, made, tmp_path):
+    build, expected = ONLY[what]
+    text = made_page(made(build(synthetic.Maker(rounds=3, samples=5))), tmp_path / "report")
+    page = Page(text)
+    assert {p.stem for p in (tmp_path / "report" / "figures").glob("*.svg")} == expected
+    assert len(page.captions) == len(FIGURES)
+    assert sum("No figure:" in c for c in page.captions) == len(FIGURES) - len(expected)
+    words = re.sub(r"<svg.*?</svg>", "", text, flags=re.S)
+    assert not re.search(r"\bnan\b|\bNone\b|\binf\b", words)
+
+
+def test_a_single_round_has_no_intervals_but_a_report(made, tmp_path):
+    run = made(synthetic.Maker(rounds=1, samples=3).fork().spawn(paths=("fork", "vfork")))
+    text = made_page(run, tmp_path / "report")
+    assert "too few rounds for intervals" in text
+    assert "(95% " not in answers.how_long(run).short
+
+
+def test_figures_of_an_older_report_do_not_stay(made, tmp_path):
+    maker = synthetic.Maker(rounds=1, samples=3)
+    report.write(made(maker.spawn(paths=("fork", "vfork"))), tmp_path / "report")
+    report.write(made(synthetic.Maker(rounds=1, samples=3).fork()), tmp_path / "report")
+    assert not (tmp_path / "report" / "figures" / "phases.svg").exists()
+
+
+def test_hostile_names_are_text(made, tmp_path):
+    document = synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",)).document()
+    for entry in document["benchmarks"]:
+        entry["axes"]["path"] = "<script>alert('$x^')</script>"
+        entry["name"] = entry["name"].replace("path:fork", "path:<script>alert(1)</script>")
+    document["context"]["forkcost"]["warnings"][0]["message"] = "<img src=x onerror=alert(1)>"
+    document["context"]["forkcost"]["run"]["command"] = ["<iframe src='http://example.org'>"]
+    page = Page(made_page(load([write(document, tmp_path / "run.json")]), tmp_path / "report"))
+    assert page.scripts == []
+    assert [load for load in page.loads if not load.startswith("#")] == []
+
+
+def test_failed_cases_are_shown_with_their_reason(made, tmp_path):
+    run = made(synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",)).failed())
+    assert "Failed: 1 case" in made_page(run, tmp_path / "report")
+    assert answers.trust(run).short == "With care: 1 failed."
+
+
+def test_a_case_that_failed_in_one_round_only(made, tmp_path):
+    maker = synthetic.Maker(rounds=3, samples=5)
+    maker.fork(paths=("fork",), heaps={"0": 0, "1GiB": 2**30})
+    failed = maker.benchmarks.pop()
+    maker.unmeasured.append({k: failed[k] for k in ("name", "benchmark", "axes")} | {
+        "repetition_index": 2, "outcome": {"status": "failed", "reason": "it was gone"}})
+    text = made_page(made(maker), tmp_path / "report")
+    assert "it was gone (1 round)" in text
+    assert "In 2 other rounds it was measured" in text
+    assert "too few rounds for intervals (1 case)" in text
+
+
+def test_a_run_without_figures_has_no_report(made, tmp_path):
+    with pytest.raises(NoAnswer, match="1 skipped"):
+        report.write(made(synthetic.Maker().skipped()), tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_the_phases_add_up_to_the_total(full):
+    for path in ("fork", "posix_spawn"):
+        case = full.cases[f"spawn/path:{path}/image:nolibc/heap:256MiB/backing:4k"]
+        stack = phases.stack(case)
+        assert sum(ns for ns, _ in stack.parts.values()) + stack.rest == pytest.approx(stack.total)
+        assert stack.total == pytest.approx(case.quantities["total_ns"].quantile(0.5), rel=0.02)
+    assert stack.parts["image"][1], "posix_spawn's image phase holds its unstamped exec"
+
+
+def test_phases_where_cpu_time_and_stamps_take_turns(made):
+    maker = synthetic.Maker(rounds=3).spawn(paths=("vfork",), heaps={"0": 0}, images=("nolibc",))
+    for entry in maker.benchmarks:
+        for name, q in entry["quantities"].items():
+            turn = 0 if name == "blocked_cpu_ns" else 1
+            q["samples"] = [v if i % 2 == turn else None for i, v in enumerate(q["samples"])]
+            q["n"] = 10
+    run = made(maker)
+    stack = phases.stack(next(iter(run.cases.values())))
+    assert len(stack.parts) == 5 and stack.rest == pytest.approx(0, abs=1)
+    assert 200e3 < stack.blocked < 350e3
+    assert set(run.table.n) == {30}
+
+
+def test_what_no_stamp_explains_is_shown(made):
+    maker = synthetic.Maker(rounds=3).spawn(paths=("fork",), heaps={"0": 0}, images=("nolibc",))
+    for entry in maker.benchmarks:
+        for gone in ("teardown_ns", "main_start_ns"):
+            del entry["quantities"][gone]
+    case = next(iter(made(maker).cases.values()))
+    stack = phases.stack(case)
+    assert stack.rest > 70e3
+    assert sum(ns for ns, _ in stack.parts.values()) + stack.rest == pytest.approx(stack.total)
+
+
+def test_the_bill(full):
+    found = bill(full)
+    pages = 256 * synthetic.MIB / 4096
+    assert found.fork[1] == pytest.approx(47e3 + 13e6 / 4, rel=0.03)
+    assert found.debt[1] == pytest.approx(pages * 2100 * 1.6, rel=0.05)
+    assert found.copy == pytest.approx(pages * 260, rel=0.05)
+    share = found.crossing(found.fresh)
+    assert found.fork[1] + share * found.debt[1] == pytest.approx(found.fresh)
+    assert found.crossing(found.debt[1] * 9) is None
+
+
+def test_the_report_of_the_reference_run(reference, tmp_path):
+    text = made_page(load([reference]), tmp_path / "report")
+    assert "This run cannot say" not in text
+    assert "No figure:" not in text

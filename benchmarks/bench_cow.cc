@@ -218,7 +218,7 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
     PageToucher pages(arena, Pattern::kSequential);
     if (read_before) pages.touch_untimed(false);
     const auto count = static_cast<int64_t>(m.spec().bytes / page_size());
-    const bool huge = m.spec().backing == Backing::kThp;
+    const bool huge = m.spec().backing != Backing::kBasePages;
     const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
     const TouchResult result = pages.touch(write);
     const Check faults = check_count("minor faults", count / per_fault, result.faults);

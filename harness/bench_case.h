@@ -97,6 +97,7 @@ class Measurement {
   Measurement& operator=(const Measurement&) = delete;
 
   Timeline& timeline() { return timeline_; }
+  int cpu() const { return options_.cpu; }
   ArenaSpec spec() const { return case_.arena.value_or(ArenaSpec{}); }
   // Populated and verified on first use, which is at the latest the first sample.
   Arena& arena();

@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "forkcost_version.h"
 #include "harness/bench_case.h"
 #include "harness/environment.h"
 #include "harness/error.h"
@@ -52,7 +51,11 @@ void add_options(CLI::App& app, Options& options) {
                  "Fail a case that is not done after this long")
       ->check(CLI::PositiveNumber);
   app.add_flag("--list-cases", options.list_cases, "Print the selected cases as JSON and exit");
-  app.set_version_flag("--version", FORKCOST_VERSION " (" FORKCOST_REVISION ")");
+  app.set_version_flag("--version", [] {
+    const nlohmann::json suite = describe_suite();
+    return fmt::format("{} ({})", suite["version"].get<std::string>(),
+                       suite["revision"].get<std::string>());
+  });
   app.footer(
       "All of Google Benchmark's flags work too: --benchmark_filter=REGEX, "
       "--benchmark_list_tests, --benchmark_out=FILE, --benchmark_repetitions=N, ...");
@@ -214,7 +217,7 @@ int run(int argc, char** argv) {
     std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
     const nlohmann::json context = {
         {"schema", kSchema},
-        {"suite", {{"version", FORKCOST_VERSION}, {"revision", FORKCOST_REVISION}}},
+        {"suite", describe_suite()},
         {"run",
          {{"program", std::filesystem::path(argv[0]).filename().string()},
           {"command", options.command},

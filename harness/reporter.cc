@@ -102,10 +102,15 @@ nlohmann::json describe_clock() {
 }
 
 nlohmann::json describe_estimators() {
-  return {{"blocked_ns", "min"},  {"blocked_cpu_ns", "min"}, {"child_start_ns", "min"},
-          {"exec_ns", "min"},     {"image_start_ns", "min"}, {"main_start_ns", "min"},
-          {"teardown_ns", "min"}, {"total_ns", "min"},       {"child_cpu_ns", "min"},
-          {"debt_ns", "min"},     {"debt_cpu_ns", "min"},    {"touch_ns", "p50"}};
+  nlohmann::json estimators;
+  for (const char* quantity :
+       {"blocked_ns", "blocked_cpu_ns", "child_start_ns", "exec_ns", "image_start_ns",
+        "main_start_ns", "total_ns", "child_cpu_ns", "debt_ns", "touch_ns"}) {
+    estimators[quantity] = "p25";
+  }
+  estimators["teardown_ns"] = "p50";
+  estimators["debt_cpu_ns"] = "min";
+  return estimators;
 }
 
 }  // namespace forkcost

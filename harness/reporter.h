@@ -43,7 +43,8 @@ class Reporter : public benchmark::BenchmarkReporter {
 // `clock` of the context.
 nlohmann::json describe_clock();
 
-// Which of `min` and `p50` is the estimator of each quantity: results/estimators.md.
+// The quantile of each quantity that repeats best from run to run, as measured in
+// results/estimators.md.
 nlohmann::json describe_estimators();
 
 }  // namespace forkcost

@@ -88,10 +88,13 @@ class Judge {
     const json& averages = at("/load/loadavg");
     const double load = averages.is_array() && !averages.empty() ? averages[0].get<double>() : 0;
     const auto cpus = static_cast<double>(number("/machine/cpus_online", 1));
-    if (busy > kBusyLimit || load > kLoadLimit * cpus) {
+    if (busy > kBusyLimit) {
       warn("busy", "stop other work; top -o %CPU shows it",
-           "other processes keep the CPUs {:.0f}% busy (load average {:.2f} on {:.0f} CPUs)",
-           100 * busy, load, cpus);
+           "other processes keep the CPUs {:.0f}% busy", 100 * busy);
+    } else if (load > kLoadLimit * cpus) {
+      warn("busy", "stop other work, or wait a minute; top -o %CPU shows it",
+           "others have worked here in the last minute: load average {:.2f} on {:.0f} CPUs", load,
+           cpus);
     }
     if (const uint64_t users = number("/load/users"); users > 1) {
       warn("users", "ask the others to wait; who shows them", "{} users are logged in", users);

@@ -16,12 +16,14 @@ MIDDLE = 256 * MIB  # the size that figures at one size show, where it was measu
 @dataclass(frozen=True)
 class Series:
     """One quantity of one benchmark over paths and sizes. `rows`: rows of Run.table; `fixed`: the
-    axes that are the same in all of them."""
+    axes that are the same in all of them; `exceptions`: path -> placement where a path was measured
+    at none of the others' (a fork server works beside its client)."""
 
     run: object
     quantity: str
     rows: object
     fixed: dict
+    exceptions: dict
 
     @property
     def paths(self):
@@ -54,7 +56,8 @@ class Series:
 
     def says(self):
         """The fixed axes for people: `backing 4k, placement other-cpu`."""
-        return ", ".join(f"{axis} {value}" for axis, value in self.fixed.items())
+        text = ", ".join(f"{axis} {value}" for axis, value in self.fixed.items())
+        return text + "".join(f" ({path}: {value})" for path, value in self.exceptions.items())
 
 
 def _most(rows, axis, preferred):
@@ -71,14 +74,20 @@ def series(run, benchmark, quantity, **preferred):
     rows = rows[rows.heap_bytes.notna()]
     if "axis.path" not in rows or rows.empty:
         return None
-    fixed = {}
+    fixed, exceptions = {}, {}
     for axis, values in {"backing": (), **preferred}.items():
         if f"axis.{axis}" in rows and rows[f"axis.{axis}"].notna().any():
             plain = axis == "backing" and (rows["axis.backing"] == run.base).any()
             fixed[axis] = run.base if plain else _most(rows, axis, values)
-            rows = rows[rows[f"axis.{axis}"] == fixed[axis]]
+            fits = rows[f"axis.{axis}"] == fixed[axis]
+            if axis == "placement":
+                others = rows[~rows["axis.path"].isin(rows[fits]["axis.path"])]
+                exceptions = {path: _most(of_path, axis, values)
+                              for path, of_path in others.groupby("axis.path")}
+                fits |= rows[f"axis.{axis}"] == rows["axis.path"].map(exceptions)
+            rows = rows[fits]
     rows = rows[rows["axis.path"].notna()].drop_duplicates(["axis.path", "heap_bytes"])
-    return Series(run, quantity, rows, fixed) if len(rows) else None
+    return Series(run, quantity, rows, fixed, exceptions) if len(rows) else None
 
 
 def calls(run, quantity="blocked_ns"):

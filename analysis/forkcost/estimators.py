@@ -13,6 +13,7 @@ from forkcost.load import must_match
 
 MIN_RUNS = 3
 AGREE = 0.05
+QUANTILES = ("min", "p10", "p25", "p50")  # what a result file may name as a quantity's estimator
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def best(table):
 def markdown(comparison):
     """The Comparison as a Markdown document."""
     table, winners = comparison.table, best(comparison.table)
-    simple = best(table[table.estimator.isin(["min", "p50"])])
+    simple = best(table[table.estimator.isin(QUANTILES)])
     first = comparison.runs[0]
     seconds = sum(r.context.get("run", {}).get("seconds") or 0 for r in comparison.runs)
     lines = [
@@ -110,7 +111,7 @@ def markdown(comparison):
         "case; the table has the median and the p90 of that over the cases. Agree: the share of "
         f"cases in which two consecutive runs are within {AGREE:.0%} of one another. The smallest "
         "spread is bold.", "",
-        "| quantity | best | best of min and p50 |", "|---|---|---|",
+        f"| quantity | best | best of {', '.join(QUANTILES)} |", "|---|---|---|",
         *(f"| `{q}` | {winners[q]} | {simple.get(q, '–')} |" for q in table.quantity.unique())]
     for quantity, rows in table.groupby("quantity", sort=False):
         lines += ["", f"## {quantity}", "", "| estimator | cases | spread, median | spread, p90 | "

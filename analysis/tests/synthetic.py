@@ -118,7 +118,8 @@ class Maker:
                         if image != "dynamic":
                             values["image_start_ns"] = exec_ns + rest * 0.98
                         rounds.append(values)
-                    axes = {"path": path, "image": image, "heap": heap, "backing": "4k"}
+                    axes = {"path": path, "image": image, "heap": heap, "backing": "4k",
+                            "placement": "other-cpu" if path == "fork-server" else "same-cpu"}
                     self.case("spawn", axes, rounds, "main_start_ns", heap_bytes=size)
         return self
 

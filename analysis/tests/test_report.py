@@ -7,7 +7,7 @@ import pytest
 
 import synthetic
 from conftest import write
-from forkcost import answers, report
+from forkcost import answers, choose, report
 from forkcost.errors import NoAnswer
 from forkcost.load import load
 from forkcost.plots import FIGURES, phases
@@ -263,3 +263,11 @@ def test_the_report_of_the_reference_run(reference, tmp_path):
     text = made_page(load([reference]), tmp_path / "report")
     assert "This run cannot say" not in text
     assert "No figure:" not in text
+
+
+def test_a_path_with_a_placement_of_its_own_is_shown_and_said(tmp_path):
+    """Else the fork server, which is measured beside its client, would vanish from every figure."""
+    run = load([write(synthetic.Maker().spawn().document(), tmp_path / "run.json")])
+    spawns = choose.spawns(run)
+    assert "fork-server" in spawns.paths and "fork" in spawns.paths
+    assert "placement same-cpu (fork-server: other-cpu)" in spawns.says()

@@ -88,6 +88,19 @@ def test_phases_of_a_spawn_add_up(tmp_path):
     assert q["blocked_ns"]["min"] >= q["exec_ns"]["min"]
 
 
+def test_every_image_works_with_the_kernels_clock(tmp_path):
+    """On machines without an invariant counter; nolibc then asks the kernel by a bare system call."""
+    done, document = measure(tmp_path, "bench_spawn", "--heap=0", "--budget-ms=1",
+                             "--benchmark_filter=path:posix_spawn/",
+                             env={**os.environ, "FORKCOST_CLOCK": "vdso"})
+    assert done.returncode == 0, document["unmeasured"]
+    assert document["context"]["forkcost"]["clock"]["source"] == "vdso"
+    by_image = {b["axes"]["image"]: b["quantities"] for b in document["benchmarks"]}
+    assert set(by_image) == {"nolibc", "static", "dynamic"}
+    assert "image_start_ns" in by_image["nolibc"]
+    assert "image_start_ns" not in by_image["static"]  # its entry point can only read a counter
+
+
 def test_cow_faults_are_the_oracles(tmp_path):
     _, document = measure(tmp_path, "bench_cow", "--heap=8MiB", "--budget-ms=1",
                           "--benchmark_filter=^cow/.*backing:4k")

@@ -77,6 +77,11 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
+// "min" -> 0, "p25" -> 0.25.
+double share_of(const std::string& estimator) {
+  return estimator == "min" ? 0 : std::stod(estimator.substr(1)) / 100;
+}
+
 std::string measured_table(const std::vector<Rows>& cases, const std::string& cpu_estimator) {
   if (cases.empty()) return "";
   std::vector<std::vector<std::string>> rows = {
@@ -88,7 +93,7 @@ std::string measured_table(const std::vector<Rows>& cases, const std::string& cp
     const std::string unit = one.unit(primary);
     rows.push_back({one.name, primary, shown(quantile(values, 0.5), unit),
                     shown(quantile(values, 0.99), unit),
-                    shown(quantile(cpu, cpu_estimator == "min" ? 0 : 0.5), "ns")});
+                    shown(quantile(cpu, share_of(cpu_estimator)), "ns")});
   }
   return format_table(rows);
 }

@@ -91,6 +91,10 @@ def measure(name, out, directory):
     mode = axes_of(name)["mode"]
     if mode in ("straggler", "daemon"):
         leave_behind(directory, mode == "daemon")
+    if mode == "tidy":
+        signal.signal(signal.SIGTERM, lambda *_: (log(directory, f"tidied {name}"), sys.exit(1)))
+        log(directory, f"blocked {os.getpid()}")
+        signal.pause()
     if mode == "hang":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.pause()

@@ -220,6 +220,19 @@ def test_the_time_limit_kills_what_ignores_signals(runner):
     assert not any(is_alive(pid) for _, pid, _ in runner.logged("begin"))
 
 
+def test_a_program_that_is_stopped_may_clean_up_first(runner):
+    """It may have made a cgroup, or reserved huge pages."""
+    runner.set_cases("a/mode:tidy")
+    assert runner.run("--preset", "smoke", "--time-limit-s", "2").returncode == 1
+    assert len(runner.logged("tidied")) == 1
+    runner.forget_log()
+    process = runner.start("--preset", "smoke", "--force")
+    wait_until(lambda: runner.logged("blocked"), "the case works")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert len(runner.logged("tidied")) == 1
+
+
 @pytest.mark.parametrize("mode", ["straggler", "daemon"])
 def test_what_a_program_leaves_behind_is_killed(runner, mode):
     runner.set_cases(f"a/mode:{mode}")

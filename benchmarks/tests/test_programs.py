@@ -118,6 +118,40 @@ def test_cow_faults_are_the_oracles(tmp_path):
         assert entry["quantities"]["touch_ns"]["n"] == pages * entry["iterations"]
 
 
+@pytest.fixture
+def huge_page_pool():
+    """80 free huge pages for a test; the setting is put back."""
+    setting = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    before = int(setting.read_text())
+    try:
+        setting.write_text(str(before + 80))
+        if int(setting.read_text()) < before + 80:
+            pytest.skip("memory is too fragmented for 80 huge pages")
+        yield
+    except OSError as error:
+        pytest.skip(f"vm.nr_hugepages cannot be set: {error.strerror}")
+    finally:
+        try:
+            setting.write_text(str(before))
+        except OSError:
+            pass  # nothing was changed
+
+
+@as_root
+def test_hugetlb_breaks_a_huge_page_at_a_time(tmp_path, huge_page_pool):
+    done, document = measure(tmp_path, "bench_cow", "--heap=64MiB", "--budget-ms=1",
+                             "--benchmark_filter=hugetlb")
+    assert done.returncode == 0, document["unmeasured"]
+    by_state = {b["axes"].get("state", b["benchmark"]): b for b in document["benchmarks"]
+                if b["axes"].get("access") != "read"}
+    for state, faults in (("first", 32), ("alone", 32), ("second", 0), ("first-touch", 32)):
+        assert set(by_state[state]["quantities"]["faults"]["samples"]) == {faults}, state
+    _, document = measure(tmp_path, "bench_fork", "--heap=64MiB",
+                          "--benchmark_filter=path:fork/.*hugetlb/placement:same")
+    checks = {c["check"]: c for c in document["benchmarks"][0]["verification"]}
+    assert checks["Private_Hugetlb"]["observed"] == str(64 << 20)
+
+
 def test_copying_costs_more_than_reuse_and_reuse_more_than_nothing(tmp_path):
     _, document = measure(tmp_path, "bench_cow", "--heap=16MiB", "--benchmark_filter="
                           "cow/writer:parent/.*access:write/pattern:sequential/.*backing:4k")

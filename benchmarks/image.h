@@ -50,7 +50,7 @@ class Image {
 };
 
 // In the child: becomes the image, stamping its own start and the exec. Safe after vfork.
-[[noreturn]] inline void exec_image(Timeline& timeline, const Image& image) {
+[[noreturn]] inline void exec_image(Timeline& timeline, const Image& image) noexcept {
   timeline.stamp(FORKCOST_CHILD);
   timeline.stamp(FORKCOST_EXEC);
   execve(image.path(), image.arguments(), environ);

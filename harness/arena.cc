@@ -55,8 +55,8 @@ Check check_equal(const std::string& name, uint64_t expected, uint64_t observed)
 }
 
 uint64_t field(const Mapping& mapping, std::string_view name) {
-  const auto found = mapping.bytes.find(name);
-  return found == mapping.bytes.end() ? 0 : found->second;
+  const auto found = mapping.fields.find(name);
+  return found == mapping.fields.end() ? 0 : found->second;
 }
 
 }  // namespace
@@ -178,6 +178,8 @@ std::vector<Check> Arena::verify() const {
     const uint64_t tables = spec_.bytes / page_size() * 8;
     const auto status = read_text_file("/proc/self/status").value_or("");
     const uint64_t observed = find_field(status, "VmPTE").value_or(0) * 1024;
+    // AnonHugePages counts whole huge pages only; this is of any size that the kernel may use.
+    checks.push_back(check_equal("THPeligible", 0, field(*mapping, "THPeligible")));
     checks.push_back(
         {"VmPTE", fmt::format(">= {}", tables), fmt::format("{}", observed), observed >= tables});
   }

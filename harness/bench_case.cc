@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,7 +90,6 @@ Measurement::Measurement(const Case& the_case, const MeasureOptions& options, si
     : case_(the_case),
       options_(options),
       binding_(the_case.placement, options.cpu),
-      limit_(options.time_limit_s),
       min_samples_(min_samples) {}
 
 Measurement::~Measurement() = default;
@@ -120,7 +120,7 @@ void Measurement::verified(Check check) {
 }
 
 int Measurement::current_cpu() {
-  return sched_getcpu();
+  return current_cpu_number();
 }
 
 void Measurement::begin() {
@@ -132,6 +132,7 @@ void Measurement::begin() {
              {"page_table_bytes", find_field(status, "VmPTE").value_or(0) * kKiB},
              {"mappings", count_mappings(read_text_file("/proc/self/maps").value_or(""))}};
   clock_info();  // calibrates
+  limit_.emplace(options_.time_limit_s);
   before_ = read_conditions();
   sampling_ = true;
 }
@@ -144,11 +145,11 @@ bool Measurement::next_sample() {
   }
   if (planned_ != 0 && kept_ >= planned_) return false;
   if (attempts_ >= kAttemptsPerSample * (kWarmup + std::max(planned_, kMinSamples))) {
-    if (kept_ > 0) return false;
-    throw Skip(
-        fmt::format("the scheduler started all {} children on their parent's CPU; a machine "
-                    "with more or less busy CPUs gives other placements",
-                    attempts_));
+    if (kept_ >= kMinSamples) return false;
+    throw Skip(fmt::format("the scheduler started {} of {} children on their parent's CPU; try it "
+                           "with the other CPUs idle",
+                           misplaced_, attempts_),
+               Skip::kByChance);
   }
   ++attempts_;
   timeline_.reset();
@@ -186,6 +187,9 @@ void Measurement::reap() {
 
 void Measurement::reaped(int status) {
   timeline_.stamp(FORKCOST_REAPED);
+  // system() ignores the terminal's Ctrl-C in us and leaves it to the command.
+  const bool interrupted = WIFSIGNALED(status) && WTERMSIG(status) == SIGINT;
+  if (interrupted || (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGINT)) raise(SIGINT);
   require_clean_end(status, timeline_);
 }
 
@@ -230,12 +234,13 @@ void Measurement::finish_sample() {
   if (warmup_ < kWarmup && took_ms < options_.budget_ms) return;
   const auto affordable = static_cast<size_t>(options_.budget_ms / took_ms);
   planned_ = std::max(std::clamp(affordable, kMinSamples, kMaxSamples), min_samples_);
+  if (options_.samples > 0) planned_ = options_.samples;
   // The CPU clock is a system call inside call -> reaped (2% of a vfork where it takes 0.5 us), and
   // so is adding up the child's CPU time. Where that would show, samples take turns.
   const auto total = ticks_between(page, FORKCOST_CALL, FORKCOST_REAPED);
   alternates_ = total && clock_info().cpu_clock_cost_ns >
                              kVisibleShare * ticks_to_ns(static_cast<double>(*total));
-  if (alternates_) planned_ *= 2;
+  if (alternates_ && options_.samples == 0) planned_ *= 2;
 }
 
 void Measurement::keep_sample() {
@@ -335,6 +340,14 @@ CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t m
     Measurement measurement(the_case, options, min_samples);
     try {
       the_case.body(measurement);
+      if (!the_case.required.empty()) {
+        std::string events;
+        for (const forkcost_event event : the_case.required) {
+          events += fmt::format("{}{}", events.empty() ? "" : ", ", event_name(event));
+        }
+        // finish_sample() has seen to it; here it is said.
+        measurement.verified({"stamped in every sample, in order", events, events, true});
+      }
       result = measurement.finish();
       result.entry["outcome"] = {{"status", "ok"}};
     } catch (const std::exception&) {
@@ -343,6 +356,7 @@ CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t m
     }
   } catch (const Skip& skip) {
     give_up("skipped", skip);
+    if (skip.by_chance) result.entry["outcome"]["by_chance"] = true;
   } catch (const Failure& failure) {
     give_up("failed", failure);
   }

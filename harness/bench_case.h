@@ -60,6 +60,7 @@ struct Case {
 struct MeasureOptions {
   int cpu = -1;  // of the parent; -1: the last one that we may use (the first serves interrupts)
   double budget_ms = 40;
+  size_t samples = 0;  // exactly so many; 0: what the budget allows
   double time_limit_s = 60;
 };
 
@@ -161,7 +162,7 @@ class Measurement {
   const Case& case_;
   const MeasureOptions& options_;
   CpuBinding binding_;
-  TimeLimit limit_;
+  std::optional<TimeLimit> limit_;  // of the sampling; populating a large heap takes its time
   Timeline timeline_;
   Arena* arena_ = nullptr;
   std::optional<Child> child_;

@@ -8,9 +8,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "harness/bench_case.h"
 #include "harness/environment.h"
@@ -30,9 +32,9 @@ struct Options {
   std::string max_heap;
   bool list_cases = false;
   MeasureOptions measure;
-  std::string out;          // --benchmark_out, when the format is JSON
-  bool filtered = false;    // --benchmark_filter was given
-  bool list_tests = false;  // --benchmark_list_tests was given
+  std::string out;           // --benchmark_out, when the format is JSON
+  bool filtered = false;     // --benchmark_filter was given
+  std::string other_format;  // --benchmark_out_format, when it is not
   std::vector<std::string> command;
 };
 
@@ -47,6 +49,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--budget-ms", options.measure.budget_ms,
                  "How long the samples of one case may take together")
       ->check(CLI::PositiveNumber);
+  app.add_option("--samples", options.measure.samples,
+                 "Take exactly so many of each case (default: what the budget allows)");
   app.add_option("--time-limit-s", options.measure.time_limit_s,
                  "Fail a case that is not done after this long")
       ->check(CLI::PositiveNumber);
@@ -61,9 +65,12 @@ void add_options(CLI::App& app, Options& options) {
       "--benchmark_list_tests, --benchmark_out=FILE, --benchmark_repetitions=N, ...");
 }
 
-// Takes `--name=value` out of `arguments`.
-std::string take_flag(std::vector<std::string>& arguments, const std::string& name) {
-  std::string value;
+// Takes `--name=value` out of `arguments`; without it, the value is that of the environment
+// variable by which Google Benchmark knows the flag, too.
+std::string take_flag(std::vector<std::string>& arguments, const std::string& name,
+                      const char* variable) {
+  const char* const from_environment = std::getenv(variable);
+  std::string value = from_environment != nullptr ? from_environment : "";
   std::erase_if(arguments, [&](const std::string& argument) {
     if (!argument.starts_with(name + "=")) return false;
     value = argument.substr(name.size() + 1);
@@ -72,16 +79,19 @@ std::string take_flag(std::vector<std::string>& arguments, const std::string& na
   return value;
 }
 
-// Google Benchmark would truncate the file at the start; ours is written whole at the end.
-void take_json_output(std::vector<std::string>& arguments, Options& options) {
-  const std::string out = take_flag(arguments, "--benchmark_out");
-  const std::string format = take_flag(arguments, "--benchmark_out_format");
-  if (format.empty() || format == "json") {
+// JSON is ours, written whole at the end: Google Benchmark would truncate the file at the start,
+// and leave out what we add. Other formats are its own, with our figures.
+void take_output(std::vector<std::string>& arguments, Options& options) {
+  const std::string out = take_flag(arguments, "--benchmark_out", "BENCHMARK_OUT");
+  const std::string format = take_flag(arguments, "--benchmark_out_format", "BENCHMARK_OUT_FORMAT");
+  const bool json = format.empty() || format == "json";
+  if (json) {
     options.out = out;
-  } else {
-    if (!out.empty()) arguments.push_back("--benchmark_out=" + out);
-    arguments.push_back("--benchmark_out_format=" + format);
+  } else if (!out.empty()) {
+    options.other_format = format;
   }
+  arguments.push_back("--benchmark_out=" + (json ? "" : out));
+  arguments.push_back("--benchmark_out_format=" + (json ? "json" : format));
 }
 
 Options parse(int argc, char** argv) {
@@ -93,9 +103,8 @@ Options parse(int argc, char** argv) {
   const auto has = [&](const char* flag) {
     return std::ranges::any_of(arguments, [&](const auto& text) { return text.starts_with(flag); });
   };
-  take_json_output(arguments, options);
+  take_output(arguments, options);
   options.filtered = has("--benchmark_filter=");
-  options.list_tests = has("--benchmark_list_tests");
   // One call of a case takes all of its samples, so Google Benchmark must not try again with more.
   if (!has("--benchmark_min_time")) arguments.push_back("--benchmark_min_time=0");
   // --help goes to ours, which names both kinds of flags.
@@ -131,7 +140,11 @@ std::vector<Case> select_cases(const Options& options) {
   std::vector<HeapSize> heaps = default_heaps(available_memory());
   if (!options.heap.empty()) {
     heaps.clear();
-    for (const uint64_t bytes : parse_sizes(options.heap)) heaps.push_back({bytes, Preset::kSmoke});
+    std::vector<uint64_t> sizes = parse_sizes(options.heap);
+    std::ranges::sort(sizes);
+    const auto repeated = std::ranges::unique(sizes);
+    sizes.erase(repeated.begin(), repeated.end());
+    for (const uint64_t bytes : sizes) heaps.push_back({bytes, Preset::kSmoke});
   }
   if (!options.max_heap.empty()) {
     const uint64_t most = parse_size(options.max_heap);
@@ -186,51 +199,82 @@ void register_with_google_benchmark(const std::vector<Case>& cases, const Measur
   }
 }
 
+nlohmann::json describe_context(const Options& options, const std::string& program,
+                                std::time_t started) {
+  char time[32];
+  std::tm utc{};
+  std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
+  return {{"schema", kSchema},
+          {"suite", describe_suite()},
+          {"run",
+           {{"program", program},
+            {"command", options.command},
+            {"cpu", options.measure.cpu},
+            {"started", time},
+            {"seconds", std::time(nullptr) - started}}},
+          {"estimators", describe_estimators()},
+          {"clock", describe_clock()},
+          {"environment", describe_environment()}};
+}
+
+// The reporter behind --benchmark_out_format.
+std::unique_ptr<benchmark::BenchmarkReporter> make_file_reporter(const std::string& format) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // as long as they offer the format
+  if (format == "csv") return std::make_unique<benchmark::CSVReporter>();
+#pragma GCC diagnostic pop
+  if (format == "console") {
+    return std::make_unique<benchmark::ConsoleReporter>(benchmark::ConsoleReporter::OO_None);
+  }
+  throw UsageError(
+      fmt::format("--benchmark_out_format={}: there are json, csv and console", format));
+}
+
+// Runs what the filter leaves; how many cases that are.
+size_t run_benchmarks(Reporter& display, const Options& options,
+                      const std::vector<CaseResult>& results) {
+  if (options.other_format.empty()) return benchmark::RunSpecifiedBenchmarks(&display);
+  Reporter file(results, make_file_reporter(options.other_format));
+  return benchmark::RunSpecifiedBenchmarks(&display, &file);
+}
+
+int exit_status(const std::vector<CaseResult>& results) {
+  const auto has = [&](const char* status) {
+    return std::ranges::any_of(results, [&](const CaseResult& result) {
+      return result.entry["outcome"]["status"] == status;
+    });
+  };
+  if (has("failed")) return kExitBadNews;
+  return has("ok") ? kExitOk : kExitCannotAnswer;
+}
+
 int run(int argc, char** argv) {
   Options options = parse(argc, argv);
   check_cpu(options.measure);
   const std::vector<Case> cases = select_cases(options);
+  const std::string program = std::filesystem::path(argv[0]).filename().string();
   if (options.list_cases) {
-    list_cases(cases, std::filesystem::path(argv[0]).filename().string());
+    list_cases(cases, program);
     return kExitOk;
   }
   if (!options.out.empty()) require_writable(options.out);
   std::vector<CaseResult> results;
   register_with_google_benchmark(cases, options.measure, results);
-  Reporter reporter(results);
+  Reporter display(results, std::unique_ptr<benchmark::BenchmarkReporter>(
+                                benchmark::CreateDefaultDisplayReporter()));
   const std::time_t started = std::time(nullptr);
-  if (benchmark::RunSpecifiedBenchmarks(&reporter) == 0) {
+  if (run_benchmarks(display, options, results) == 0) {
     throw UsageError(
         "the filter matches no case; --benchmark_list_tests lists them (and "
         "--benchmark_filter=. all of them)");
   }
-  if (options.list_tests) return kExitOk;
-  size_t measured = 0, failed = 0;
-  for (const CaseResult& result : results) {
-    const std::string status = result.entry["outcome"]["status"];
-    measured += status == "ok";
-    failed += status == "failed";
-  }
+  if (results.empty()) return kExitOk;  // --benchmark_list_tests
   if (!options.out.empty()) {
-    char time[32];
-    std::tm utc{};
-    std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
-    const nlohmann::json context = {
-        {"schema", kSchema},
-        {"suite", describe_suite()},
-        {"run",
-         {{"program", std::filesystem::path(argv[0]).filename().string()},
-          {"command", options.command},
-          {"cpu", options.measure.cpu},
-          {"started", time},
-          {"seconds", std::time(nullptr) - started}}},
-        {"estimators", describe_estimators()},
-        {"clock", describe_clock()},
-        {"environment", describe_environment()}};
-    write_atomically(options.out, reporter.document(context).dump(1) + "\n");
+    const nlohmann::json document =
+        make_document(display.context(), describe_context(options, program, started), results);
+    write_atomically(options.out, document.dump(1) + "\n");
   }
-  if (failed > 0) return kExitBadNews;
-  return measured > 0 ? kExitOk : kExitCannotAnswer;
+  return exit_status(results);
 }
 
 }  // namespace

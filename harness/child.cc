@@ -1,7 +1,6 @@
 #include "harness/child.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 #include <string>
 
 #include "harness/error.h"
+#include "harness/placement.h"
 
 namespace forkcost {
 namespace {
@@ -31,9 +31,9 @@ void on_alarm(int) {
 
 }  // namespace
 
-void end_child(Timeline& timeline) {
+void end_child(Timeline& timeline) noexcept {
   timeline.stamp(FORKCOST_CHILD);
-  timeline.page().child_cpu = sched_getcpu();
+  timeline.page().child_cpu = current_cpu_number();
   timeline.stamp(FORKCOST_EXIT);
   _exit(0);
 }
@@ -42,7 +42,7 @@ Child::Child(pid_t pid) : pid_(pid) {
   current_child = pid;
 }
 
-void fail_child(Timeline& timeline, const char* doing, int error) {
+void fail_child(Timeline& timeline, const char* doing, int error) noexcept {
   forkcost_timeline_page& page = timeline.page();
   page.child_errno = error;
   strncpy(page.child_failed_at, doing, sizeof page.child_failed_at - 1);
@@ -50,7 +50,7 @@ void fail_child(Timeline& timeline, const char* doing, int error) {
   _exit(127);
 }
 
-void die_with_parent(Timeline& timeline, pid_t parent) {
+void die_with_parent(Timeline& timeline, pid_t parent) noexcept {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail_child(timeline, "prctl(PR_SET_PDEATHSIG)", errno);
   if (getppid() != parent) _exit(0);  // it died before we asked
 }

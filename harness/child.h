@@ -10,16 +10,19 @@
 
 namespace forkcost {
 
+// noexcept, all that runs in a child: an exception that left it would go on with the suite in a
+// second process.
+
 // In the child of a case that measures the creation alone: stamps its start and its end. Safe
 // after vfork: it touches nothing but the shared page.
-[[noreturn]] void end_child(Timeline& timeline);
+[[noreturn]] void end_child(Timeline& timeline) noexcept;
 
 // In the child: says what it was doing and errno, and ends. `doing` is a literal.
-[[noreturn]] void fail_child(Timeline& timeline, const char* doing, int error);
+[[noreturn]] void fail_child(Timeline& timeline, const char* doing, int error) noexcept;
 
 // In a child that waits or works: it dies when its parent dies, even by SIGKILL. Needed for every
 // child that does not end or exec at once.
-void die_with_parent(Timeline& timeline, pid_t parent);
+void die_with_parent(Timeline& timeline, pid_t parent) noexcept;
 
 // A child that is waited for in any case: what has not been reaped is killed and reaped when this
 // goes away, so that a failed case leaves no process behind.

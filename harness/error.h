@@ -24,7 +24,10 @@ struct UsageError : std::runtime_error {
 
 // This machine cannot do it; the message says what it would take. The case is `skipped`.
 struct Skip : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  enum Cause : bool { kForGood, kByChance };  // by chance: another round may succeed
+  explicit Skip(const std::string& reason, Cause cause = kForGood)
+      : std::runtime_error(reason), by_chance(cause == kByChance) {}
+  bool by_chance;
 };
 
 // It should have worked and did not, or it is not what its name says. The case is `failed`.

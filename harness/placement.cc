@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "harness/error.h"
 
@@ -38,6 +40,17 @@ std::string placement_name(Placement placement) {
       break;
   }
   return "free";
+}
+
+int current_cpu_number() {
+#if defined(__x86_64__)
+  uint32_t low, high, aux;
+  __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
+  return static_cast<int>(aux & 0xfff);  // Linux puts node << 12 | cpu there
+#else
+  unsigned cpu = 0;
+  return syscall(SYS_getcpu, &cpu, nullptr, nullptr) == 0 ? static_cast<int>(cpu) : -1;
+#endif
 }
 
 const std::vector<int>& allowed_cpus() {

@@ -123,10 +123,10 @@ std::optional<Mapping> find_mapping(std::string_view smaps, uint64_t address) {
     if (const auto bounds = parse_bounds(line)) {
       if (found) return false;
       if (bounds->first == address) found = Mapping{bounds->first, bounds->second, {}};
-    } else if (found && line.ends_with(" kB")) {
+    } else if (found) {
       const size_t colon = line.find(':');
       if (const auto value = parse_number(line.substr(std::min(colon, line.size() - 1) + 1))) {
-        found->bytes.emplace(line.substr(0, colon), *value * 1024);
+        found->fields.emplace(line.substr(0, colon), *value * (line.ends_with(" kB") ? 1024 : 1));
       }
     }
     return true;

@@ -18,11 +18,11 @@ std::optional<std::string> read_text_file(const std::string& path);
 // "VmPTE:\t  132 kB" -> 132. `text` is that of status, meminfo or a like file.
 std::optional<uint64_t> find_field(std::string_view text, std::string_view field);
 
-// One mapping of smaps: its bounds, and its fields in bytes.
+// One mapping of smaps: its bounds, and its fields (in bytes, where they are sizes).
 struct Mapping {
   uint64_t begin = 0;
   uint64_t end = 0;
-  std::map<std::string, uint64_t, std::less<>> bytes;
+  std::map<std::string, uint64_t, std::less<>> fields;
 };
 
 // The mapping that starts at `address`, from the text of smaps; none if there is no such one.

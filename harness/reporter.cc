@@ -1,7 +1,10 @@
 #include "harness/reporter.h"
 
 #include <algorithm>
+#include <map>
 #include <sstream>
+#include <string>
+#include <utility>
 
 #include "harness/clock.h"
 #include "harness/error.h"
@@ -9,21 +12,15 @@
 namespace forkcost {
 namespace {
 
-// Google Benchmark's own JSON of `runs`: whatever its version writes, ours has too.
-nlohmann::json own_json(const std::vector<benchmark::BenchmarkReporter::Run>& runs,
-                        const benchmark::BenchmarkReporter::Context* context) {
+// Google Benchmark's own JSON of the context: whatever its version writes, ours has too.
+nlohmann::json own_context(const benchmark::BenchmarkReporter::Context& context) {
   std::ostringstream text;
   benchmark::JSONReporter reporter;
   reporter.SetOutputStream(&text);
   reporter.SetErrorStream(&text);
-  if (context != nullptr) {
-    reporter.ReportContext(*context);
-  } else {
-    text << "{\"benchmarks\": [\n";
-  }
-  if (!runs.empty()) reporter.ReportRuns(runs);
+  reporter.ReportContext(context);
   reporter.Finalize();
-  return nlohmann::json::parse(text.str());
+  return nlohmann::json::parse(text.str())["context"];
 }
 
 void set_times(benchmark::BenchmarkReporter::Run& run, const CaseResult& result) {
@@ -36,14 +33,15 @@ void set_times(benchmark::BenchmarkReporter::Run& run, const CaseResult& result)
 
 }  // namespace
 
-Reporter::Reporter(const std::vector<CaseResult>& results)
-    : results_(results), display_(benchmark::CreateDefaultDisplayReporter()) {}
+Reporter::Reporter(const std::vector<CaseResult>& results,
+                   std::unique_ptr<benchmark::BenchmarkReporter> inner)
+    : results_(results), inner_(std::move(inner)) {}
 
 bool Reporter::ReportContext(const Context& context) {
-  display_->SetOutputStream(&GetOutputStream());
-  display_->SetErrorStream(&GetErrorStream());
-  context_ = own_json({}, &context)["context"];
-  return display_->ReportContext(context);
+  inner_->SetOutputStream(&GetOutputStream());
+  inner_->SetErrorStream(&GetErrorStream());
+  context_ = own_context(context);
+  return inner_->ReportContext(context);
 }
 
 const CaseResult* Reporter::find_result(const Run& run) const {
@@ -67,29 +65,46 @@ void Reporter::ReportRuns(const std::vector<Run>& runs) {
     const CaseResult* const result = run.run_type == Run::RT_Aggregate ? nullptr : find_result(run);
     if (result == nullptr) continue;
     run.counters.erase(kResultCounter);
-    nlohmann::json entry;
-    if (result->samples > 0) {
-      set_times(run, *result);
-      entry = own_json({run}, nullptr)["benchmarks"].at(0);
-    } else {
-      entry["repetition_index"] = run.repetition_index;
-    }
+    if (result->samples > 0) set_times(run, *result);
     shown.push_back(run);
-    entry.update(result->entry);
-    (result->samples > 0 ? benchmarks_ : unmeasured_).push_back(std::move(entry));
   }
-  if (!shown.empty()) display_->ReportRuns(shown);
+  if (!shown.empty()) inner_->ReportRuns(shown);
 }
 
 void Reporter::Finalize() {
-  display_->Finalize();
+  inner_->Finalize();
 }
 
-nlohmann::json Reporter::document(nlohmann::json forkcost_context) const {
-  nlohmann::json context = context_;
-  context["forkcost"] = std::move(forkcost_context);
-  return {
-      {"context", std::move(context)}, {"benchmarks", benchmarks_}, {"unmeasured", unmeasured_}};
+nlohmann::json make_document(nlohmann::json context, nlohmann::json ours,
+                             const std::vector<CaseResult>& results) {
+  std::map<std::string, int> repetitions;
+  for (const CaseResult& result : results) ++repetitions[result.entry["name"]];
+  std::map<std::string, int> index, family;
+  nlohmann::json measured = nlohmann::json::array(), unmeasured = nlohmann::json::array();
+  for (const CaseResult& result : results) {
+    nlohmann::json entry = result.entry;
+    const std::string name = entry["name"];
+    entry["repetition_index"] = index[name]++;
+    if (result.samples == 0) {
+      unmeasured.push_back(std::move(entry));
+      continue;
+    }
+    entry.update({{"run_name", name},
+                  {"run_type", "iteration"},
+                  {"family_index", family.emplace(name, family.size()).first->second},
+                  {"per_family_instance_index", 0},
+                  {"repetitions", repetitions[name]},
+                  {"threads", 1},
+                  {"iterations", result.samples},
+                  {"real_time", result.real_time_ns},
+                  {"cpu_time", result.cpu_time_ns},
+                  {"time_unit", "ns"}});
+    measured.push_back(std::move(entry));
+  }
+  context["forkcost"] = std::move(ours);
+  return {{"context", std::move(context)},
+          {"benchmarks", std::move(measured)},
+          {"unmeasured", std::move(unmeasured)}};
 }
 
 nlohmann::json describe_clock() {

@@ -123,8 +123,10 @@ std::vector<uint32_t> PageToucher::times_ns() {
   return times;
 }
 
-double PageToucher::sum_ns(const std::vector<uint32_t>& times) {
-  return std::accumulate(times.begin(), times.end(), 0.0);
+double PageToucher::debt_ns() {
+  const auto ticks = ticks_.span();
+  const double sum = ticks_to_ns(std::accumulate(ticks.begin(), ticks.end(), 0.0));
+  return std::max(sum - clock_info().stamp_cost_ns * static_cast<double>(ticks.size()), 0.0);
 }
 
 }  // namespace forkcost

@@ -43,7 +43,9 @@ class PageToucher {
   // Times of the last touch(), by whoever made it: per touch, in nanoseconds, timer cost
   // subtracted.
   std::vector<uint32_t> times_ns();
-  static double sum_ns(const std::vector<uint32_t>& times);
+  // Their sum. Not that of times_ns(), whose values end at 0: that would add up the timer's noise.
+  double debt_ns();
+  size_t count() const { return order_.size(); }
 
  private:
   TouchResult run(char* base, bool write, size_t count);

@@ -41,12 +41,11 @@ WorkerLink::WorkerLink() {
 }
 
 WorkerLink::~WorkerLink() {
-  close_end(master_);
-  close_end(worker_);
+  close();
 }
 
 void WorkerLink::close_end(int& end) {
-  if (end >= 0) close(end);
+  if (end >= 0) ::close(end);
   end = -1;
 }
 

@@ -28,6 +28,11 @@ class WorkerLink {
   void become_master() { close_end(worker_); }
   void become_worker() { close_end(master_); }
 
+  void close() {
+    close_end(master_);
+    close_end(worker_);
+  }
+
   // Sends an order and waits for its answer; none when the worker is gone.
   std::optional<TouchResult> ask(Order order);
   // Like ask(kEnd), which has no answer.

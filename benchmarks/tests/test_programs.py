@@ -179,10 +179,61 @@ def test_google_benchmarks_own_flags(tmp_path):
                           "--benchmark_repetitions=3")
     assert [b["repetition_index"] for b in document["benchmarks"]] == [0, 1, 2]
     assert {b["repetitions"] for b in document["benchmarks"]} == {3}
-    csv = tmp_path / "run.csv"
-    done = run("bench_fork", "--preset=smoke", f"--benchmark_out={csv}",
-               "--benchmark_out_format=csv", "--benchmark_min_time=0.01")
+    done = run("bench_fork", "--preset=smoke", "--benchmark_filter=heap:0", "--samples=7",
+               "--benchmark_min_time=0.01")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_csv_file_has_our_figures_and_not_those_of_the_loop(tmp_path):
+    csv = tmp_path / "run.csv"
+    done = run("bench_fork", "--preset=smoke", "--benchmark_filter=heap:0", "--samples=50",
+               f"--benchmark_out={csv}", "--benchmark_out_format=csv")
+    assert done.returncode == 0, done.stderr
+    row = next(line for line in csv.read_text().splitlines() if line.startswith('"fork/'))
+    _, iterations, real_time, *_ = row.split(",")
+    on_screen = float(re.search(r"([\d.e+]+) ns", done.stdout).group(1))
+    assert iterations == "50"
+    # The loop's time is that of all 50 forks and of setting up.
+    assert float(real_time) == pytest.approx(on_screen, rel=0.01)
+
+
+def test_the_environment_variable_for_the_output_has_our_keys_too(tmp_path):
+    out = tmp_path / "run.json"
+    done = run("bench_fork", "--preset=smoke", env={**os.environ, "BENCHMARK_OUT": str(out)})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text())["benchmarks"][0]["quantities"]
+
+
+def test_nothing_measured_is_lost_when_only_aggregates_are_shown(tmp_path):
+    _, document = measure(tmp_path, "bench_fork", "--preset=smoke", "--benchmark_repetitions=2",
+                          "--benchmark_report_aggregates_only=true", "--benchmark_filter=heap:0")
+    assert [b["repetition_index"] for b in document["benchmarks"]] == [0, 1]
+    _, document = measure(tmp_path, "bench_fork", "--preset=smoke", "--benchmark_list_tests=false")
+    assert document["benchmarks"]
+
+
+def test_as_many_samples_as_are_asked_for(tmp_path):
+    _, document = measure(tmp_path, "bench_fork", "--preset=smoke", "--samples=9")
+    assert {b["iterations"] for b in document["benchmarks"]} == {9}
+
+
+def test_a_heap_that_is_named_twice_is_one_case():
+    listed = json.loads(run("bench_fork", "--list-cases", "--heap=0,0", "--preset=smoke").stdout)
+    names = [case["name"] for case in listed["cases"]]
+    assert names and len(names) == len(set(names))
+
+
+def test_a_grandchild_killed_from_outside_is_a_failure_that_says_so(tmp_path):
+    process = subprocess.Popen(
+        [BIN / "bench_cow", "--heap=64MiB", "--budget-ms=20000", f"--benchmark_out={tmp_path}/run.json",
+         "--benchmark_filter=cow/writer:grandchild/state:first/access:write/pattern:seq.*4k"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def grandchildren():
+        return [g for c in children_of(process.pid) for g in children_of(c)]
+    os.kill(wait_for(grandchildren, "a grandchild")[0], signal.SIGKILL)
+    assert process.wait(30) == 1  # long before the time limit of 60 s
+    (entry,) = json.loads((tmp_path / "run.json").read_text())["unmeasured"]
+    assert "grandchild" in entry["outcome"]["reason"]
 
 
 @pytest.mark.skipif(not COMPARE.exists(), reason="compare.py is in the package libbenchmark-tools")

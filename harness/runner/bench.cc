@@ -184,14 +184,20 @@ std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
   return cases;
 }
 
-Measured BenchPrograms::measure(const Case& which) {
+Measured BenchPrograms::measure(const Case& which, size_t samples) {
   const std::string file = temporary_.path() + "/result.json";
   if (unlink(file.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + file, errno);
+  const double limit_s = options_.time_limit_s.value_or(preset_.time_limit_s);
+  // Its own limit, on the sampling, comes first: then the reason names the case's child.
   Command command{{directory_ + "/" + which.binary, "--case", which.name, "--benchmark_out=" + file,
-                   "--budget-ms", std::to_string(preset_.budget_ms)},
+                   "--budget-ms", std::to_string(preset_.budget_ms), "--time-limit-s",
+                   fmt::format("{:g}", 0.9 * limit_s)},
                   "/dev/null",
                   temporary_.path() + "/stderr",
-                  options_.time_limit_s.value_or(preset_.time_limit_s)};
+                  limit_s};
+  if (samples > 0) {
+    command.arguments.insert(command.arguments.end(), {"--samples", std::to_string(samples)});
+  }
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
   // plan was made, so this size is asked for by name.
   std::string heap = options_.heap;

@@ -28,7 +28,9 @@ inline std::string status_of(const Json& entry) {
 class Bench {
  public:
   virtual ~Bench() = default;
-  virtual Measured measure(const Case& which) = 0;
+  // `samples`: as many as an earlier round took, so that every round weighs the same; 0: the
+  // program chooses.
+  virtual Measured measure(const Case& which, size_t samples) = 0;
 };
 
 // What a program said and left behind, as text.
@@ -52,7 +54,7 @@ class BenchPrograms : public Bench {
 
   // All cases of all programs for `preset`.
   std::vector<Case> list_cases(const std::string& preset);
-  Measured measure(const Case& which) override;
+  Measured measure(const Case& which, size_t samples) override;
 
  private:
   std::vector<std::string> heap_flags(const std::string& heap) const;

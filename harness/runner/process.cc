@@ -48,6 +48,17 @@ int next_signal(const sigset_t& set, const Signals::Deadline& deadline) {
   }
 }
 
+// None on a kernel without the list (CONFIG_PROC_CHILDREN).
+std::optional<std::set<pid_t>> read_children() {
+  const auto text = read_text_file(fmt::format("/proc/self/task/{}/children", getpid()));
+  if (!text) return std::nullopt;
+  std::set<pid_t> pids;
+  for (const std::string_view word : split(trim(*text), ' ')) {
+    if (const auto pid = parse_number(word)) pids.insert(static_cast<pid_t>(*pid));
+  }
+  return pids;
+}
+
 // What the child of start() needs; made before the fork, because after it only async-signal-safe
 // calls are allowed.
 struct Start {
@@ -156,20 +167,20 @@ class Running {
   }
 
   // Its descendants became our children when it died (we are their subreaper), those too that left
-  // its group. They are all that we have; each may leave orphans in its turn.
-  static void kill_orphans() {
-    const std::string children_file = fmt::format("/proc/self/task/{}/children", getpid());
+  // its group. They are all that we have, strangers aside; each may leave orphans in its turn.
+  void kill_orphans() const {
+    const std::set<pid_t>& strangers = signals_.strangers();
     while (true) {
-      const auto children = read_text_file(children_file);
-      const std::string_view pids = children ? trim(*children) : std::string_view();
-      for (const std::string_view word : split(pids, ' ')) {
-        if (const auto pid = parse_number(word)) kill(static_cast<pid_t>(*pid), SIGKILL);
+      const auto children = read_children();
+      bool killed = false;
+      for (const pid_t pid : children.value_or(std::set<pid_t>())) {
+        killed |= strangers.count(pid) == 0 && kill(pid, SIGKILL) == 0;
       }
-      const pid_t reaped = waitpid(-1, nullptr, pids.empty() ? WNOHANG : 0);
+      const pid_t reaped = waitpid(-1, nullptr, killed ? 0 : WNOHANG);
       if (reaped < 0 && errno != EINTR) return;  // none is left
-      // A kernel without that file: what is dead already is all that can be reaped. (With it, an
+      // A kernel without that list: what is dead already is all that can be reaped. (With it, an
       // empty list beside a living child is only a list that was read while it changed.)
-      if (reaped == 0 && !children) return;
+      if (reaped == 0 && (!children || !strangers.empty())) return;
     }
   }
 
@@ -200,6 +211,7 @@ Signals::Signals() {
   action.sa_handler = SIG_DFL;
   forkcost::check(sigaction(SIGCHLD, &action, nullptr), "resetting SIGCHLD");
   forkcost::check(sigprocmask(SIG_BLOCK, &blocked_, &original_), "blocking signals");
+  strangers_ = read_children().value_or(std::set<pid_t>());
   forkcost::check(prctl(PR_SET_CHILD_SUBREAPER, 1), "becoming a subreaper");
 }
 

@@ -15,8 +15,17 @@ void Rounds::note(const Record& record) {
   seconds_of_[name] = record.seconds;
   seconds_ += record.seconds;
   ++done_;
-  // This machine cannot do it, and will not be able to in a minute.
-  if (record.round == 0 && status_of(record.entry) == "skipped") skipped_.insert(name);
+  const std::string status = status_of(record.entry);
+  if (status == "ok") {
+    // Its count came from how fast this round was. Were it chosen anew in each, a slow round would
+    // have fewer samples, and weigh less in every quantile.
+    samples_of_.emplace(name, record.entry.value("iterations", size_t{0}));
+  }
+  // This machine cannot do it, and will not be able to in a minute; unless it was chance.
+  if (record.round == 0 && status == "skipped" &&
+      !record.entry.at("outcome").value("by_chance", false)) {
+    skipped_.insert(name);
+  }
 }
 
 bool Rounds::is_due(int round, size_t index) const {
@@ -73,7 +82,8 @@ void Rounds::run(Bench& bench, Observer& observer) {
     for (size_t i = 0; i < due.size(); ++i) {
       const Case& which = plan_.cases[due[i]];
       observer.next(which, position(round, due.size() - i));
-      Measured measured = bench.measure(which);
+      const auto samples = samples_of_.find(which.name);
+      Measured measured = bench.measure(which, samples == samples_of_.end() ? 0 : samples->second);
       measured.entry["repetition_index"] = round;
       const Record record{round, measured.seconds, std::move(measured.entry)};
       note(record);

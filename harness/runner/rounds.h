@@ -53,7 +53,8 @@ class Rounds {
   const Plan& plan_;
   const Preset& preset_;
   std::map<std::string, double> seconds_of_;        // of a case, in its last round
-  std::set<std::string> skipped_;                   // in the first round
+  std::map<std::string, size_t> samples_of_;        // of a case, in its first round with figures
+  std::set<std::string> skipped_;                   // for good
   std::set<std::pair<int, std::string>> measured_;  // round and case
   double seconds_ = 0;
   size_t done_ = 0;

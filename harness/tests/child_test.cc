@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/error.h"
+#include "harness/placement.h"
+#include "harness/samples.h"
 
 namespace forkcost {
 namespace {
@@ -95,6 +98,25 @@ TEST(Child, DiesWithAParentThatIsKilled) {
   waitpid(parent, nullptr, 0);
   EXPECT_EQ(read(ready[0], &byte, 1), 0);  // the last writer is gone
   close(ready[0]);
+}
+
+TEST(CurrentCpu, IsTheChildsAlsoAfterVfork) {
+  // glibc's sched_getcpu() says there where the parent was.
+  SharedArray<int> said(2);
+  for (int i = 0; i < 300; ++i) {
+    said[0] = said[1] = -1;
+    const pid_t pid = vfork();
+    if (pid == 0) {
+      unsigned before = 0, after = 0;
+      syscall(SYS_getcpu, &before, nullptr, nullptr);
+      said[0] = current_cpu_number();
+      syscall(SYS_getcpu, &after, nullptr, nullptr);
+      said[1] = before == after ? static_cast<int>(before) : said[0];  // moved in between
+      _exit(0);
+    }
+    waitpid(pid, nullptr, 0);
+    ASSERT_EQ(said[0], said[1]);
+  }
 }
 
 TEST(CreationFailed, HasTheRemedyOfItsErrno) {

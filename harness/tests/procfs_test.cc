@@ -23,9 +23,10 @@ TEST(Procfs, FindsAMappingByItsStart) {
   const auto mapping = find_mapping(kSmaps, 0x7f0000000000);
   ASSERT_TRUE(mapping);
   EXPECT_EQ(mapping->end - mapping->begin, 2u << 20);
-  EXPECT_EQ(mapping->bytes.at("Rss"), 2048u * 1024);
-  EXPECT_EQ(mapping->bytes.at("AnonHugePages"), 0u);
-  EXPECT_EQ(find_mapping(kSmaps, 0x7f0000200000)->bytes.at("Rss"), 4096u);
+  EXPECT_EQ(mapping->fields.at("Rss"), 2048u * 1024);
+  EXPECT_EQ(mapping->fields.at("AnonHugePages"), 0u);
+  EXPECT_EQ(mapping->fields.at("THPeligible"), 0u);
+  EXPECT_EQ(find_mapping(kSmaps, 0x7f0000200000)->fields.at("Rss"), 4096u);
   // An address inside is not the start: the arena would share its mapping with something else.
   EXPECT_FALSE(find_mapping(kSmaps, 0x7f0000001000));
 }

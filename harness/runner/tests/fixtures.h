@@ -33,6 +33,7 @@ inline Json make_entry(const std::string& name, const std::string& status) {
     entry["outcome"]["reason"] = "because";
     return entry;
   }
+  entry["iterations"] = 3;
   entry["real_time"] = 1500.0;
   entry["primary"] = "blocked_ns";
   entry["quantities"] = {{"blocked_ns", {{"unit", "ns"}, {"samples", {1000, 1500, 9000}}}}};

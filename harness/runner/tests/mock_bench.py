@@ -122,7 +122,7 @@ def measure(name, out, directory):
 def main():
     parser = argparse.ArgumentParser()
     for flag in ("--case", "--preset", "--heap", "--max-heap", "--cpu", "--budget-ms",
-                 "--time-limit-s", "--benchmark_out"):
+                 "--time-limit-s", "--samples", "--benchmark_out"):
         parser.add_argument(flag)
     parser.add_argument("--list-cases", action="store_true")
     parser.add_argument("directory")

@@ -15,12 +15,18 @@ class FakeBench : public Bench {
  public:
   explicit FakeBench(double seconds) : seconds_(seconds) {}
 
-  Measured measure(const Case& which) override {
+  Measured measure(const Case& which, size_t samples) override {
+    asked_samples.push_back(samples);
     asked.push_back(which.name);
-    return {make_entry(which.name, status_of_case(which.name)), nullptr, seconds_};
+    const std::string status = status_of_case(which.name);
+    Measured measured{make_entry(which.name, status == "by chance" ? "skipped" : status), nullptr,
+                      seconds_};
+    if (status == "by chance") measured.entry["outcome"]["by_chance"] = true;
+    return measured;
   }
 
   std::vector<std::string> asked;
+  std::vector<size_t> asked_samples;
   std::function<std::string(const std::string&)> status_of_case = [](const auto&) { return "ok"; };
 
  private:
@@ -106,6 +112,27 @@ TEST(RoundsTest, TryAFailedCaseAgainAndASkippedOneNot) {
   EXPECT_EQ(std::count(bench.asked.begin(), bench.asked.end(), "a/n:0"), 1);
   EXPECT_EQ(std::count(bench.asked.begin(), bench.asked.end(), "a/n:1"), 5);
   EXPECT_EQ(rounds.rounds_done(), 5);
+}
+
+TEST(RoundsTest, TryAgainWhatWasSkippedByChance) {
+  const Plan plan = make_test_plan("quick", 1);
+  FakeBench bench(0.1);
+  bench.status_of_case = [](const auto&) { return "by chance"; };
+  Kept kept;
+  Rounds(plan, {}).run(bench, kept);
+  EXPECT_EQ(bench.asked.size(), 5U);
+}
+
+TEST(RoundsTest, GiveEveryRoundTheSampleCountOfTheFirst) {
+  const Plan plan = make_test_plan("quick", 1);
+  FakeBench bench(0.1);
+  Kept kept;
+  Rounds(plan, {}).run(bench, kept);
+  EXPECT_EQ(bench.asked_samples, (std::vector<size_t>{0, 3, 3, 3, 3}));
+  // Also after an interruption.
+  FakeBench resumed(0.1);
+  Rounds(plan, {kept.records.front()}).run(resumed, kept);
+  EXPECT_EQ(resumed.asked_samples, (std::vector<size_t>{3, 3, 3, 3}));
 }
 
 TEST(RoundsTest, EndWhenAllCasesAreSkipped) {

@@ -439,3 +439,18 @@ def test_a_reader_that_goes_away_costs_no_result(runner):
     os.close(write_end)
     assert len(runner.result()["benchmarks"]) == 2
     assert list(runner.temporary.iterdir()) == []
+
+
+def test_a_process_that_it_did_not_start_is_left_alone(runner):
+    """A wrapper script that ends in `exec forkcost-run` leaves its own children behind."""
+    pid_file = runner.bin_dir / "stranger"
+    wrapper = subprocess.run(
+        ["sh", "-c", f'sleep 60 & echo $! > {shlex.quote(str(pid_file))}; exec "$@"', "sh",
+         *runner.command("--preset", "smoke", "--quiet")],
+        env=runner.environment(), stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    stranger = int(pid_file.read_text())
+    try:
+        assert wrapper.returncode == 0
+        os.kill(stranger, 0)  # it is there
+    finally:
+        os.kill(stranger, signal.SIGKILL)

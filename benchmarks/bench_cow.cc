@@ -276,9 +276,10 @@ void measure_copy_page(Measurement& m) {
 Preset preset_of(const Scenario& s, const HeapSize& heap, Backing backing) {
   const int off_centre = (s.writer != Writer::kParent) + (s.state != State::kFirst) + !s.write +
                          (s.pattern != Pattern::kSequential) + (backing != Backing::kBasePages);
+  const bool large = heap.bytes >= kGiB;
+  if (heap.bytes > kGiB || (large && backing == Backing::kHugetlb)) return Preset::kFull;
   if (backing == Backing::kHugetlb)
     return both(heap.preset, off_centre > 1 ? Preset::kFull : Preset::kStandard);
-  const bool large = heap.bytes >= kGiB;
   switch (off_centre) {
     case 0:
       return large ? both(heap.preset, Preset::kStandard) : heap.preset;

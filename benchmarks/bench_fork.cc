@@ -97,6 +97,11 @@ constexpr std::array<Path, 5> kPaths = {{{"fork", measure_fork},
 Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placement placement) {
   const bool plain = backing == Backing::kBasePages && placement == Placement::kSameCpu;
   const bool is_fork = std::string_view(path.name) == "fork";
+  // Populating more takes longer than measuring: standard shows there that the lines go on.
+  if (heap.bytes > kGiB && (!is_fork || placement != Placement::kSameCpu) &&
+      !(plain && std::string_view(path.name) == "vfork")) {
+    return Preset::kFull;
+  }
   if (plain) return is_fork ? heap.preset : both(heap.preset, Preset::kQuick);
   const bool one_axis = backing == Backing::kBasePages || placement == Placement::kSameCpu;
   if (!is_fork || !one_axis) return Preset::kFull;

@@ -246,11 +246,14 @@ constexpr std::array<const char*, 3> kImages = {"nolibc", "static", "dynamic"};
 // nolibc shows the kernel alone and is looked at at every size; dynamic is what users start.
 Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap) {
   const bool at_small_or_middle = heap.bytes == 0 || heap.bytes == 256 * kMiB;
+  // Populating more takes longer than measuring: standard shows there that the lines go on.
+  if (heap.bytes > kGiB && (image != "nolibc" || !path.common || path.beside)) return Preset::kFull;
   if (image == "nolibc" && (path.common || at_small_or_middle)) {
     return both(heap.preset,
                 path.common && heap.bytes <= 16 * kMiB ? Preset::kSmoke : Preset::kQuick);
   }
   if (path.common && at_small_or_middle) return both(heap.preset, Preset::kQuick);
+  if (heap.bytes >= kGiB && !path.common) return Preset::kFull;
   return both(heap.preset, Preset::kStandard);
 }
 

@@ -5,8 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from forkcost import choose, stats, units
-from forkcost.plots.touches import KINDS
+from forkcost.plots.touches import KINDS, huge_faults
 
+FEW = 100  # of fewer samples p99 is the maximum
 HEADLINES = ("blocked_ns", "main_start_ns", "debt_ns")  # what the answers are made of
 
 
@@ -39,12 +40,14 @@ def which_call(run):
     best = _recommended(rows.p50)
     fork, chosen = rows.loc["fork"], rows.loc[best]
     where = "in an empty parent" if size == 0 else f"at {units.size(size)}"
+    image = f" (image {series.fixed['image']})" if "image" in series.fixed else ""
     if best == "fork":
         return Answer(question, f"fork is as soon as any {where}.",
-                      f"main of the new program runs after {units.time(fork.p50)}; "
+                      f"main of the new program{image} runs after {units.time(fork.p50)}; "
                       f"{_others(rows)}")
-    more = (f"{where[0].upper() + where[1:]} its main runs after {units.time(chosen.p50)}, with "
-            f"fork {units.time(fork.p50)} ({units.factor(fork.p50 / chosen.p50)})")
+    more = (f"{_from_where(series, best)} {where[0].upper() + where[1:]} its main{image} runs "
+            f"after {units.time(chosen.p50)}, with fork {units.time(fork.p50)} "
+            f"({units.factor(fork.p50 / chosen.p50)})")
     blocked = [series.also("blocked_ns", r) for r in (chosen, fork)]
     if all(r is not None for r in blocked):
         more += (f"; the caller is blocked {units.time(blocked[0].p50)} against "
@@ -66,11 +69,30 @@ def _recommended(medians):
     tenths of what can be saved: it is standard, returns exec's error, and has none of vfork's
     traps."""
     best, fork = medians.idxmin(), medians["fork"]
-    if fork <= 1.1 * medians[best]:
+    if not _beats(medians[best], fork):
         return "fork"
     if "posix_spawn" in medians and fork - medians["posix_spawn"] >= 0.9 * (fork - medians[best]):
         return "posix_spawn"
     return best
+
+
+def _beats(ns, fork_ns):
+    return fork_ns > 1.1 * ns
+
+
+def _from_where(series, path):
+    """From which measured size on `path`, recommended at the largest, beats fork."""
+    pairs = [(b, series.at(path, b), series.at("fork", b)) for b in series.sizes]
+    beats = [(b, _beats(ours.p50, fork.p50)) for b, ours, fork in pairs
+             if ours is not None and fork is not None]
+    if len(beats) == 1:
+        return "No other size was measured with both."
+    lost = [i for i, (_, better) in enumerate(beats[:-1]) if not better]
+    if not lost:
+        return "At every size measured."
+    below = beats[:lost[-1] + 1]
+    return f"From {units.size(beats[len(below)][0])} on; below, " + (
+        "fork is as soon." if len(lost) == len(below) else "fork is as soon at some sizes.")
 
 
 def _others(rows):
@@ -88,7 +110,8 @@ def how_long(run):
         return Answer(question, "This run cannot say.", "It has no case of path fork.")
     line, last = series.line("fork"), rows.iloc[-1]
     at = "in an empty parent" if last.heap_bytes == 0 else f"at {units.size(last.heap_bytes)}"
-    more = f"{at[0].upper() + at[1:]}: median {units.time(last.p50)}, p99 {units.time(last.p99)}"
+    more = (f"{at[0].upper() + at[1:]}: median {units.time(last.p50)}, "
+            f"{'max' if last.n < FEW else 'p99'} {units.time(last.p99)}")
     cpu = series.also("blocked_cpu_ns", last)
     if cpu is not None:
         more += f", CPU time {units.time(cpu.p50)}"
@@ -99,31 +122,34 @@ def how_long(run):
     if not line.rises:
         return Answer(question, f"{units.time(last.p50)}, whatever the size.",
                       f"{more} No growth was seen up to {units.size(last.heap_bytes)}.")
-    short = f"{units.number(line.ms_per_gib)} ms per resident GiB"
+    slope = f"{units.number(line.ms_per_gib)} ms per resident GiB"
     if line.ms_per_gib_interval:
         low, high = line.ms_per_gib_interval
-        short += f" (95% {units.number(low)}–{units.number(high)})"
+        slope += f" (95% {units.number(low)}–{units.number(high)})"
     empty = rows[rows.heap_bytes == 0]
     if len(empty):
         more += f" Before the first page {units.time(empty.iloc[0].p50)}."
+    if line.breaks_at:
+        return Answer(question, f"{units.time(last.p50)} {at}.",
+                      f"{more} A line through all sizes has {slope}, but the cost is not one "
+                      f"straight line: see {units.size(line.breaks_at)}.")
     passes = line.passes(1e6)
     if passes:
         beyond = passes > line.sizes.max()
         more += f" It passes {units.time(1e6, 1)} at {units.size(passes, 2)}" + (
             " (beyond the sizes measured)." if beyond else ".")
-    if line.breaks_at:
-        more += f" Not one straight line: see {units.size(line.breaks_at)}."
-    return Answer(question, short + ".", more)
+    return Answer(question, slope + ".", more)
 
 
 def afterwards(run):
     question = "What is paid afterwards?"
     rows = {kind: choose.touched(run, "touch_ns", benchmark, **axes)
             for kind, (_, benchmark, axes) in KINDS.items()}
-    copy = rows["copy"]
+    copy, huge = rows["copy"], huge_faults(run)
+    huge = f"With huge pages {huge}." if huge else ""
     if copy is None:
-        return Answer(question, "This run cannot say.",
-                      "It has no `cow` case that writes base pages first after a fork.")
+        return Answer(question, "This run cannot say.", " ".join(filter(None, (
+            "It has no `cow` case that writes base pages first after a fork.", huge))))
     short = (f"{units.time(copy.p50, 2)} for the first write to each page "
              f"(p99 {units.time(copy.p99, 2)}).")
     more = []
@@ -142,7 +168,7 @@ def afterwards(run):
     line = series.line("fork") if series is not None else None
     if line is not None and line.rises:
         more.append(f"The child's end takes {units.number(line.ms_per_gib)} ms per GiB.")
-    return Answer(question, short, " ".join(more))
+    return Answer(question, short, " ".join(filter(None, (*more, huge))))
 
 
 @dataclass(frozen=True)
@@ -251,7 +277,9 @@ def summaries(run):
              "The child ends at once. vfork and clone-vm wait for that end, fork does not: which "
              "call is better is a question for the tables with a program.")):
         if series is not None:
-            found.append(Summary(title, " ".join(filter(None, (note, series.says() + "."))),
+            few = (f"Of fewer than {FEW} samples p99 is the maximum."
+                   if series.rows.n.min() < FEW else None)
+            found.append(Summary(title, " ".join(filter(None, (note, series.says() + ".", few))),
                                  *_cells(series)))
     return found
 

@@ -9,7 +9,8 @@ from forkcost.units import MIB
 PATHS = ("fork", "_Fork", "clone3", "vfork", "clone-vm", "posix_spawn", "posix_spawn-actions",
          "clone3-pidfd", "system", "popen", "fork-server")
 PLACEMENTS = ("other-cpu", "same-cpu", "free")
-IMAGES = ("nolibc", "static", "dynamic")
+IMAGES = ("dynamic", "nolibc", "static")  # what most programs are, if measured as widely
+STAMPED = ("nolibc", "static", "dynamic")  # for the phases: dynamic has no image_start_ns
 MIDDLE = 256 * MIB  # the size that figures at one size show, where it was measured
 
 
@@ -61,8 +62,10 @@ class Series:
 
 
 def _most(rows, axis, preferred):
-    """The value of an axis that most rows have; of several, the first in `preferred`."""
-    counts = rows[f"axis.{axis}"].value_counts()
+    """The value of an axis that has most points (path × size); of several, the first in
+    `preferred`."""
+    points = rows.drop_duplicates([f"axis.{axis}", "axis.path", "heap_bytes"])
+    counts = points[f"axis.{axis}"].value_counts()
     best = counts[counts == counts.max()].index
     return min(best, key=lambda v: preferred.index(v) if v in preferred else len(preferred))
 
@@ -95,9 +98,9 @@ def calls(run, quantity="blocked_ns"):
     return series(run, "fork", quantity, placement=PLACEMENTS)
 
 
-def spawns(run, quantity="main_start_ns"):
+def spawns(run, quantity="main_start_ns", images=IMAGES):
     """Calls that start a program, all with the same image."""
-    return series(run, "spawn", quantity, image=IMAGES, placement=PLACEMENTS)
+    return series(run, "spawn", quantity, image=images, placement=PLACEMENTS)
 
 
 def middle(sizes):
@@ -122,8 +125,8 @@ def first_of(rows, **preferred):
 
 
 def touched(run, quantity, benchmark="cow", **axes):
-    """The row of touch_ns or debt_ns that stands for a kind of touch, or None. Axes given are
-    required, so are base pages; the others as in the question "what does a fork's parent pay"."""
+    """The row of touch_ns, fault_ns or debt_ns that stands for a kind of touch, or None. Axes given
+    are required, so are base pages; the others as in the question what a fork's parent pays."""
     rows = run.select(benchmark, quantity, **axes)
     return first_of(rows[rows.heap_bytes.notna()], **{axis: values for axis, values in (
         ("backing", (run.base,)), ("writer", ("parent", "child", "grandchild")),

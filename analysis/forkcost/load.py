@@ -97,7 +97,7 @@ class Case:
 
     @property
     def verified(self):
-        """Every round was checked before it was timed, and every check held."""
+        """Every round was checked, and every check held."""
         return all(e.get("verification") and all(c.get("ok") for c in e["verification"])
                    for e in self.entries)
 
@@ -170,6 +170,14 @@ class Run:
 def load(paths):
     """Reads result files of one machine and kernel as one Run; a case that several of them have
     keeps the rounds of all. Raises InputError."""
+    try:
+        return _load(paths)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise InputError(f"{', '.join(str(p) for p in paths)}: cannot be understood ({error!r}): "
+                         f"damaged or from another program; {_REPEAT}") from error
+
+
+def _load(paths):
     documents = [_read(Path(p)) for p in paths]
     machines = [_machine(d["context"]) for d in documents]
     for path, machine in zip(paths, machines):
@@ -253,6 +261,29 @@ def _expect(holder, key, kind, where):
     return holder[key]
 
 
+def _optional(holder, key, kind, where):
+    return _expect(holder, key, kind, where) if key in holder else None
+
+
+def _optional_list(holder, key, kind, where):
+    if not all(isinstance(item, kind) for item in _optional(holder, key, list, where) or []):
+        raise _Broken(f"{where} has something else than {kind.__name__} in '{key}': the file is "
+                      f"damaged or from another program; {_REPEAT}")
+
+
+def _check_context(ours):
+    where = "context.forkcost"
+    run = _optional(ours, "run", dict, where) or {}
+    _optional(run, "command", list, f"{where}.run")
+    clock = _optional(ours, "clock", dict, where) or {}
+    _optional(clock, "stamp_cost_ns", (int, float), f"{where}.clock")
+    _optional_list(ours, "warnings", dict, where)
+    environment = _optional(ours, "environment", dict, where) or {}
+    for group in ("machine", "kernel"):
+        _optional(environment, group, dict, f"{where}.environment")
+    _optional(environment.get("machine", {}), "page_size", int, f"{where}.environment.machine")
+
+
 def _check(document):
     if not isinstance(document, dict) or not isinstance(document.get("context"), dict):
         raise _Broken("is JSON, but no benchmark result: give a file that forkcost-run wrote")
@@ -260,6 +291,7 @@ def _check(document):
     if not isinstance(ours, dict):
         raise _Broken("is a Google Benchmark result without forkcost's keys: measure with "
                       "forkcost-run or one of forkcost's bench binaries")
+    _check_context(ours)
     schema = _expect(ours, "schema", int, "context.forkcost")
     if schema > SCHEMA:
         raise _Broken(f"has schema {schema}, this program reads up to {SCHEMA}: use a newer "
@@ -269,7 +301,7 @@ def _check(document):
     _expect(document, "unmeasured", list, "the file")
     if not benchmarks and not unmeasured:
         raise _Broken("has no case at all: the run's filter matched nothing or it was stopped at "
-                      f"once; {_REPEAT} (forkcost-run --list-cases shows the names)")
+                      f"once; {_REPEAT} (forkcost-run --list shows the names)")
     for kind, entries in (("benchmarks", benchmarks), ("unmeasured", unmeasured)):
         for i, entry in enumerate(entries):
             where = f"{kind}[{i}]"
@@ -277,9 +309,17 @@ def _check(document):
                 raise _Broken(f"{where} is no object: the file is damaged; {_REPEAT}")
             _expect(entry, "name", str, where)
             _expect(entry, "benchmark", str, where)
-            _expect(entry, "axes", dict, where)
+            axes = _expect(entry, "axes", dict, where)
+            for axis in axes:
+                _expect(axes, axis, str, f"{where} axes")
+            _optional(entry, "heap_bytes", int, where)
+            _optional_list(entry, "verification", dict, where)
+            conditions = _optional(entry, "conditions", dict, where) or {}
+            _optional_list(conditions, "reasons", str, f"{where} conditions")
             if kind == "unmeasured":
-                _expect(_expect(entry, "outcome", dict, where), "status", str, where)
+                outcome = _expect(entry, "outcome", dict, where)
+                _expect(outcome, "status", str, where)
+                _optional(outcome, "reason", str, where)
             else:
                 _check_quantities(_expect(entry, "quantities", dict, where), where)
 
@@ -299,9 +339,11 @@ def _check_quantities(quantities, where):
         values = _expect(quantity, data, list, place)
         try:
             array = np.array(values, dtype=float)
-            counted = (array[:, 2].sum() if data == "histogram" and array.shape[1] == 3
-                       else np.count_nonzero(~np.isnan(array)))
-        except (ValueError, TypeError, IndexError):
+            if data == "histogram":
+                counted = array[:, 2].sum() if array.shape[1] == 3 else None
+            else:
+                counted = np.count_nonzero(~np.isnan(array)) if array.ndim == 1 else None
+        except (ValueError, TypeError, IndexError, OverflowError):
             counted = None
         if counted != n:
             raise _Broken(f"{place} says n = {n}, but its {data} hold {counted or 'no'} values: "

@@ -139,6 +139,17 @@ class Maker:
                            "faults": np.full(self.samples, size // 4096)})
         self.case(benchmark, axes, rounds, "debt_ns", heap_bytes=size)
 
+    def huge(self, benchmark, axes, median, size):
+        """One fault of a huge page for many touches: fault_ns in place of touch_ns."""
+        faults = size // (2 * MIB)
+        rounds = []
+        for _ in range(self.rounds):
+            fault = self.around(median)
+            rounds.append({"fault_ns": fault, "debt_ns": fault * faults,
+                           "debt_cpu_ns": fault * faults * 0.97,
+                           "faults": np.full(self.samples, faults)})
+        self.case(benchmark, axes, rounds, "debt_ns", heap_bytes=size)
+
     def cow(self, heaps=("64MiB", "256MiB")):
         for heap in heaps:
             for state, median in TRUTH["touch"].items():
@@ -156,12 +167,13 @@ class Maker:
         self.pages("zero-page", {"access": "read", "heap": heap}, 430, size, 0)
         self.pages("zero-page", {"access": "write", "heap": heap}, 1500, size)
         self.pages("first-touch", {"heap": heap, "backing": "4k"}, 1100, size)
+        self.huge("first-touch", {"heap": heap, "backing": "thp"}, 95e3, size)
         self.pages("copy-page", {"heap": heap}, 260, size, 0)
         return self
 
     def harness(self):
         for figure, median in (("stamp", 1.004), ("vfork-exit", 1.011)):
-            rounds = [{"overhead_ratio": self.around(median, 5) / 1} for _ in range(self.rounds)]
+            rounds = [{"overhead_ratio": np.full(5, median)} for _ in range(self.rounds)]
             self.case("harness", {"figure": figure}, rounds, "overhead_ratio")
         return self
 

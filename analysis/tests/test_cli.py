@@ -43,6 +43,14 @@ def test_broken_input_is_status_2(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_damaged_values_are_status_2(tmp_path):
+    document = synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",)).document()
+    document["benchmarks"][0]["heap_bytes"] = "x"
+    result = call("report", write(document, tmp_path / "odd.json"), "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "odd.json: benchmarks[0] has no proper 'heap_bytes'" in result.stderr
+
+
 @pytest.mark.parametrize("words", [["report"], ["report", "none.json"], ["nonsense"],
                                    ["report", "--nonsense"], ["estimators", "none.json"]])
 def test_a_wrong_call_is_status_2(words):

@@ -40,6 +40,26 @@ BROKEN = {
     "samples lost": (lambda d: first(d)["samples"].pop(), "says n = 5"),
     "samples are text": (lambda d: first(d).update(samples=["a"] * 5), "says n = 5"),
     "histogram of pairs": (lambda d: first(d).update(histogram=[[1, 2]]), "histogram"),
+    "histogram of two pairs": (lambda d: first(d).update(histogram=[[1, 2]] * 2, n=4), "histogram"),
+    "samples are rows": (lambda d: first(d).update(samples=[[1.0]] * 5), "says n = 5"),
+    "a number too large": (lambda d: first(d).update(samples=[10**400] * 5), "says n = 5"),
+    "an axis is a list": (lambda d: d["benchmarks"][0]["axes"].update(path=[]), "'path'"),
+    "heap_bytes is text": (lambda d: d["benchmarks"][0].update(heap_bytes="x"), "heap_bytes"),
+    "environment is a list": (lambda d: d["context"]["forkcost"].update(environment=[]),
+                              "environment"),
+    "machine is a list": (lambda d: d["context"]["forkcost"]["environment"].update(machine=[]),
+                          "machine"),
+    "page_size is text": (lambda d: d["context"]["forkcost"]["environment"]["machine"].update(
+        page_size="4k"), "page_size"),
+    "run is a list": (lambda d: d["context"]["forkcost"].update(run=[]), "'run'"),
+    "clock is text": (lambda d: d["context"]["forkcost"].update(clock="tsc"), "clock"),
+    "warnings are text": (lambda d: d["context"]["forkcost"].update(warnings=["x"]), "warnings"),
+    "conditions is a list": (lambda d: d["benchmarks"][0].update(conditions=[]), "conditions"),
+    "reasons are lists": (lambda d: d["benchmarks"][0]["conditions"].update(reasons=[[]]),
+                          "reasons"),
+    "verification is an object": (lambda d: d["benchmarks"][0].update(verification={}),
+                                  "verification"),
+    "a check is text": (lambda d: d["benchmarks"][0].update(verification=["x"]), "verification"),
     "unmeasured without outcome": (lambda d: d["unmeasured"].append(
         {"name": "a", "benchmark": "a", "axes": {}}), "outcome"),
 }
@@ -53,6 +73,21 @@ def test_a_broken_file_is_named_with_the_reason(what, document, tmp_path):
         load([path])
     assert "broken.json" in str(error.value)
     assert reason in str(error.value)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, AttributeError])
+def test_what_no_check_foresaw_is_an_input_error_too(error, document, tmp_path, monkeypatch):
+    def fail(*_):
+        raise error("unforeseen")
+    monkeypatch.setattr("forkcost.load._case", fail)
+    with pytest.raises(InputError, match="odd.json.*unforeseen.*run forkcost-run again"):
+        load([write(document, tmp_path / "odd.json")])
+
+
+def test_the_way_out_of_an_empty_file_exists(document, tmp_path):
+    path = write(broken(document, lambda d: d.update(benchmarks=[])), tmp_path / "run.json")
+    with pytest.raises(InputError, match=r"forkcost-run --list shows"):
+        load([path])
 
 
 @pytest.mark.parametrize("content, reason", [

@@ -14,13 +14,15 @@ from forkcost.plots import common
 class Bill:
     """ns, for an arena of `size` bytes. `fork`: (p10, p50, p90) of blocked_ns. `debt`: the same of
     writing all of it once while the child lives. `copy`, `fresh`: at once, into memory that is
-    there, and into fresh memory; None where not measured. `fitted`: fork is from the line."""
+    there, and into fresh memory (copy and first touch, added); None where not measured. `scaled`:
+    the sizes of the yardsticks that were not of this size. `fitted`: fork is from the line."""
 
     size: int
     fork: np.ndarray
     debt: np.ndarray
     copy: float | None
     fresh: float | None
+    scaled: list
     fitted: bool
     base: str
     rows: object
@@ -48,22 +50,25 @@ def bill(run):
         if line is None:
             return f"this run has no fork of {units.size(size)}, the arena of its `cow` cases"
         fork = np.full(3, line.predict(size))
-    copy, fresh = (_whole(run, b, size) for b in ("copy-page", "first-touch"))
-    return Bill(size, fork, np.array([debt.p10, debt.p50, debt.p90]), copy,
-                copy + fresh if copy is not None and fresh is not None else None, fitted, run.base,
+    (copy, copied), (touch, touched) = (_whole(run, b, size) for b in ("copy-page", "first-touch"))
+    fresh = copy + touch if copy is not None and touch is not None else None
+    used = {copied, touched if fresh is not None else None}
+    return Bill(size, fork, np.array([debt.p10, debt.p50, debt.p90]), copy, fresh,
+                sorted(used - {size, None}), fitted, run.base,
                 series.rows[series.rows.heap_bytes == size] if not fitted else series.rows)
 
 
 def _whole(run, benchmark, size):
-    """ns for all pages of `size` bytes, from the yardstick's debt at the size nearest to it."""
+    """(ns for all pages of `size` bytes, from the yardstick's debt at the size nearest to it; that
+    size), or (None, None)."""
     rows = run.select(benchmark, "debt_ns")
     if rows.get("axis.backing", pd.Series(dtype=object)).notna().any():
         rows = rows[rows["axis.backing"] == run.base]
     rows = rows[rows.heap_bytes > 0]
     if rows.empty:
-        return None
+        return None, None
     near = rows.iloc[int(np.argmin(np.abs(np.log(rows.heap_bytes / size))))]
-    return near.p50 * size / near.heap_bytes
+    return near.p50 * size / near.heap_bytes, int(near.heap_bytes)
 
 
 def draw(run):
@@ -95,11 +100,20 @@ def draw(run):
     ax.set_xlabel("share of the arena that the parent writes, %", loc="left")
     ax.set_ylabel("cost to the parent, ms (wall time)")
     common.label_ends(ax, labels, gap=23)
-    basis = (f"median, band p10–p90; {common.counts(found.rows)}; arena {units.size(found.size)}, "
-             f"{found.base} pages; one write per page, faults at their mean cost; the child's end "
-             "is not in it")
-    return common.Drawing(figure, message(found), basis + (
-        "; fork's part is from its fitted line" if found.fitted else ""))
+    return common.Drawing(figure, message(found), basis(found))
+
+
+def basis(found):
+    parts = [f"median; band: p10s and p90s added; {common.counts(found.rows)}",
+             f"arena {units.size(found.size)}, {found.base} pages",
+             "one write per page, faults at their mean cost", "the child's end is not in it"]
+    if found.fresh is not None:
+        parts.append("at once, into fresh memory: first touch and copy, added")
+    if found.scaled:
+        parts.append(f"at once: scaled from {' and '.join(units.size(s) for s in found.scaled)}")
+    if found.fitted:
+        parts.append("fork's part is from its fitted line")
+    return "; ".join(parts)
 
 
 def message(found):

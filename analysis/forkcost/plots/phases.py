@@ -73,7 +73,7 @@ def stack(case):
 
 
 def draw(run):
-    series = choose.spawns(run, "total_ns")
+    series = choose.spawns(run, "total_ns", choose.STAMPED)
     if series is None:
         return "this run has no `spawn` cases with total_ns"
     size = choose.middle(series.sizes)

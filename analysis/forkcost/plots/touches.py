@@ -30,8 +30,10 @@ LOOKS = {
 def draw(run):
     rows = {kind: row for kind, (_, benchmark, axes) in KINDS.items()
             if (row := choose.touched(run, "touch_ns", benchmark, **axes)) is not None}
+    huge = huge_faults(run)
     if not rows:
-        return "this run has no touch_ns: neither `cow` cases nor the yardsticks"
+        return "this run has no touch_ns: neither `cow` cases nor the yardsticks" + (
+            f" of base pages; {huge}" if huge else "")
     order = sorted(rows, key=lambda kind: rows[kind].p50)
     figure, ax = common.new_figure(2.9 + 0.17 * len(rows))
     lines = []
@@ -50,7 +52,22 @@ def draw(run):
                       f"(p99 {units.time(rows[kind].p99, 2)})" for kind in order],
               loc="lower left", bbox_to_anchor=(-0.1, 1.0), frameon=False, fontsize=8.5,
               handlelength=2.4, labelspacing=0.25, borderaxespad=0.2)
-    return common.Drawing(figure, message(rows, run.base), basis(list(rows.values())))
+    return common.Drawing(figure, message(rows, run.base), "; ".join(filter(None, (
+        basis(list(rows.values())), huge and f"not drawn, {huge}"))))
+
+
+def huge_faults(run):
+    """What fault_ns says: one fault of a huge page serves many touches, which therefore are no
+    curve here. Empty if the run has none."""
+    found = []
+    for what, benchmark, axes in (("copy after fork", *KINDS["copy"][1:]),
+                                  ("fresh memory", *KINDS["fresh"][1:])):
+        rows = run.select(benchmark, "fault_ns", **axes)
+        for backing in rows["axis.backing"].dropna().unique() if "axis.backing" in rows else ():
+            row = choose.touched(run, "fault_ns", benchmark, backing=backing, **axes)
+            if row is not None:
+                found.append(f"{units.time(row.p50)} ({what}, {backing})")
+    return f"one fault for many touches costs {', '.join(found)}" if found else ""
 
 
 def _median(ns, stamp):

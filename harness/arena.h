@@ -14,7 +14,7 @@ enum class Backing : uint8_t { kBasePages, kThp, kHugetlb };
 // "hugetlb".
 std::string backing_name(Backing backing);
 
-// One thing that was checked before timing: FORMAT.md, `verification`.
+// One thing that was checked: FORMAT.md, `verification`.
 struct Check {
   std::string name;
   std::string expected;

@@ -117,14 +117,12 @@ nlohmann::json describe_clock() {
 }
 
 nlohmann::json describe_estimators() {
-  nlohmann::json estimators;
+  nlohmann::json estimators = {{"blocked_ns", "p50"}, {"touch_ns", "p10"}};
   for (const char* quantity :
-       {"blocked_ns", "blocked_cpu_ns", "child_start_ns", "exec_ns", "image_start_ns",
-        "main_start_ns", "total_ns", "child_cpu_ns", "debt_ns", "touch_ns"}) {
+       {"blocked_cpu_ns", "child_start_ns", "exec_ns", "image_start_ns", "main_start_ns",
+        "teardown_ns", "total_ns", "child_cpu_ns", "debt_ns", "debt_cpu_ns", "fault_ns"}) {
     estimators[quantity] = "p25";
   }
-  estimators["teardown_ns"] = "p50";
-  estimators["debt_cpu_ns"] = "min";
   return estimators;
 }
 

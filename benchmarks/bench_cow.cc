@@ -112,7 +112,7 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
   m.record("debt_ns", debt);
   // A figure per fault, never per access: where one fault of a huge page serves many touches their
   // distribution would be that of cache hits.
-  if (result.faults == 0 || result.faults == static_cast<int64_t>(pages.count())) {
+  if (result.faults == 0 || result.faults >= static_cast<int64_t>(pages.count())) {
     m.record_many("touch_ns", pages.times_ns());
   } else {
     m.record("fault_ns", debt / static_cast<double>(result.faults));

@@ -142,8 +142,7 @@ std::vector<Case> select_cases(const Options& options) {
     heaps.clear();
     std::vector<uint64_t> sizes = parse_sizes(options.heap);
     std::ranges::sort(sizes);
-    const auto repeated = std::ranges::unique(sizes);
-    sizes.erase(repeated.begin(), repeated.end());
+    sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
     for (const uint64_t bytes : sizes) heaps.push_back({bytes, Preset::kSmoke});
   }
   if (!options.max_heap.empty()) {

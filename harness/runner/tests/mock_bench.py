@@ -134,6 +134,7 @@ def main():
         return OK
     if arguments.case not in names:
         return USAGE
+    log(arguments.directory, f"given {arguments.time_limit_s} {arguments.samples}")
     log(arguments.directory, f"begin {arguments.case} {os.getpid()} {arguments.heap}")
     block_at = os.path.join(arguments.directory, "block_at")
     if os.path.exists(block_at):

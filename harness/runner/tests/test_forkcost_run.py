@@ -454,3 +454,10 @@ def test_a_process_that_it_did_not_start_is_left_alone(runner):
         os.kill(stranger, 0)  # it is there
     finally:
         os.kill(stranger, signal.SIGKILL)
+
+
+def test_the_time_limit_reaches_the_program_a_little_shorter(runner):
+    """Else a case that may take 600 s would fail at the program's own 60."""
+    assert runner.run("--preset", "smoke", "--time-limit-s", "500").returncode == 0
+    ((limit, _),) = runner.logged("given")
+    assert float(limit) == 450

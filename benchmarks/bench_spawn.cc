@@ -29,6 +29,7 @@
 
 #include "benchmarks/image.h"
 #include "harness/bench_case.h"
+#include "harness/error.h"
 #include "harness/size.h"
 
 namespace forkcost {
@@ -269,7 +270,9 @@ std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
         std::vector<forkcost_event> required = {FORKCOST_RESUMED, FORKCOST_MAIN, FORKCOST_EXIT,
                                                 FORKCOST_REAPED};
         if (path.child_is_ours) required.insert(required.end(), {FORKCOST_CHILD, FORKCOST_EXEC});
-        // static reads the CPU's counter at its entry point, and nothing where that is no clock.
+        // Those with libc read the CPU's counter at their entry point, and nothing where that is no
+        // clock.
+        if (clock_internal::use_counter) required.push_back(FORKCOST_ENTRY);
         if (image_name == "nolibc" || (image_name == "static" && clock_internal::use_counter)) {
           required.push_back(FORKCOST_IMAGE);
         }

@@ -1,60 +1,63 @@
 // The programs that get exec'ed: where they lie, and how they are called.
 #pragma once
 
-#include <unistd.h>
+#include <sys/types.h>
 
-#include <array>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "harness/child.h"
-#include "harness/error.h"
+#include "harness/file_descriptor.h"
 #include "harness/timeline.h"
 
 extern char** environ;  // NOLINT: POSIX declares it nowhere
 
 namespace forkcost {
 
+// Where images and generated libraries lie: ../libexec/forkcost as seen from the bench binaries.
+const std::filesystem::path& image_directory();
+
 // One image with its arguments, laid out before anything is forked: a child of vfork must not
 // allocate.
 class Image {
  public:
-  Image(const std::string& name, const Timeline& timeline)
-      : path_(directory() / name),
-        descriptor_(std::to_string(timeline.descriptor())),
-        clock_(clock_info().source == ClockSource::kVdso ? "syscall" : "counter"),
-        arguments_{path_.data(), descriptor_.data(), clock_.data(), nullptr} {
-    if (access(path(), X_OK) != 0) {
-      throw Failure(describe_errno(path_, errno,
-                                   "build or install the whole suite: the images lie "
-                                   "in libexec/forkcost beside bin"));
-    }
-  }
+  // `name`: of an image of ours, or the path of a file that is one. `arguments` come between
+  // argv[0] and the two that every image needs. Throws Failure if it is not there.
+  Image(const std::string& name, const Timeline& timeline, std::vector<std::string> arguments = {});
   Image(const Image&) = delete;
   Image& operator=(const Image&) = delete;
 
-  const char* path() const { return path_.c_str(); }
-  char* const* arguments() const { return arguments_.data(); }
-  std::string command_line() const { return "'" + path_ + "' " + descriptor_ + " " + clock_; }
+  const char* path() const { return words_.front().c_str(); }
+  char* const* arguments() const { return pointers_.data(); }
+  std::string command_line() const;  // for a shell
 
  private:
-  static std::filesystem::path directory() {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "libexec" /
-           "forkcost";
-  }
-
-  std::string path_;
-  std::string descriptor_;
-  std::string clock_;
-  std::array<char*, 4> arguments_;
+  std::vector<std::string> words_;  // argv
+  std::vector<char*> pointers_;
 };
 
 // In the child: becomes the image, stamping its own start and the exec. Safe after vfork.
-[[noreturn]] inline void exec_image(Timeline& timeline, const Image& image) noexcept {
-  timeline.stamp(FORKCOST_CHILD);
-  timeline.stamp(FORKCOST_EXEC);
-  execve(image.path(), image.arguments(), environ);
-  fail_child(timeline, "execve of the image", errno);
-}
+[[noreturn]] void exec_image(Timeline& timeline, const Image& image) noexcept;
+
+// An image that stays when its main has begun, so that its memory can be looked at. It ends when
+// this goes away, or when we die.
+class WaitingImage {
+ public:
+  // Starts it by posix_spawn, stamping call and resumed into `timeline`, which is reset first; it
+  // has stamped main and waits when this returns. Throws Failure.
+  WaitingImage(Timeline& timeline, const Image& image, char* const* environment = environ);
+  WaitingImage(const WaitingImage&) = delete;
+  WaitingImage& operator=(const WaitingImage&) = delete;
+
+  pid_t pid() const { return child_->pid(); }
+  void end();  // lets it end and waits for it; throws Failure unless it left by _exit(0)
+
+ private:
+  Timeline& timeline_;
+  std::unique_ptr<Child> child_;
+  FileDescriptor socket_;  // destroyed before the child is: it ends by itself then
+};
 
 }  // namespace forkcost

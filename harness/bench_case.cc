@@ -27,10 +27,11 @@ struct Span {
   forkcost_event from, to;
 };
 
-constexpr std::array<Span, 7> kSpans = {{{"blocked_ns", FORKCOST_CALL, FORKCOST_RESUMED},
+constexpr std::array<Span, 8> kSpans = {{{"blocked_ns", FORKCOST_CALL, FORKCOST_RESUMED},
                                          {"child_start_ns", FORKCOST_CALL, FORKCOST_CHILD},
                                          {"exec_ns", FORKCOST_CALL, FORKCOST_EXEC},
                                          {"image_start_ns", FORKCOST_CALL, FORKCOST_IMAGE},
+                                         {"entry_start_ns", FORKCOST_CALL, FORKCOST_ENTRY},
                                          {"main_start_ns", FORKCOST_CALL, FORKCOST_MAIN},
                                          {"teardown_ns", FORKCOST_EXIT, FORKCOST_REAPED},
                                          {"total_ns", FORKCOST_CALL, FORKCOST_REAPED}}};
@@ -154,7 +155,7 @@ bool Measurement::next_sample() {
   ++attempts_;
   timeline_.reset();
   current_.clear();
-  child_cpu_us_ = -1;
+  child_usage_.reset();
   reads_cpu_clock_ = !case_.required.empty() && (!alternates_ || kept_ % 2 == 1);
   sample_began_ = clock_ticks();
   return true;
@@ -181,8 +182,7 @@ void Measurement::reap() {
   child_->reap(timeline_, reads_cpu_clock_ ? &usage : nullptr);
   child_.reset();
   if (!reads_cpu_clock_) return;
-  child_cpu_us_ = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 +
-                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  child_usage_ = usage;
 }
 
 void Measurement::reaped(int status) {
@@ -253,11 +253,20 @@ void Measurement::keep_sample() {
   ++kept_;
 }
 
+void Measurement::record_child(const rusage& usage) {
+  const auto us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 +
+                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  record("child_cpu_ns", static_cast<double>(us) * 1000);
+  const QuantityInfo count{.unit = "1", .better = "none"};
+  record("child_minor_faults", static_cast<double>(usage.ru_minflt), count);
+  record("child_major_faults", static_cast<double>(usage.ru_majflt), count);
+}
+
 void Measurement::record_timeline() {
   if (reads_cpu_clock_) {
     const double cost = clock_info().cpu_clock_cost_ns;
     record("blocked_cpu_ns", std::max(static_cast<double>(blocked_cpu_) - cost, 0.0));
-    if (child_cpu_us_ >= 0) record("child_cpu_ns", static_cast<double>(child_cpu_us_) * 1000);
+    if (child_usage_) record_child(*child_usage_);
     if (alternates_) return;
   }
   for (const Span& span : kSpans) {

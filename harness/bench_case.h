@@ -14,6 +14,8 @@
 // into quantities (results/FORMAT.md).
 #pragma once
 
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <functional>
 #include <map>
@@ -143,6 +145,7 @@ class Measurement {
   void begin();
   void finish_sample();
   void keep_sample();
+  void record_child(const rusage& usage);
   void record_timeline();
   bool misplaced() const;
   nlohmann::json describe_conditions() const;
@@ -184,7 +187,7 @@ class Measurement {
   int parent_cpu_ = -1;
   int64_t cpu_before_ = 0;
   int64_t blocked_cpu_ = 0;
-  int64_t child_cpu_us_ = -1;
+  std::optional<rusage> child_usage_;  // read where reads_cpu_clock_
   Conditions before_{};
   nlohmann::json parent_;  // size of this process: the floor of every figure
 };

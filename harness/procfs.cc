@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "harness/error.h"
@@ -56,6 +57,24 @@ std::optional<std::pair<uint64_t, uint64_t>> parse_bounds(std::string_view line)
   const auto end = parse_number(line.substr(dash + 1, space - dash - 1), 16);
   if (!begin || !end) return std::nullopt;
   return std::pair{*begin, *end};
+}
+
+// "7f00-7f10 r-xp 00001000 fe:00 42    /usr/bin/true": nothing for other lines.
+std::optional<Mapping> parse_mapping(std::string_view line) {
+  const auto bounds = parse_bounds(line);
+  if (!bounds) return std::nullopt;
+  std::array<std::string_view, 5> words;
+  for (std::string_view& word : words) {
+    word = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(word.size() + 1, line.size()));
+  }
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+  return Mapping{.begin = bounds->first,
+                 .end = bounds->second,
+                 .permissions = std::string(words[1]),
+                 .offset = parse_number(words[2], 16).value_or(0),
+                 .inode = parse_number(words[4]).value_or(0),
+                 .path = std::string(line)};
 }
 
 // What one memory cgroup leaves; UINT64_MAX where it sets no limit.
@@ -117,21 +136,49 @@ std::optional<uint64_t> find_field(std::string_view text, std::string_view field
   return value;
 }
 
-std::optional<Mapping> find_mapping(std::string_view smaps, uint64_t address) {
-  std::optional<Mapping> found;
-  for_each_line(smaps, [&](std::string_view line) {
-    if (const auto bounds = parse_bounds(line)) {
-      if (found) return false;
-      if (bounds->first == address) found = Mapping{bounds->first, bounds->second, {}};
-    } else if (found) {
+std::vector<Mapping> parse_mappings(std::string_view text) {
+  std::vector<Mapping> mappings;
+  for_each_line(text, [&](std::string_view line) {
+    if (const auto mapping = parse_mapping(line)) {
+      mappings.push_back(*mapping);
+    } else if (!mappings.empty()) {
       const size_t colon = line.find(':');
       if (const auto value = parse_number(line.substr(std::min(colon, line.size() - 1) + 1))) {
-        found->fields.emplace(line.substr(0, colon), *value * (line.ends_with(" kB") ? 1024 : 1));
+        mappings.back().fields.emplace(line.substr(0, colon),
+                                       *value * (line.ends_with(" kB") ? 1024 : 1));
       }
     }
     return true;
   });
-  return found;
+  return mappings;
+}
+
+std::vector<Mapping> read_mappings(pid_t pid) {
+  const auto text = read_text_file(fmt::format("/proc/{}/smaps", pid));
+  if (!text || text->empty()) {
+    throw Failure(
+        fmt::format("/proc/{}/smaps cannot be read: the process is gone, or not ours", pid));
+  }
+  return parse_mappings(*text);
+}
+
+std::optional<Mapping> find_mapping(std::string_view smaps, uint64_t address) {
+  const std::vector<Mapping> mappings = parse_mappings(smaps);
+  const auto found = std::ranges::find(mappings, address, &Mapping::begin);
+  return found == mappings.end() ? std::nullopt : std::optional(*found);
+}
+
+MemoryUse read_memory_use(pid_t pid) {
+  const auto rollup = read_text_file(fmt::format("/proc/{}/smaps_rollup", pid));
+  if (!rollup) throw Skip("this kernel has no /proc/PID/smaps_rollup (Linux 4.14 has)");
+  const auto status = read_text_file(fmt::format("/proc/{}/status", pid)).value_or("");
+  const auto pss = find_field(*rollup, "Pss");
+  const auto dirty = find_field(*rollup, "Private_Dirty");
+  const auto tables = find_field(status, "VmPTE");
+  if (!pss || !dirty || !tables) {
+    throw Failure(fmt::format("/proc/{} does not say its memory: the process is gone", pid));
+  }
+  return {.pss = *pss * 1024, .private_dirty = *dirty * 1024, .page_tables = *tables * 1024};
 }
 
 size_t count_mappings(std::string_view maps) {

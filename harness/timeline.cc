@@ -19,9 +19,9 @@ std::optional<int64_t> ticks_between(const forkcost_timeline_page& page, forkcos
 
 std::string find_disorder(const forkcost_timeline_page& page) {
   // Parent and child run side by side: `resumed` has no order against the child's events.
-  constexpr std::array<forkcost_event, 7> kChain = {FORKCOST_CALL,  FORKCOST_CHILD, FORKCOST_EXEC,
-                                                    FORKCOST_IMAGE, FORKCOST_MAIN,  FORKCOST_EXIT,
-                                                    FORKCOST_REAPED};
+  constexpr std::array<forkcost_event, 8> kChain = {FORKCOST_CALL,  FORKCOST_CHILD, FORKCOST_EXEC,
+                                                    FORKCOST_IMAGE, FORKCOST_ENTRY, FORKCOST_MAIN,
+                                                    FORKCOST_EXIT,  FORKCOST_REAPED};
   constexpr std::array<forkcost_event, 3> kParent = {FORKCOST_CALL, FORKCOST_RESUMED,
                                                      FORKCOST_REAPED};
   const auto scan = [&](const auto& chain) -> std::string {
@@ -41,7 +41,7 @@ std::string find_disorder(const forkcost_timeline_page& page) {
 
 const char* event_name(forkcost_event event) {
   static constexpr std::array<const char*, FORKCOST_EVENTS> kNames = {
-      "call", "resumed", "child", "exec", "image", "main", "exit", "reaped"};
+      "call", "resumed", "child", "exec", "image", "entry", "main", "exit", "reaped"};
   return kNames.at(event);
 }
 
@@ -68,6 +68,15 @@ void Timeline::reset() {
   page_->child_cpu = -1;
   page_->child_errno = 0;
   page_->child_failed_at[0] = '\0';
+  page_->image_order = FORKCOST_END;
+  page_->image_socket = -1;
+  page_->image_gate = -1;
+  for (forkcost_step& step : page_->steps) {
+    step.begin = 0;
+    step.end = 0;
+    step.minor_faults = 0;
+    step.major_faults = 0;
+  }
 }
 
 }  // namespace forkcost

@@ -1,6 +1,7 @@
 /* The shared page into which parent, child and the exec'ed image stamp the events of one process
    creation. Plain C without libc, because the nolibc image includes it. The page reaches an image
-   as an open file: argv[1] is its descriptor, argv[2] the clock ("counter" or "syscall"). */
+   as an open file: its last two arguments are the descriptor and the clock ("counter" or
+   "syscall"). The last, because a script's interpreter finds paths before them. */
 #ifndef FORKCOST_TIMELINE_PAGE_H
 #define FORKCOST_TIMELINE_PAGE_H
 
@@ -12,17 +13,38 @@ enum forkcost_event {
   FORKCOST_CHILD,   /* child: its first instruction after the call */
   FORKCOST_EXEC,    /* child: just before execve */
   FORKCOST_IMAGE,   /* image: its first user instruction, where the entry point is ours */
+  FORKCOST_ENTRY,   /* image: the program's own first instruction, after the loader; where the entry
+                       point is ours */
   FORKCOST_MAIN,    /* image: first line of main */
   FORKCOST_EXIT,    /* child or image: just before _exit */
   FORKCOST_REAPED,  /* parent: wait returned */
   FORKCOST_EVENTS
 };
 
+/* What an image is to do after main began. */
+enum forkcost_order {
+  FORKCOST_END,  /* end at once */
+  FORKCOST_WAIT, /* say on the socket that it is there (a byte); end when one comes, or it closes */
+  FORKCOST_SERVE /* say so too; fork for every byte that comes (images/libc.c) */
+};
+
+/* Something that an image did after main began. */
+struct forkcost_step {
+  volatile uint64_t begin, end; /* clock ticks; 0: not done */
+  volatile uint64_t minor_faults, major_faults;
+};
+
+enum { FORKCOST_STEPS = 32 };
+
 struct forkcost_timeline_page {
   volatile uint64_t ticks[FORKCOST_EVENTS]; /* clock ticks; 0: not stamped */
-  volatile int32_t child_cpu;   /* the child's CPU at its first instruction; -1: unknown */
-  volatile int32_t child_errno; /* why the child gave up; 0: it did not */
-  char child_failed_at[64];     /* what it was doing then */
+  volatile int32_t child_cpu;    /* the child's CPU at its first instruction; -1: unknown */
+  volatile int32_t child_errno;  /* why the child gave up; 0: it did not */
+  char child_failed_at[64];      /* what it was doing then */
+  volatile int32_t image_order;  /* enum forkcost_order */
+  volatile int32_t image_socket; /* descriptor in the image */
+  volatile int32_t image_gate;   /* the same for the children of one that serves */
+  struct forkcost_step steps[FORKCOST_STEPS];
 };
 
 /* The CPU's own counter. The fence keeps the read from overtaking what is being timed. */

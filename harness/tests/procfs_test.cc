@@ -31,6 +31,35 @@ TEST(Procfs, FindsAMappingByItsStart) {
   EXPECT_FALSE(find_mapping(kSmaps, 0x7f0000001000));
 }
 
+TEST(Procfs, AMappingKnowsItsFile) {
+  const auto mappings = parse_mappings(kSmaps);
+  ASSERT_EQ(mappings.size(), 2u);
+  EXPECT_EQ(mappings[0].path, "");
+  EXPECT_EQ(mappings[0].inode, 0u);
+  EXPECT_EQ(mappings[1].path, "/usr/lib/libc.so");
+  EXPECT_EQ(mappings[1].permissions, "r--p");
+  EXPECT_EQ(mappings[1].inode, 12u);
+  const auto named = parse_mappings("10000-12000 r-xp 00003000 fe:00 7      /a b/c (deleted)\n");
+  ASSERT_EQ(named.size(), 1u);
+  EXPECT_EQ(named[0].path, "/a b/c (deleted)");
+  EXPECT_EQ(named[0].offset, 0x3000u);
+  EXPECT_EQ(named[0].bytes(), 0x2000u);
+}
+
+TEST(Procfs, OwnMemoryIsSeen) {
+  const size_t size = 64 << 20;
+  const MemoryUse before = read_memory_use(getpid());
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  const MemoryUse after = read_memory_use(getpid());
+  munmap(memory, size);
+  EXPECT_GE(after.pss, before.pss + size);
+  EXPECT_GE(after.private_dirty, before.private_dirty + size);
+  EXPECT_GT(after.page_tables, 0u);
+  EXPECT_THROW(read_memory_use(0x7fffffff), std::exception);
+}
+
 TEST(Procfs, FindsAFieldByItsWholeName) {
   const char* status = "VmPTE:\t     132 kB\nVmPTEs:\t7 kB\nThreads:\t1\n";
   EXPECT_EQ(find_field(status, "VmPTE"), 132u);

@@ -1,0 +1,65 @@
+#include "harness/page_cache.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "harness/error.h"
+#include "harness/file_descriptor.h"
+#include "harness/procfs.h"
+
+namespace forkcost {
+namespace {
+
+FileDescriptor open_file(const std::filesystem::path& file) {
+  return FileDescriptor(check(open(file.c_str(), O_RDONLY | O_CLOEXEC), file.string()));
+}
+
+}  // namespace
+
+size_t cached_pages(const std::filesystem::path& file) {
+  const FileDescriptor descriptor = open_file(file);
+  struct stat status {};
+  check(fstat(descriptor.get(), &status), file.string());
+  if (status.st_size == 0) return 0;
+  if (status.st_uid != geteuid() && access(file.c_str(), W_OK) != 0) {
+    throw Skip(
+        fmt::format("{}: the kernel tells what is in the page cache only to the file's "
+                    "owner or who may write it; run as its owner",
+                    file.string()));
+  }
+  const auto size = static_cast<size_t>(status.st_size);
+  void* const mapping = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
+  if (mapping == MAP_FAILED) throw_errno("mmap of " + file.string(), errno);
+  std::vector<unsigned char> present((size + page_size() - 1) / page_size());
+  const int result = mincore(mapping, size, present.data());
+  const int error = errno;
+  munmap(mapping, size);
+  if (result != 0) throw_errno("mincore of " + file.string(), error);
+  return static_cast<size_t>(
+      std::ranges::count_if(present, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+void evict(const std::filesystem::path& file) {
+  const FileDescriptor descriptor = open_file(file);
+  // Dirty pages stay. A file system that cannot write has none.
+  if (fsync(descriptor.get()) != 0 && errno != EINVAL && errno != EROFS) {
+    throw_errno("fsync of " + file.string(), errno);
+  }
+  if (const int error = posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED); error != 0) {
+    throw_errno("posix_fadvise of " + file.string(), error);
+  }
+  if (const size_t left = cached_pages(file); left != 0) {
+    throw Skip(
+        fmt::format("{}: {} pages stay in the page cache; it takes a file system on a disk "
+                    "(not tmpfs), and that nobody else has the file mapped",
+                    file.string(), left));
+  }
+}
+
+}  // namespace forkcost

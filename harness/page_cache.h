@@ -1,0 +1,18 @@
+// What the page cache holds of a file.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+namespace forkcost {
+
+// Pages of the file that are in the page cache, by mincore. Throws Failure when it cannot be read,
+// Skip where the kernel does not tell us: only a file's owner, or who may write it, is told (else
+// mincore says that all are there).
+size_t cached_pages(const std::filesystem::path& file);
+
+// Puts the file out of the page cache. Throws Skip where pages stay: a file system that has no
+// other place for them (tmpfs), or somebody who maps the file.
+void evict(const std::filesystem::path& file);
+
+}  // namespace forkcost

@@ -1,0 +1,36 @@
+// Files that a case makes, and that never outlive it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+
+#include "harness/file_descriptor.h"
+
+namespace forkcost {
+
+// A directory of our own in $TMPDIR, else in /var/tmp, which unlike /tmp lies on a disk. It goes
+// away with this; and, by a process that waits for our end, also when we are killed.
+class ScratchDirectory {
+ public:
+  ScratchDirectory();
+  ~ScratchDirectory();
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  // Throws Skip unless files of so many bytes fit, with the figure.
+  void require_space(uint64_t bytes) const;
+
+ private:
+  std::filesystem::path path_;
+  FileDescriptor alive_;  // its closing tells the process that we are gone
+  pid_t cleaner_ = -1;
+};
+
+// A copy that shares nothing with `from` but what the file system shares by itself; on the disk
+// when this returns, so that it can be evicted. Throws Failure.
+void duplicate_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
+}  // namespace forkcost

@@ -1,0 +1,122 @@
+#include "harness/scratch.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "harness/error.h"
+#include "harness/page_cache.h"
+#include "harness/procfs.h"
+
+namespace forkcost {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_file(const fs::path& path, size_t bytes) {
+  std::ofstream file(path);
+  file << std::string(bytes, 'x');
+  ASSERT_TRUE(file.good());
+}
+
+TEST(Scratch, GoesAwayWithItsFiles) {
+  fs::path path;
+  {
+    const ScratchDirectory scratch;
+    path = scratch.path();
+    write_file(path / "file", 10);
+    fs::create_directory(path / "directory");
+    write_file(path / "directory" / "file", 10);
+  }
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(Scratch, GoesAwayWhenItsMakerIsKilled) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t maker = fork();
+  ASSERT_GE(maker, 0);
+  if (maker == 0) {
+    const ScratchDirectory scratch;
+    std::ofstream(scratch.path() / "file") << "x";
+    const std::string path = scratch.path();
+    if (write(ends[1], path.data(), path.size()) < 0) _exit(1);
+    pause();
+    _exit(1);
+  }
+  close(ends[1]);
+  char text[4096];
+  const ssize_t length = read(ends[0], text, sizeof text);
+  close(ends[0]);
+  ASSERT_GT(length, 0);
+  const fs::path path(std::string(text, static_cast<size_t>(length)));
+  EXPECT_TRUE(fs::exists(path / "file"));
+  kill(maker, SIGKILL);
+  ASSERT_EQ(waitpid(maker, nullptr, 0), maker);
+  for (int i = 0; i < 1000 && fs::exists(path); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(Scratch, SaysWhereThereIsNoPlace) {
+  setenv("TMPDIR", "/no-such-directory", 1);
+  try {
+    const ScratchDirectory scratch;
+    ADD_FAILURE() << "made a directory in a place that is not there";
+  } catch (const Failure& failure) {
+    EXPECT_NE(std::string(failure.what()).find("TMPDIR"), std::string::npos);
+  }
+  unsetenv("TMPDIR");
+  const ScratchDirectory scratch;
+  EXPECT_NO_THROW(scratch.require_space(1));
+  EXPECT_THROW(scratch.require_space(uint64_t{1} << 60), Skip);
+}
+
+TEST(PageCache, AFileGoesOutAndComesBack) {
+  const ScratchDirectory scratch;
+  const fs::path file = scratch.path() / "file";
+  write_file(file, 10 * page_size() + 1);
+  EXPECT_EQ(cached_pages(file), 11u);
+  try {
+    evict(file);
+  } catch (const Skip& skip) {
+    GTEST_SKIP() << skip.what();
+  }
+  EXPECT_EQ(cached_pages(file), 0u);
+  std::ifstream(file).get();
+  EXPECT_GT(cached_pages(file), 0u);
+  const fs::path empty = scratch.path() / "empty";
+  write_file(empty, 0);
+  EXPECT_EQ(cached_pages(empty), 0u);
+}
+
+TEST(PageCache, SaysWhenPagesStay) {
+  const fs::path file = "/dev/shm/forkcost-page-cache-test." + std::to_string(getpid());
+  if (access("/dev/shm", W_OK) != 0) GTEST_SKIP() << "no /dev/shm";
+  write_file(file, page_size());
+  EXPECT_THROW(evict(file), Skip);
+  fs::remove(file);
+  EXPECT_THROW(cached_pages(file), Failure);
+}
+
+TEST(Scratch, ACopyIsTheSameAndOnTheDisk) {
+  const ScratchDirectory scratch;
+  const fs::path from = scratch.path() / "from";
+  write_file(from, 3 * 1024 * 1024 + 5);
+  fs::permissions(from, fs::perms::owner_all);
+  const fs::path to = scratch.path() / "to";
+  duplicate_file(from, to);
+  EXPECT_EQ(fs::file_size(to), fs::file_size(from));
+  EXPECT_EQ(access(to.c_str(), X_OK), 0);
+  EXPECT_THROW(duplicate_file(from, to), Failure);  // it is there
+}
+
+}  // namespace
+}  // namespace forkcost

@@ -51,7 +51,7 @@ void exec_image(Timeline& timeline, const Image& image) noexcept {
 WaitingImage::WaitingImage(Timeline& timeline, const Image& image, char* const* environment)
     : timeline_(timeline) {
   std::array<int, 2> sockets{};
-  check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair");
+  check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
   socket_ = FileDescriptor(sockets[0]);
   FileDescriptor theirs(sockets[1]);
   // An image that held our end of another's socket would keep that one alive.

@@ -133,6 +133,10 @@ class Measurement {
   // Everything measured; throws nothing.
   CaseResult finish() const;
   bool first_sample() const { return attempts_ == 1; }
+  // Warm-up: the current sample will not be reported.
+  bool warming_up() const { return planned_ == 0; }
+  // Of the child that reap() waited for; none in samples that leave the CPU clock alone.
+  const std::optional<rusage>& child_usage() const { return child_usage_; }
   nlohmann::json describe_checks() const;
 
  private:

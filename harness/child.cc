@@ -65,6 +65,7 @@ Child::~Child() {
 
 void Child::reap(Timeline& timeline, rusage* usage) {
   int status = 0;
+  current_child = pid_;  // there may be several
   if (time_is_up != 0) kill(pid_, SIGKILL);
   while (wait4(pid_, &status, 0, usage) < 0) {
     if (errno != EINTR) throw_errno(fmt::format("wait4 for child {}", pid_), errno);

@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
 #include "harness/procfs.h"
+#include "harness/size.h"
 
 namespace forkcost {
 namespace {
@@ -51,14 +54,26 @@ void evict(const std::filesystem::path& file) {
   if (fsync(descriptor.get()) != 0 && errno != EINVAL && errno != EROFS) {
     throw_errno("fsync of " + file.string(), errno);
   }
-  if (const int error = posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED); error != 0) {
-    throw_errno("posix_fadvise of " + file.string(), error);
+  // What the kernel reads ahead for whoever used the file last cannot be put out while it is on its
+  // way, and counts as cached only once it is there.
+  size_t left = 0;
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const int error = posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED);
+    if (error != 0) throw_errno("posix_fadvise of " + file.string(), error);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    left = cached_pages(file);
+    if (left == 0) return;
   }
-  if (const size_t left = cached_pages(file); left != 0) {
-    throw Skip(
-        fmt::format("{}: {} pages stay in the page cache; it takes a file system on a disk "
-                    "(not tmpfs), and that nobody else has the file mapped",
-                    file.string(), left));
+  throw Skip(
+      fmt::format("{}: {} pages stay in the page cache; it takes a file system on a disk "
+                  "(not tmpfs), and that nobody else has the file mapped",
+                  file.string(), left));
+}
+
+void fill_cache(const std::filesystem::path& file) {
+  const FileDescriptor descriptor = open_file(file);
+  std::vector<char> buffer(64 * kKiB);
+  while (check(read(descriptor.get(), buffer.data(), buffer.size()), file.string()) > 0) {
   }
 }
 

@@ -15,4 +15,7 @@ size_t cached_pages(const std::filesystem::path& file);
 // other place for them (tmpfs), or somebody who maps the file.
 void evict(const std::filesystem::path& file);
 
+// Reads the whole file, so that it is in the page cache. Throws Failure when it cannot be read.
+void fill_cache(const std::filesystem::path& file);
+
 }  // namespace forkcost

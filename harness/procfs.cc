@@ -170,10 +170,12 @@ std::optional<Mapping> find_mapping(std::string_view smaps, uint64_t address) {
 
 MemoryUse read_memory_use(pid_t pid) {
   const auto rollup = read_text_file(fmt::format("/proc/{}/smaps_rollup", pid));
-  if (!rollup) throw Skip("this kernel has no /proc/PID/smaps_rollup (Linux 4.14 has)");
+  if (!rollup && access("/proc/self/smaps_rollup", R_OK) != 0) {
+    throw Skip("this kernel has no /proc/PID/smaps_rollup (Linux 4.14 has)");
+  }
   const auto status = read_text_file(fmt::format("/proc/{}/status", pid)).value_or("");
-  const auto pss = find_field(*rollup, "Pss");
-  const auto dirty = find_field(*rollup, "Private_Dirty");
+  const auto pss = find_field(rollup.value_or(""), "Pss");
+  const auto dirty = find_field(rollup.value_or(""), "Private_Dirty");
   const auto tables = find_field(status, "VmPTE");
   if (!pss || !dirty || !tables) {
     throw Failure(fmt::format("/proc/{} does not say its memory: the process is gone", pid));

@@ -4,11 +4,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <string>
 #include <system_error>
@@ -19,22 +16,6 @@
 
 namespace forkcost {
 namespace {
-
-// Waits until its standard input ends, that is until we close the pipe or are dead, and removes the
-// directory. A session of its own: Ctrl-C, and whoever kills our group, mean us and not it. A
-// program of its own, not a fork of us that stays: it would share our memory, and be in every
-// figure about it.
-constexpr const char* kCleaner = "trap '' INT TERM HUP; read -r _; rm -rf -- \"$1\"";
-
-[[noreturn]] void become_cleaner(int input, const char* directory) noexcept {
-  setsid();
-  const int null = open("/dev/null", O_RDWR);
-  // Whoever reads our output would wait for the cleaner's end, too.
-  const bool ready = dup2(input, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2;
-  syscall(SYS_close_range, 3, ~0U, 0);  // what is not closed on exec; else they stay open, no harm
-  if (ready) execl("/bin/sh", "sh", "-c", kCleaner, "forkcost-cleaner", directory, nullptr);
-  _exit(127);
-}
 
 std::filesystem::path make_directory() {
   const char* const chosen = std::getenv("TMPDIR");
@@ -49,27 +30,18 @@ std::filesystem::path make_directory() {
 
 }  // namespace
 
-ScratchDirectory::ScratchDirectory() {
-  std::array<int, 2> ends{};
-  check(pipe2(ends.data(), O_CLOEXEC), "pipe2");
-  const FileDescriptor input(ends[0]);
-  alive_ = FileDescriptor(ends[1]);
-  path_ = make_directory();
-  cleaner_ = fork();
-  if (cleaner_ == 0) become_cleaner(input.get(), path_.c_str());
-  if (cleaner_ < 0) {
-    const int error = errno;
+ScratchDirectory::ScratchDirectory() : path_(make_directory()) {
+  try {
+    cleaner_.emplace("rm -rf -- \"$1\"", std::vector<std::string>{path_});
+  } catch (const Failure&) {
     rmdir(path_.c_str());
-    throw_errno("fork of the process that removes scratch files", error);
+    throw;
   }
 }
 
 ScratchDirectory::~ScratchDirectory() {
-  std::error_code ignored;  // what cannot be removed by us, rm names no better
-  std::filesystem::remove_all(path_, ignored);
-  alive_.reset();
-  while (waitpid(cleaner_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  std::error_code ignored;                      // what cannot be removed by us, rm names no better
+  std::filesystem::remove_all(path_, ignored);  // also where there is no shell
 }
 
 void ScratchDirectory::require_space(uint64_t bytes) const {

@@ -1,17 +1,16 @@
 // Files that a case makes, and that never outlive it.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
-#include "harness/file_descriptor.h"
+#include "harness/caretaker.h"
 
 namespace forkcost {
 
 // A directory of our own in $TMPDIR, else in /var/tmp, which unlike /tmp lies on a disk. It goes
-// away with this; and, by a process that waits for our end, also when we are killed.
+// away with this, also when we are killed.
 class ScratchDirectory {
  public:
   ScratchDirectory();
@@ -25,8 +24,7 @@ class ScratchDirectory {
 
  private:
   std::filesystem::path path_;
-  FileDescriptor alive_;  // its closing tells the process that we are gone
-  pid_t cleaner_ = -1;
+  std::optional<Caretaker> cleaner_;
 };
 
 // A copy that shares nothing with `from` but what the file system shares by itself; on the disk

@@ -44,6 +44,12 @@ const char* pattern_name(Pattern pattern) {
   return kNames.at(static_cast<size_t>(pattern));
 }
 
+void settle_thread() {
+  settle_rseq();
+  std::array<volatile char, 16384> stack;
+  for (size_t i = 0; i < stack.size(); i += 1024) stack[i] = 0;
+}
+
 std::vector<uint32_t> touch_order(Pattern pattern, size_t pages) {
   std::vector<uint32_t> order;
   order.reserve(pages);

@@ -21,6 +21,10 @@ const char* pattern_name(Pattern pattern);
 // The order in which `pages` pages are touched: each index once.
 std::vector<uint32_t> touch_order(Pattern pattern, size_t pages);
 
+// Writes what a fork write-protects beside the memory that is looked at, the thread's rseq area and
+// the next pages of its stack: their faults would be counted among those of the memory.
+void settle_thread();
+
 struct TouchResult {
   int64_t faults = 0;  // minor faults of the toucher
   int64_t cpu_ns = 0;  // CPU time of the loop, timer cost subtracted

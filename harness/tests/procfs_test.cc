@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "harness/error.h"
+
 namespace forkcost {
 namespace {
 
@@ -54,10 +56,11 @@ TEST(Procfs, OwnMemoryIsSeen) {
   ASSERT_NE(memory, MAP_FAILED);
   const MemoryUse after = read_memory_use(getpid());
   munmap(memory, size);
-  EXPECT_GE(after.pss, before.pss + size);
+  // Our share of libc shrinks when others start meanwhile.
+  EXPECT_GE(after.pss + (1 << 20), before.pss + size);
   EXPECT_GE(after.private_dirty, before.private_dirty + size);
   EXPECT_GT(after.page_tables, 0u);
-  EXPECT_THROW(read_memory_use(0x7fffffff), std::exception);
+  EXPECT_THROW(read_memory_use(0x7fffffff), Failure);
 }
 
 TEST(Procfs, FindsAFieldByItsWholeName) {

@@ -92,6 +92,9 @@ TEST(PageCache, AFileGoesOutAndComesBack) {
   EXPECT_EQ(cached_pages(file), 0u);
   std::ifstream(file).get();
   EXPECT_GT(cached_pages(file), 0u);
+  evict(file);
+  fill_cache(file);
+  EXPECT_EQ(cached_pages(file), 11u);
   const fs::path empty = scratch.path() / "empty";
   write_file(empty, 0);
   EXPECT_EQ(cached_pages(empty), 0u);

@@ -1,0 +1,94 @@
+"""What the tests of the bench binaries share: calling a program, finding its processes, waiting."""
+
+import ctypes
+import json
+import os
+import pathlib
+import struct
+import subprocess
+import time
+
+import pytest
+
+BIN = pathlib.Path(os.environ["FORKCOST_BIN"])
+NOBODY = 65534
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the user id: needs root")
+
+
+def run(program, *arguments, **options):
+    return subprocess.run(
+        [BIN / program, *arguments], capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def measure(tmp_path, program, *arguments, **options):
+    """Runs a program with a result file; returns the finished process and the document."""
+    out = tmp_path / f"{program}.json"
+    done = run(program, f"--benchmark_out={out}", *arguments, **options)
+    assert out.exists(), done.stderr
+    return done, json.loads(out.read_text())
+
+
+def children_of(pid):
+    try:
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def has_ended(pid):
+    """Also when its new parent, a slow init, has not reaped it."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"
+
+
+def wait_for(condition, what, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.001)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def check_smoke(program, tmp_path):
+    """All smoke cases are measured and verified; every quantity has figures."""
+    done, document = measure(tmp_path, program, "--preset=smoke")
+    assert done.returncode == 0, done.stderr
+    assert document["unmeasured"] == []
+    listed = json.loads(run(program, "--list-cases", "--preset=smoke").stdout)
+    assert [b["name"] for b in document["benchmarks"]] == [c["name"] for c in listed["cases"]]
+    for entry in document["benchmarks"]:
+        assert entry["outcome"] == {"status": "ok"}
+        assert entry["verification"] and all(check["ok"] for check in entry["verification"])
+        assert entry["real_time"] > 0 and entry["cpu_time"] > 0 and entry["iterations"] >= 3
+        for name, quantity in entry["quantities"].items():
+            assert quantity["min"] <= quantity["p50"] <= quantity["max"], name
+            assert len(quantity.get("samples", quantity.get("histogram"))) > 0, name
+    context = document["context"]["forkcost"]
+    assert context["schema"] == 1
+    assert {"suite", "run", "estimators", "clock", "environment"} <= context.keys()
+
+
+def forbid(*calls):
+    """A seccomp filter as container engines have it: the calls fail with EPERM."""
+    numbers = {"x86_64": {"perf_event_open": 298, "clone3": 435, "unshare": 272},
+               "aarch64": {"perf_event_open": 241, "clone3": 435, "unshare": 97}}[os.uname().machine]
+    program = [struct.pack("HBBI", 0x20, 0, 0, 0)]  # load the number of the call
+    for call in calls:
+        program += [struct.pack("HBBI", 0x15, 0, 1, numbers[call]),
+                    struct.pack("HBBI", 0x06, 0, 0, 0x00050001)]  # return EPERM
+    program.append(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))  # allow
+    code = ctypes.create_string_buffer(b"".join(program))
+
+    def install():
+        libc = ctypes.CDLL(None, use_errno=True)
+        header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(code))
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.create_string_buffer(header), 0, 0):
+            os._exit(99)
+    return install

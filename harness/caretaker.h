@@ -1,0 +1,29 @@
+// What must be put in order after us, also when we are killed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "harness/file_descriptor.h"
+
+namespace forkcost {
+
+// A process that runs a shell script as soon as this goes away or we are dead. A session of its
+// own: Ctrl-C, and whoever kills our group, mean us and not it. A program of its own, not a fork of
+// us that stays: that would share our memory, and be in every figure about it.
+class Caretaker {
+ public:
+  // `script` finds `arguments` as $1, $2, …. Throws Failure.
+  Caretaker(const char* script, std::vector<std::string> arguments);
+  ~Caretaker();  // returns when the script is done
+  Caretaker(const Caretaker&) = delete;
+  Caretaker& operator=(const Caretaker&) = delete;
+
+ private:
+  FileDescriptor alive_;  // its closing tells the process that we are gone
+  pid_t pid_ = -1;
+};
+
+}  // namespace forkcost

@@ -1,5 +1,6 @@
 /* The smallest image: no libc, no loader, one page of text. It stamps its own first instruction, so
    that call -> image is what exec costs the kernel.
+   FORKCOST_TEXT_BYTES of text are added that are never run: what does a program's size cost?
    Usage: IMAGE [ignored…] TIMELINE-DESCRIPTOR counter|syscall */
 #include "harness/timeline_page.h"
 
@@ -67,6 +68,14 @@ __asm__(
 #else
 #error "nolibc.c has no entry code for this architecture"
 #endif
+
+/* Never called. A section of its own, so that it comes after what is run. */
+__attribute__((used)) static void unused_text(void) {
+  __asm__ volatile(
+      ".pushsection .text.unused, \"ax\"\n"
+      ".fill %c0, 1, 0x90\n"
+      ".popsection\n" ::"i"(FORKCOST_TEXT_BYTES));
+}
 
 static uint64_t now(int use_counter) {
   if (use_counter) return forkcost_counter();

@@ -1,0 +1,264 @@
+// What does exec cost, by what is exec'ed?
+//
+// Axes, each from the centre (a warm page cache, few arguments, no PATH, a parent without heap):
+//   image         nolibc: the kernel's part alone. static, static-pie: libc without a loader.
+//                 dynamic-nopie, dynamic: with one (dynamic is position-independent, as most
+//                 programs are). script: its interpreter is nolibc; script-2: its interpreter is
+//                 that script. memfd: nolibc, run from memory. text-*: nolibc with so much text
+//                 that is never run.
+//   page-cache    warm: the image's files were read. cold: they are put out before every sample,
+//   the
+//                 script as well as its interpreter; libc and the loader stay, as every process
+//                 maps them, and so do directories and inodes. A memfd has no other place.
+//   args          bytes of arguments and environment together, half in each, in strings of 1 KiB;
+//                 small: what is needed. The environment is ours, not the user's.
+//   path-dirs     directories of PATH that are searched in vain before the right one.
+//   heap          of the parent; it should not matter.
+//
+// All are started by posix_spawn (with PATH: posix_spawnp), but for memfd: posix_spawn knows only
+// paths, so that is vfork and execveat, which is fexecve. Its like is
+// spawn/path:vfork/image:nolibc.
+//
+// Nanoseconds: image_start_ns is exec in the kernel, entry_start_ns includes the loader,
+// main_start_ns libc's start. child_read_bytes: what the child had read from a disk. A cold image
+// need not have major faults: exec reads its header, which is no fault, and what the kernel reads
+// ahead then may be all of it. loader_ns: the loader's own account of its start
+// (LD_DEBUG=statistics), from processes of its own.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "benchmarks/exec/loader.h"
+#include "benchmarks/exec/target.h"
+#include "harness/bench_case.h"
+#include "harness/error.h"
+#include "harness/page_cache.h"
+#include "harness/size.h"
+
+namespace forkcost {
+namespace {
+
+// The axis page-cache: sets the stage for each sample, and sees that the sample was what it says.
+class CacheState {
+ public:
+  CacheState(const std::vector<std::filesystem::path>& files, bool cold)
+      : files_(files), cold_(cold) {
+    for (const std::filesystem::path& file : files_) fill_cache(file);
+  }
+
+  void before_sample() const {
+    if (!cold_) return;
+    for (const std::filesystem::path& file : files_) evict(file);
+  }
+
+  void after_sample(Measurement& m) {
+    const std::optional<rusage>& usage = m.child_usage();
+    if (cold_) {
+      for (const std::filesystem::path& file : files_) {
+        read_back_ = std::min(read_back_, cached_pages(file));
+      }
+      constexpr double kBlock = 512;  // in rusage, whatever the disk has
+      // 0: a kernel that does not account for it; something was read.
+      if (usage && usage->ru_inblock > 0) {
+        m.record("child_read_bytes", static_cast<double>(usage->ru_inblock) * kBlock,
+                 {.unit = "bytes", .better = "lower"});
+      }
+    } else if (usage && !m.first_sample()) {  // which may find libc and the loader cold
+      major_faults_ = std::max(major_faults_, usage->ru_majflt);
+    }
+  }
+
+  void verify(Measurement& m) const {
+    if (!cold_) {
+      m.verified(
+          {"major faults, in any sample", "0", std::to_string(major_faults_), major_faults_ == 0});
+      return;
+    }
+    m.verified({"pages of the image cached before each sample", "0", "0", true});  // evict() saw it
+    m.verified({"pages of each file cached by each sample", "at least 1",
+                std::to_string(read_back_), read_back_ > 0});
+  }
+
+ private:
+  const std::vector<std::filesystem::path>& files_;
+  bool cold_;
+  size_t read_back_ = std::numeric_limits<size_t>::max();
+  int64_t major_faults_ = 0;
+};
+
+// The loader's own account, from processes of its own, each with the stage set as for a sample.
+std::vector<double> loader_times(const Target& target, const CacheState& cache,
+                                 Timeline& timeline) {
+  constexpr int kProcesses = 5;
+  std::vector<double> times;
+  if (!target.kind().loaded) return times;
+  LoaderAccount account(target, timeline);
+  for (int i = 0; i < kProcesses; ++i) {
+    cache.before_sample();
+    if (const auto time = account.start_ns()) times.push_back(*time);
+  }
+  return times;
+}
+
+struct Started {
+  pid_t pid;
+  int error;
+};
+
+template <typename Start>
+void sample(Measurement& m, const Target& target, bool cold, Start start) {
+  for (Check& check : target.verify(m.timeline())) m.verified(std::move(check));
+  CacheState cache(target.files(), cold);
+  std::vector<double> loader = loader_times(target, cache, m.timeline());
+  while (m.next_sample()) {
+    cache.before_sample();
+    m.call();
+    const Started started = start();
+    m.resumed(started.error == 0 ? started.pid : -1, started.error);
+    m.reap();
+    cache.after_sample(m);
+    if (!loader.empty() && !m.warming_up()) {  // one in each of the first samples
+      m.record("loader_ns", loader.back());
+      loader.pop_back();
+    }
+  }
+  cache.verify(m);
+}
+
+Started spawn(const Target& target) {
+  Started started{};
+  started.error = posix_spawn(&started.pid, target.image().path(), nullptr, nullptr,
+                              target.image().arguments(), target.environment());
+  return started;
+}
+
+Started spawn_by_path(const Target& target) {
+  Started started{};
+  started.error = posix_spawnp(&started.pid, target.name().c_str(), nullptr, nullptr,
+                               target.image().arguments(), target.environment());
+  return started;
+}
+
+Started run_memory(const Target& target, Timeline& timeline) {
+  const pid_t pid = vfork();
+  if (pid == 0) {
+    timeline.stamp(FORKCOST_CHILD);
+    timeline.stamp(FORKCOST_EXEC);
+    syscall(SYS_execveat, target.memfd(), "", target.image().arguments(), target.environment(),
+            AT_EMPTY_PATH);
+    fail_child(timeline, "execveat of the memfd", errno);
+  }
+  return {pid, pid < 0 ? errno : 0};
+}
+
+// One point of the design.
+struct Point {
+  const ImageKind& image;
+  bool cold;
+  const char* args;  // "small", or a size
+  size_t path_directories;
+  HeapSize heap;
+  bool other_heap;  // than the centre's
+};
+
+void measure_exec(Measurement& m, const Point& point) {
+  const bool small = std::string_view(point.args) == "small";
+  const Target target(point.image, small ? 0 : parse_size(point.args), point.path_directories,
+                      m.timeline());
+  if (point.image.memfd) {
+    sample(m, target, point.cold, [&] { return run_memory(target, m.timeline()); });
+  } else if (point.path_directories > 0) {
+    sample(m, target, point.cold, [&] { return spawn_by_path(target); });
+  } else {
+    sample(m, target, point.cold, [&] { return spawn(target); });
+  }
+}
+
+bool makes_sense(const Point& point) {
+  return !point.image.memfd || (!point.cold && point.path_directories == 0);
+}
+
+// standard: one axis varied at a time. quick: where that shows most.
+Preset preset_of(const Point& point) {
+  const std::string_view image = point.image.name;
+  const std::string_view args = point.args;
+  const bool typical = image == "nolibc" || image == "dynamic";
+  const int varied = (point.cold ? 1 : 0) + (args != "small" ? 1 : 0) +
+                     (point.path_directories > 0 ? 1 : 0) + (point.other_heap ? 1 : 0);
+  if (varied == 0) return typical ? Preset::kSmoke : Preset::kQuick;
+  if (varied > 1) return Preset::kFull;
+  if (point.other_heap) return both(point.heap.preset, Preset::kStandard);
+  const bool shown = (typical && (point.cold || args == "1MiB")) ||
+                     (image == "nolibc" && point.path_directories > 0);
+  return shown ? Preset::kQuick : Preset::kStandard;
+}
+
+std::vector<forkcost_event> required_events(const ImageKind& image) {
+  std::vector<forkcost_event> events = {FORKCOST_RESUMED, FORKCOST_MAIN, FORKCOST_EXIT,
+                                        FORKCOST_REAPED};
+  if (image.memfd) events.insert(events.end(), {FORKCOST_CHILD, FORKCOST_EXEC});
+  // Those with libc read the CPU's counter at their entry point, and nothing where that is no
+  // clock.
+  if (!image.libc || clock_internal::use_counter) {
+    events.push_back(FORKCOST_ENTRY);
+    if (!image.loaded) events.push_back(FORKCOST_IMAGE);
+  }
+  return events;
+}
+
+Case make_case(const Point& point) {
+  return {.benchmark = "exec",
+          .axes = {{"image", point.image.name},
+                   {"page-cache", point.cold ? "cold" : "warm"},
+                   {"args", point.args},
+                   {"path-dirs", std::to_string(point.path_directories)},
+                   {"heap", format_size(point.heap.bytes)}},
+          .preset = preset_of(point),
+          .arena = ArenaSpec{point.heap.bytes, Backing::kBasePages},
+          .required = required_events(point.image),
+          .primary = "main_start_ns",
+          .primary_cpu = "child_cpu_ns",
+          .body = [point](Measurement& m) { measure_exec(m, point); }};
+}
+
+// None and 1 GiB; all that the user asks for, who has no others in the list.
+std::vector<HeapSize> choose_heaps(std::vector<HeapSize> heaps) {
+  const bool users =
+      std::ranges::all_of(heaps, [](const HeapSize& h) { return h.preset == Preset::kSmoke; });
+  if (!users) {
+    std::erase_if(heaps, [](const HeapSize& h) { return h.bytes != 0 && h.bytes != kGiB; });
+  }
+  return heaps;
+}
+
+}  // namespace
+
+std::vector<Case> register_cases(const std::vector<HeapSize>& available) {
+  const std::vector<HeapSize> heaps = choose_heaps(available);
+  std::vector<Case> cases;
+  const auto add = [&](const Point& point) {
+    if (makes_sense(point)) cases.push_back(make_case(point));
+  };
+  for (const ImageKind& image : image_kinds()) {
+    for (const bool cold : {false, true}) {
+      for (const char* const args : {"small", "128KiB", "1MiB"}) {
+        for (const size_t directories : {size_t{0}, size_t{16}}) {
+          for (const HeapSize& heap : heaps) {
+            const bool other_heap = heap.bytes != heaps.front().bytes;
+            add({image, cold, args, directories, heap, other_heap});
+          }
+        }
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace forkcost

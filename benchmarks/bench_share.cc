@@ -1,0 +1,259 @@
+// What do N processes of the same thing cost, and what of it do they share?
+//
+// Axis what, the thing that every one of them maps and touches in full: its own text (1 MiB), the
+// text of a library that it loads by dlopen (1 MiB), a file (64 MiB, mapped shared for reading).
+// Axis kind, how the processes' files are related (share/files.h). Axis processes: how many there
+// are in all; with kind forks the first of them is exec'ed and the others are forked from it, when
+// it has touched everything. They are started one after the other, and looked at when all are there
+// and wait. Their files are of our own and were out of the page cache before the first sample
+// (where the file system lets go of them): what is cached then is what the processes used.
+//
+// A program is found through a bind mount as /proc/PID/root/…, PID being the process in whose mount
+// namespace it is: that adds 2 us to its start (seen).
+//
+// Quantities:
+//   start_ns             the last process: from the call to its main (forks: first instruction)
+//   ready_ns             the same, until it has touched everything
+//   first_start_ns       the first process: from the call to its main
+//   pss_bytes            of the mappings of the thing, over all processes
+//   process_pss_bytes, private_dirty_bytes, page_table_bytes
+//                        of the whole processes, over all of them
+//   page_cache_bytes     what is cached of all distinct files
+//   distinct_frames      different page frames under the thing, in all processes together
+//   added_process_bytes  what each process after the first one added: page frames that no other
+//                        of them has, and page tables
+//   pages, inodes        of the thing, in one process; different files
+// Where frames are hidden from us, distinct_frames and added_process_bytes are absent. What is
+// shared is a finding; only that every process has mapped its own file, and all of it, is verified.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "benchmarks/image.h"
+#include "benchmarks/share/files.h"
+#include "benchmarks/share/observe.h"
+#include "harness/bench_case.h"
+#include "harness/error.h"
+#include "harness/page_cache.h"
+#include "harness/procfs.h"
+
+namespace forkcost {
+namespace {
+
+enum class What : uint8_t { kText, kLibrary, kFile };
+
+constexpr std::array<const char*, 3> kWhatNames = {"text", "library", "file"};
+constexpr std::array<size_t, 5> kProcesses = {1, 2, 4, 16, 64};
+
+struct Scenario {
+  What what;
+  Kind kind;
+  size_t processes;
+};
+
+uint64_t inode_of(const std::filesystem::path& path) {
+  struct stat status {};
+  check(stat(path.c_str(), &status), path.string());
+  return status.st_ino;
+}
+
+// The processes of one sample. They end with this, or when we die.
+class Processes {
+ public:
+  Processes(Measurement& m, const Scenario& s, const Files& files) : m_(m), s_(s), files_(files) {}
+
+  void start_next() {
+    const bool is_fork = s_.kind == Kind::kForks && !pids_.empty();
+    pids_.push_back(is_fork ? fork_first() : exec_next());
+  }
+
+  const std::vector<pid_t>& pids() const { return pids_; }
+
+  void end() {
+    orders_.reset();
+    for (WaitingImage& image : images_) image.end();
+  }
+
+ private:
+  pid_t exec_next() {
+    const std::string file = files_.of(images_.size());
+    std::vector<std::string> arguments = {kWhatNames.at(static_cast<size_t>(s_.what)), file};
+    FileDescriptor theirs;
+    if (s_.kind == Kind::kForks) {
+      std::array<int, 2> sockets{};
+      check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
+      orders_ = FileDescriptor(sockets[0]);
+      theirs = FileDescriptor(sockets[1]);
+      check(fcntl(orders_.get(), F_SETFD, FD_CLOEXEC), "fcntl(FD_CLOEXEC)");
+      arguments.push_back(std::to_string(theirs.get()));
+    }
+    const Image image(s_.what == What::kText ? file : "resident", m_.timeline(),
+                      std::move(arguments));
+    return images_.emplace_back(m_.timeline(), image).pid();
+  }
+
+  pid_t fork_first() {
+    m_.timeline().reset();
+    int32_t answer = 0;
+    if (send(orders_.get(), "x", 1, MSG_NOSIGNAL) != 1 ||
+        recv(orders_.get(), &answer, sizeof answer, MSG_WAITALL) != sizeof answer) {
+      end();  // says why
+      throw Failure("the process that is forked died");
+    }
+    if (answer < 0) throw_creation_failed("fork of the first process", -answer);
+    return answer;
+  }
+
+  Measurement& m_;
+  const Scenario& s_;
+  const Files& files_;
+  std::deque<WaitingImage> images_;
+  FileDescriptor orders_;  // to the first process, to fork
+  std::vector<pid_t> pids_;
+};
+
+double since_call_ns(Measurement& m, uint64_t ticks) {
+  return ticks_to_ns(static_cast<double>(ticks - m.timeline().page().ticks[FORKCOST_CALL]));
+}
+
+double start_ns(Measurement& m) {
+  return since_call_ns(m, m.timeline().page().ticks[FORKCOST_MAIN]);
+}
+
+Holdings look_at(const Scenario& s, const Files& files, Processes& processes) {
+  Holdings holdings(s.what == What::kFile ? Holdings::Part::kWhole : Holdings::Part::kText);
+  const std::vector<pid_t>& pids = processes.pids();
+  try {
+    for (size_t i = 0; i < pids.size(); ++i) holdings.add(pids[i], inode_of(files.of(i)));
+  } catch (const Failure&) {
+    processes.end();  // says why, if one of them is dead
+    throw;
+  }
+  return holdings;
+}
+
+// In the file once; in later samples it must only hold.
+void require_equal(Measurement& m, const char* name, uint64_t expected, uint64_t observed) {
+  if (expected == observed && !m.first_sample()) return;
+  m.verified({name, std::to_string(expected), std::to_string(observed), expected == observed});
+}
+
+void verify(Measurement& m, const Scenario& s, const Files& files, const Holdings& all) {
+  require_equal(m, "processes that map their file", s.processes, all.mapping_right());
+  require_equal(m, "distinct inodes", has_inode_each(s.kind) ? s.processes : 1,
+                all.inodes().size());
+  require_equal(m, "pages of the thing, over all processes", s.processes * all.pages(),
+                all.all_pages());
+  require_equal(m, "resident of them", all.all_pages(), all.resident_pages());
+  const uint64_t least = (s.what == What::kFile ? Files::kDataBytes : 1 << 20) / page_size();
+  if (all.pages() < least) require_equal(m, "pages of the thing, at least", least, all.pages());
+  if (s.kind != Kind::kBindMounts) return;
+  const std::string mounts = read_text_file("/proc/self/mountinfo").value_or("");
+  require_equal(m, "mounts that others see", 0, mounts.find(files.directory()) != mounts.npos);
+}
+
+void record_bytes(Measurement& m, const char* quantity, double bytes) {
+  m.record(quantity, bytes, {.unit = "bytes", .better = "lower"});
+}
+
+void record_count(Measurement& m, const char* quantity, uint64_t count) {
+  m.record(quantity, static_cast<double>(count), {.unit = "1", .better = "none"});
+}
+
+// What each process after the first one added; nothing where frames are hidden.
+std::optional<double> added_bytes(const Holdings& first, const Holdings& all) {
+  const auto before = first.process_frames(), after = all.process_frames();
+  if (!before || !after || all.processes() < 2) return std::nullopt;
+  const auto held = [](size_t frames, uint64_t page_tables) {
+    return static_cast<double>(frames * page_size() + page_tables);
+  };
+  return (held(*after, all.page_tables()) - held(*before, first.page_tables())) /
+         static_cast<double>(all.processes() - 1);
+}
+
+void record(Measurement& m, const Files& files, const Holdings& first, const Holdings& all) {
+  record_bytes(m, "pss_bytes", static_cast<double>(all.pss()));
+  record_bytes(m, "process_pss_bytes", static_cast<double>(all.process_pss()));
+  record_bytes(m, "private_dirty_bytes", static_cast<double>(all.private_dirty()));
+  record_bytes(m, "page_table_bytes", static_cast<double>(all.page_tables()));
+  record_count(m, "pages", all.pages());
+  record_count(m, "inodes", all.inodes().size());
+  size_t cached = 0;
+  for (const std::filesystem::path& file : files.inodes()) cached += cached_pages(file);
+  record_bytes(m, "page_cache_bytes", static_cast<double>(cached * page_size()));
+  if (const auto frames = all.thing_frames()) record_count(m, "distinct_frames", *frames);
+  if (const auto added = added_bytes(first, all)) record_bytes(m, "added_process_bytes", *added);
+}
+
+void measure_share(Measurement& m, const Scenario& s) {
+  constexpr std::array<Files::Content, 3> kContents = {
+      Files::Content::kImage, Files::Content::kLibrary, Files::Content::kData};
+  const Files files(m.timeline(), s.kind, kContents.at(static_cast<size_t>(s.what)), s.processes);
+  while (m.next_sample()) {
+    Processes processes(m, s, files);
+    processes.start_next();
+    m.record("first_start_ns", start_ns(m));
+    const Holdings first = look_at(s, files, processes);
+    while (processes.pids().size() < s.processes) processes.start_next();
+    m.record("start_ns", start_ns(m));
+    m.record("ready_ns", since_call_ns(m, m.timeline().page().steps[0].end));
+    const Holdings all = look_at(s, files, processes);
+    verify(m, s, files, all);
+    record(m, files, first, all);
+    processes.end();
+  }
+}
+
+// With one process all kinds are the same, so one-inode is enough: only the text has them all. A
+// file that is copied fills memory and disk, so standard has the kinds side by side with 4
+// processes.
+Preset preset_of(const Scenario& s) {
+  const bool one_inode = s.kind == Kind::kOneInode, copies = s.kind == Kind::kCopies;
+  const size_t n = s.processes;
+  if (n == 64) return Preset::kFull;
+  switch (s.what) {
+    case What::kText:
+      if (one_inode && n == 2) return Preset::kSmoke;
+      if ((one_inode || copies || s.kind == Kind::kForks) && n != 2 && n != 4)
+        return Preset::kQuick;
+      return Preset::kStandard;
+    case What::kLibrary:
+      if ((one_inode || copies) && n == 16) return Preset::kQuick;
+      return n == 16 || (one_inode && n == 1) ? Preset::kStandard : Preset::kFull;
+    case What::kFile:
+      break;
+  }
+  if (one_inode && (n == 1 || n == 16)) return Preset::kQuick;
+  return n == 4 ? Preset::kStandard : Preset::kFull;
+}
+
+}  // namespace
+
+std::vector<Case> register_cases(const std::vector<HeapSize>&) {
+  std::vector<Case> cases;
+  for (const What what : {What::kText, What::kLibrary, What::kFile}) {
+    for (const Kind kind : {Kind::kOneInode, Kind::kCopies, Kind::kHardLinks, Kind::kSymlinks,
+                            Kind::kBindMounts, Kind::kReflinks, Kind::kForks}) {
+      for (const size_t processes : kProcesses) {
+        const Scenario s{what, kind, processes};
+        cases.push_back({.benchmark = "share",
+                         .axes = {{"what", kWhatNames.at(static_cast<size_t>(what))},
+                                  {"kind", kind_name(kind)},
+                                  {"processes", std::to_string(processes)}},
+                         .preset = preset_of(s),
+                         .primary = "start_ns",
+                         .primary_cpu = "",
+                         .body = [s](Measurement& m) { measure_share(m, s); }});
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace forkcost

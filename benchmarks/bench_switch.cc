@@ -1,0 +1,219 @@
+// What does it cost to hand over to somebody else on the same CPU, and what do the other's page
+// tables add?
+//
+// Two sides take turns on one CPU: whoever has the turn wakes the other and waits. Axis between:
+// two threads of a process (the same page tables), a process and its fork (page tables of its own,
+// the same memory at first), a process and another program. Axis by: the turn is a word in shared
+// memory and a futex (not a private one, so that it is the same call for all), or a byte in a pipe.
+// Axis touch: the pages that each side reads in its turn, from base pages of its own that are
+// there; with page tables of its own, what was in the TLB may have to be looked up again.
+//
+// Quantities, in nanoseconds:
+//   round_trip_ns  from one turn of the first side to its next (a histogram): two hand-overs
+//   primitive_ns   the calls of one turn and the touching, without anybody to hand over to: waking
+//                  where no one waits, and waiting for what is there already; one's own pipe
+//   handover_ns    half of the median round trip, less primitive_ns: to be put aside, to be put
+//                  back, and what caches and TLB lost on the way
+// Waking somebody who waits costs more than waking nobody: that is in handover_ns.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "benchmarks/switch/partner.h"
+#include "harness/bench_case.h"
+#include "harness/error.h"
+#include "harness/procfs.h"
+
+namespace forkcost {
+namespace {
+
+constexpr size_t kTurns = 1000;  // of each side, in one sample
+
+// The first side: what it needs, in place before its turns.
+class FirstSide {
+ public:
+  explicit FirstSide(const TurnSpec& spec)
+      : spec_(spec), memory_(forkcost_map_pages(spec.pages)), times_(kTurns) {
+    if (memory_ == MAP_FAILED) throw_errno("mmap of the pages to read", errno);
+    if (!spec.by_pipe) return;
+    std::array<int, 2> ends{};
+    check(pipe2(ends.data(), O_CLOEXEC), "pipe2", "raise ulimit -n");
+    own_read_ = FileDescriptor(ends[0]);
+    own_write_ = FileDescriptor(ends[1]);
+  }
+  ~FirstSide() {
+    if (memory_ != nullptr) munmap(memory_, spec_.pages * page_size());
+  }
+  FirstSide(const FirstSide&) = delete;
+  FirstSide& operator=(const FirstSide&) = delete;
+
+  // Median of the calls of a turn without the other side.
+  double primitive_ns(forkcost_turns& turns) {
+    time_each([&] {
+      if (spec_.by_pipe) {
+        char byte = 0;
+        return write(own_write_.get(), &byte, 1) == 1 && read(own_read_.get(), &byte, 1) == 1;
+      }
+      forkcost_wake(&turns.alone);
+      forkcost_wait(&turns.alone, turns.alone + 1);  // EAGAIN
+      return true;
+    });
+    return median();
+  }
+
+  // Times of round trips; throws Failure when the partner is gone.
+  const std::vector<uint32_t>& round_trips_ns(forkcost_turns& turns) {
+    const bool all = time_each([&] {
+      return forkcost_give_turn(&turns, FORKCOST_FIRST) != 0 &&
+             forkcost_take_turn(&turns, FORKCOST_FIRST) != 0;
+    });
+    if (!all) times_.clear();
+    return times_;
+  }
+
+  double median() const {
+    std::vector<double> sorted(times_.begin(), times_.end());
+    std::ranges::sort(sorted);
+    return quantile(sorted, 0.5);
+  }
+
+  const char* memory() const { return memory_; }
+
+ private:
+  template <typename Turn>
+  bool time_each(const Turn& turn) {
+    const double cost = clock_info().stamp_cost_ns;
+    const size_t size = page_size();
+    for (uint32_t& time : times_) {
+      const uint64_t before = clock_ticks();
+      forkcost_read_pages(memory_, spec_.pages, size);
+      if (!turn()) return false;
+      const double ns = ticks_to_ns(static_cast<double>(clock_ticks() - before));
+      time = static_cast<uint32_t>(std::clamp(ns - cost, 0.0, 4e9));
+    }
+    return true;
+  }
+
+  const TurnSpec& spec_;
+  char* memory_;
+  FileDescriptor own_read_, own_write_;
+  std::vector<uint32_t> times_;
+};
+
+// In the file once; in later samples it must only hold.
+void verify(Measurement& m, Check check) {
+  if (!check.ok || m.first_sample()) m.verified(std::move(check));
+}
+
+void require_equal(Measurement& m, const char* name, const std::string& expected,
+                   const std::string& observed) {
+  verify(m, {name, expected, observed, expected == observed});
+}
+
+// Base pages, and all there.
+void require_pages(Measurement& m, const char* name, pid_t process, uint64_t address,
+                   uint64_t bytes) {
+  if (bytes == 0) return;
+  const std::vector<Mapping> mappings = read_mappings(process);
+  const auto found = std::ranges::find_if(
+      mappings, [&](const Mapping& at) { return at.begin <= address && address < at.end; });
+  if (found == mappings.end()) throw Failure(std::string(name) + " are not mapped");
+  const auto field = [&](const char* key) {
+    const auto value = found->fields.find(key);
+    return value == found->fields.end() ? 0 : value->second;
+  };
+  verify(m, {std::string(name) + ", resident", ">= " + std::to_string(bytes),
+             std::to_string(field("Rss")), field("Rss") >= bytes});
+  require_equal(m, (std::string(name) + ", in huge pages").c_str(), "0",
+                std::to_string(field("AnonHugePages")));
+}
+
+void verify_partner(Measurement& m, const TurnSpec& spec, Partner& partner,
+                    const FirstSide& first) {
+  const forkcost_turns& turns = partner.turns();
+  if (turns.partner_errno != 0) throw_errno("the partner's pages", turns.partner_errno);
+  const bool threads = spec.between == Between::kThreads;
+  require_equal(m, "memory in common", threads ? "yes" : "no",
+                partner.shares_our_memory() ? "yes" : "no");
+  const std::string program =
+      std::filesystem::read_symlink("/proc/" + std::to_string(partner.process()) + "/exe");
+  const std::string ours = std::filesystem::read_symlink("/proc/self/exe");
+  require_equal(m, "the partner's program",
+                spec.between == Between::kExec ? (image_directory() / "partner").string() : ours,
+                program);
+  const uint64_t bytes = spec.pages * page_size();
+  require_pages(m, "our pages", getpid(), reinterpret_cast<uintptr_t>(first.memory()), bytes);
+  require_pages(m, "the partner's pages", partner.process(), turns.partner_memory, bytes);
+}
+
+void measure_switch(Measurement& m, const TurnSpec& spec) {
+  FirstSide first(spec);
+  std::optional<Partner> partner;
+  while (m.next_sample()) {
+    const bool is_new = !partner;
+    if (is_new) partner.emplace(m.timeline(), spec);
+    const auto go = [&] {
+      const std::vector<uint32_t>& times = first.round_trips_ns(partner->turns());
+      if (!times.empty()) return &times;
+      partner->end();  // says why
+      throw Failure("the partner ended");
+    };
+    if (is_new) {
+      go();  // until now nobody knew whether it is there
+      verify_partner(m, spec, *partner, first);
+    }
+    const double primitive = first.primitive_ns(partner->turns());
+    const ThreadState our_before = read_thread_state(getpid(), gettid());
+    const ThreadState its_before = read_thread_state(partner->process(), partner->thread());
+    const std::vector<uint32_t>& times = *go();
+    const ThreadState ours = read_thread_state(getpid(), gettid());
+    const ThreadState its = read_thread_state(partner->process(), partner->thread());
+    const auto require_switches = [&](const char* name, int64_t switches) {
+      verify(m, {name, ">= " + std::to_string(kTurns), std::to_string(switches),
+                 switches >= static_cast<int64_t>(kTurns)});
+    };
+    require_switches("context switches of the first side", ours.switches - our_before.switches);
+    require_switches("context switches of the partner", its.switches - its_before.switches);
+    require_equal(m, "CPU of the first side", std::to_string(m.cpu()), std::to_string(ours.cpu));
+    require_equal(m, "CPU of the partner", std::to_string(m.cpu()), std::to_string(its.cpu));
+    m.record("primitive_ns", primitive);
+    m.record("handover_ns", first.median() / 2 - primitive);
+    m.record_many("round_trip_ns", times);
+  }
+  partner->end();
+}
+
+// Futexes are the centre, with and without pages to touch.
+Preset preset_of(const TurnSpec& spec) {
+  if (spec.by_pipe) return Preset::kStandard;
+  return spec.between == Between::kThreads && spec.pages == 0 ? Preset::kSmoke : Preset::kQuick;
+}
+
+}  // namespace
+
+std::vector<Case> register_cases(const std::vector<HeapSize>&) {
+  std::vector<Case> cases;
+  for (const Between between : {Between::kThreads, Between::kForked, Between::kExec}) {
+    for (const bool by_pipe : {false, true}) {
+      for (const uint32_t pages : {0U, 256U}) {
+        const TurnSpec spec{between, by_pipe, pages};
+        cases.push_back({.benchmark = "switch",
+                         .axes = {{"between", between_name(between)},
+                                  {"by", by_pipe ? "pipe" : "futex"},
+                                  {"touch", std::to_string(pages)}},
+                         .preset = preset_of(spec),
+                         .primary = "handover_ns",
+                         .primary_cpu = "",
+                         .body = [spec](Measurement& m) { measure_switch(m, spec); }});
+      }
+    }
+  }
+  return cases;
+}
+
+}  // namespace forkcost

@@ -1,0 +1,32 @@
+// Which pages do processes share, and when does the kernel copy one?
+//
+// claim: one experiment each (axis id), for the statements that people make about fork,
+// copy-on-write and shared code. It is observed and not judged: a kernel that does otherwise gives
+// other figures here, not a failed case; analysis judges. What is verified is the treatment: the
+// heap is what it says, the process runs the program that is meant.
+//
+// Quantities: counts (unit 1) of pages, faults and page frames, and bytes by smaps; with times
+// where a claim is about time. sample_ns is the time of the whole experiment and nothing else.
+// Counts of frames are absent where page frames are hidden from us; what smaps and fault counts say
+// of the same thing is always there.
+//
+//   claims/text.cc       two processes of one program
+//   claims/libraries.cc  mapped files: what is in memory after mmap and after a touch
+//   claims/heap.cc       one, two or three processes and what they write
+//   claims/fork.cc       a large parent that starts a program; many children
+//   claims/kernel.cc     addresses, the last owner of a page, exec
+#include "benchmarks/claims/observe.h"
+
+namespace forkcost {
+
+std::vector<Case> register_cases(const std::vector<HeapSize>&) {
+  std::vector<Case> cases;
+  add_text_claims(cases);
+  add_library_claims(cases);
+  add_heap_claims(cases);
+  add_fork_claims(cases);
+  add_kernel_claims(cases);
+  return cases;
+}
+
+}  // namespace forkcost

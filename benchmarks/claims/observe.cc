@@ -1,0 +1,244 @@
+#include "benchmarks/claims/observe.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "benchmarks/image.h"
+#include "harness/error.h"
+#include "harness/file_descriptor.h"
+#include "harness/scratch.h"
+#include "harness/touch.h"
+
+namespace forkcost {
+namespace {
+
+// Not instrumented: the sanitizer's shadow of the memory would fault, too, and be counted.
+#define FORKCOST_NOT_SANITIZED __attribute__((no_sanitize("address", "undefined"), noinline))
+
+FORKCOST_NOT_SANITIZED void touch_page(char* page, Access access) {
+  auto* byte = reinterpret_cast<volatile char*>(page);
+  if (access == Access::kWrite) {
+    *byte = 1;
+  } else {
+    static_cast<void>(*byte);
+  }
+}
+
+// `order` may be null: then page after page.
+FORKCOST_NOT_SANITIZED Faults touch_run(char* base, size_t count, size_t distance,
+                                        const uint32_t* order, Access access) {
+  const Faults before = thread_faults();
+  for (size_t i = 0; i < count; ++i) {
+    touch_page(base + (order == nullptr ? i : order[i]) * distance, access);
+  }
+  return thread_faults() - before;
+}
+
+// First on the stack in place of the memory: a forked child has to fault in its code and its stack.
+Faults touch_settled(char* base, size_t count, size_t distance, const uint32_t* order,
+                     Access access) {
+  settle_thread();
+  char scratch = 0;
+  touch_run(&scratch, 1, 0, order, access);
+  return touch_run(base, count, distance, order, access);
+}
+
+uint64_t field(const Mapping& mapping, std::string_view name) {
+  const auto found = mapping.fields.find(name);
+  return found == mapping.fields.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+Case make_case(Claim claim) {
+  std::vector<std::pair<std::string, std::string>> axes = {{"id", claim.id}};
+  std::ranges::move(claim.axes, std::back_inserter(axes));
+  return {.benchmark = "claim",
+          .axes = std::move(axes),
+          .preset = claim.preset,
+          .arena = claim.arena,
+          .populate = claim.populate,
+          .primary = "sample_ns",
+          .primary_cpu = "sample_ns",
+          .body = std::move(claim.observe)};
+}
+
+Sample::Sample(Measurement& m) : m_(m) {
+  Arena& arena = m.arena();
+  arena.restore();
+  if (arena.spec().backing != Backing::kBasePages) {
+    for (const Check& check : arena.verify()) {
+      if (!check.ok) m.verified(check);
+    }
+  }
+  began_ = clock_ticks();
+}
+
+Sample::~Sample() {
+  m_.record("sample_ns", ticks_to_ns(static_cast<double>(clock_ticks() - began_)));
+}
+
+void record_count(Measurement& m, const std::string& quantity, std::optional<uint64_t> count) {
+  if (count) m.record(quantity, static_cast<double>(*count), {.unit = "1", .better = "none"});
+}
+
+void record_bytes(Measurement& m, const std::string& quantity, uint64_t bytes) {
+  m.record(quantity, static_cast<double>(bytes), {.unit = "bytes", .better = "none"});
+}
+
+void require_equal(Measurement& m, const char* what, const std::string& expected,
+                   const std::string& observed) {
+  const bool ok = expected == observed;
+  if (!ok || m.first_sample()) m.verified({what, expected, observed, ok});
+}
+
+Faults thread_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);  // cannot fail; also called where nothing may be thrown
+  return {usage.ru_minflt, usage.ru_majflt};
+}
+
+Faults children_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return {usage.ru_minflt, usage.ru_majflt};
+}
+
+Pages pages_of(const Arena& arena) {
+  return {arena.base(), arena.spec().bytes / page_size()};
+}
+
+Faults touch(const Pages& pages, Access access, size_t stride) {
+  return touch_settled(pages.base, pages.count / stride, stride * page_size(), nullptr, access);
+}
+
+Faults touch(const Pages& pages, Access access, std::span<const uint32_t> order) {
+  return touch_settled(pages.base, order.size(), page_size(), order.data(), access);
+}
+
+Frames frames_of(pid_t pid, const Pages& pages) {
+  return read_frames(pid, pages.address(), pages.count);
+}
+
+std::optional<uint64_t> equal_frames(const Frames& a, const Frames& b) {
+  if (!a || !b) return std::nullopt;
+  uint64_t equal = 0;
+  for (size_t i = 0; i < std::min(a->size(), b->size()); ++i) {
+    equal += (*a)[i] != 0 && (*a)[i] == (*b)[i];
+  }
+  return equal;
+}
+
+std::optional<uint64_t> new_frames(const Frames& before, const Frames& after) {
+  if (!before || !after) return std::nullopt;
+  uint64_t fresh = 0;
+  for (size_t i = 0; i < std::min(before->size(), after->size()); ++i) {
+    fresh += (*after)[i] != 0 && (*after)[i] != (*before)[i];
+  }
+  return fresh;
+}
+
+std::optional<uint64_t> frames_mapped_twice(const Frames& frames) {
+  if (!frames) return std::nullopt;
+  const FileDescriptor counts(open("/proc/kpagecount", O_RDONLY | O_CLOEXEC));
+  if (!counts) return std::nullopt;
+  uint64_t twice = 0;
+  for (const uint64_t frame : *frames) {
+    uint64_t count = 0;
+    const auto offset = static_cast<off_t>(frame * sizeof count);
+    if (frame == 0) continue;
+    if (pread(counts.get(), &count, sizeof count, offset) != sizeof count) return std::nullopt;
+    twice += count > 1;
+  }
+  return twice;
+}
+
+void copy_image(const std::string& name, const std::filesystem::path& to) {
+  const std::filesystem::path original = image_directory() / name;
+  duplicate_file(original, to);
+  // Libraries need not be executable, and are not where Debian's CMake installs them.
+  if (access(original.c_str(), X_OK) != 0 || access(to.c_str(), X_OK) == 0) return;
+  throw Skip(describe_errno(to.string(), errno,
+                            "name a place in TMPDIR whose file system is not mounted noexec"));
+}
+
+Frames page_cache_frames(const std::filesystem::path& file) {
+  const FileDescriptor descriptor(check(open(file.c_str(), O_RDONLY | O_CLOEXEC), file.string()));
+  struct stat status {};
+  check(fstat(descriptor.get(), &status), file.string());
+  const auto size = static_cast<size_t>(status.st_size);
+  void* const memory = mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
+  if (memory == MAP_FAILED) throw_errno("mmap of " + file.string(), errno);
+  const Pages pages{static_cast<char*>(memory), (size + page_size() - 1) / page_size()};
+  // Else a touch of what is cached could start to read what follows it.
+  madvise(memory, size, MADV_RANDOM);
+  std::vector<unsigned char> cached(pages.count);
+  const int result = mincore(memory, size, cached.data());
+  const int error = errno;
+  if (result == 0) {
+    for (size_t i = 0; i < pages.count; ++i) {
+      if ((cached[i] & 1) != 0) touch_page(pages.base + i * page_size(), Access::kRead);
+    }
+  }
+  Frames frames = frames_of(getpid(), pages);
+  munmap(memory, size);
+  if (result != 0) throw_errno("mincore of " + file.string(), error);
+  return frames;
+}
+
+std::vector<Mapping> text_of(pid_t pid) {
+  std::vector<Mapping> mappings = read_mappings(pid);
+  std::erase_if(mappings, [](const Mapping& mapping) {
+    return mapping.inode == 0 || mapping.permissions.find('x') == std::string::npos;
+  });
+  return mappings;
+}
+
+Frames frames_of(pid_t pid, const Mapping& mapping) {
+  return read_frames(pid, mapping.begin, mapping.bytes() / page_size());
+}
+
+std::optional<uint64_t> new_text_frames(const Frames& cache, pid_t pid, const std::string& file) {
+  uint64_t fresh = 0;
+  for (const Mapping& mapping : text_of(pid)) {
+    if (mapping.path != file) continue;
+    const Frames frames = frames_of(pid, mapping);
+    if (!cache || !frames) return std::nullopt;
+    const auto first = cache->begin() + static_cast<ptrdiff_t>(mapping.offset / page_size());
+    fresh += *new_frames(std::vector(first, cache->end()), frames);
+  }
+  return fresh;
+}
+
+Mapping mapping_at(pid_t pid, uint64_t address) {
+  for (Mapping& mapping : read_mappings(pid)) {
+    if (mapping.begin <= address && address < mapping.end) return std::move(mapping);
+  }
+  throw Failure(fmt::format("process {} has nothing mapped at {:#x}", pid, address));
+}
+
+uint64_t resident_bytes(const Mapping& mapping) {
+  return field(mapping, "Rss") + field(mapping, "Shared_Hugetlb") +
+         field(mapping, "Private_Hugetlb");
+}
+
+uint64_t shared_bytes(const Mapping& mapping) {
+  return field(mapping, "Shared_Clean") + field(mapping, "Shared_Dirty") +
+         field(mapping, "Shared_Hugetlb");
+}
+
+uint64_t private_bytes(const Mapping& mapping) {
+  return field(mapping, "Private_Clean") + private_dirty_bytes(mapping);
+}
+
+uint64_t private_dirty_bytes(const Mapping& mapping) {
+  return field(mapping, "Private_Dirty") + field(mapping, "Private_Hugetlb");
+}
+
+}  // namespace forkcost

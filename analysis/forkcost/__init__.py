@@ -1,3 +1,3 @@
-"""What forkcost's result files mean: report, estimators."""
+"""What forkcost's result files mean: report, claims, estimators."""
 
 __version__ = "0.1.0"

@@ -1,5 +1,5 @@
-"""The four answers on a report's first screen, and its summary tables. Every sentence is computed
-from the run, and has a form for a run that cannot say it."""
+"""The answers on a report's first screen about calls and about trust, and the summary tables. Every
+sentence is computed from the run, and has a form for a run that cannot say it."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -3,6 +3,8 @@ answers and the tables of one report speak of the same cases."""
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from forkcost import model
 from forkcost.units import MIB
 
@@ -131,3 +133,72 @@ def touched(run, quantity, benchmark="cow", **axes):
     return first_of(rows[rows.heap_bytes.notna()], **{axis: values for axis, values in (
         ("backing", (run.base,)), ("writer", ("parent", "child", "grandchild")),
         ("pattern", ("sequential", "random", "stride"))) if axis not in axes})
+
+
+# What figures along an axis that counts hold the other axes at, where several were measured as
+# widely; and the counts at which other axes mean nothing, but for those that are named: with one
+# process all kinds of files are the same.
+CENTRE = {"shape": ("flat",), "libraries": ("16", "64", "4"), "relocations": ("1000", "0"),
+          "kind": ("rela",), "binding": ("lazy", "now"), "hash": ("gnu",),
+          "page-cache": ("warm",), "by": ("futex",)}
+FIRST = {"libraries": (0, ("page-cache", "path")),
+         "relocations": (0, ("libraries", "shape", "page-cache")), "processes": (1, ("what",))}
+
+
+@dataclass(frozen=True)
+class Along:
+    """One quantity of one benchmark along an axis that counts something. `rows`: rows of Run.table,
+    with the count as `x`, ascending; `fixed`: the other axes, the same in all of them."""
+
+    run: object
+    axis: str
+    quantity: str
+    rows: object
+    fixed: dict
+
+    def line(self, scale=1, quantity=None):
+        """The fitted line over `scale` × x, of this or another quantity of these cases; or None."""
+        return model.fit([(row.x * scale, found) for _, row in self.rows.iterrows() if (
+            found := self.run.quantity(row["name"], quantity or self.quantity)) is not None],
+            from_zero=True)
+
+    def also(self, quantity):
+        """The rows of another quantity of the same cases."""
+        table = self.run.table
+        rows = table[(table.quantity == quantity) & table.name.isin(self.rows.name)]
+        return rows.assign(x=rows.name.map(dict(zip(self.rows.name, self.rows.x)))).sort_values("x")
+
+
+def along(run, benchmark, quantity, axis, **held):
+    """The Along with the axes in `held` as given, and each other one at the value that was measured
+    at most counts; None if the run has nothing of it. A point of FIRST is that of several series,
+    and was measured in one of them."""
+    rows = _counted(run.select(benchmark, quantity, **held), axis)
+    fixed = dict(held)
+    for other in (a.removeprefix("axis.") for a in rows if a.startswith("axis.")):
+        if other not in (axis, *held) and rows[f"axis.{other}"].notna().any():
+            fixed[other] = _widest(rows, other)
+            rows = rows[rows[f"axis.{other}"] == fixed[other]]
+    if rows.empty:
+        return None
+    first, meant = FIRST.get(axis, (None, ()))
+    if not (rows.x == first).any():
+        kept = {a: v for a, v in fixed.items() if a in meant}
+        every = _counted(run.select(benchmark, quantity, **kept), axis)
+        rows = pd.concat([every[every.x == first].iloc[:1], rows])
+    return Along(run, axis, quantity, rows.drop_duplicates("x").sort_values("x"), fixed)
+
+
+def _counted(rows, axis):
+    """The rows whose value of the axis is a whole number, which is added as `x`."""
+    counts = rows.get(f"axis.{axis}", pd.Series(index=rows.index, dtype=object))
+    rows = rows[counts.astype(str).str.isdecimal()]
+    return rows.assign(x=rows[f"axis.{axis}"].astype(int) if len(rows) else [])
+
+
+def _widest(rows, axis):
+    """The value of an axis that was measured at most counts; of several, the first in CENTRE."""
+    counts = rows.groupby(f"axis.{axis}").x.nunique()
+    preferred = CENTRE.get(axis, ())
+    return min(counts[counts == counts.max()].index,
+               key=lambda v: (preferred.index(v) if v in preferred else len(preferred), v))

@@ -2,13 +2,14 @@
 answer what was asked."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from forkcost import __version__, units
-from forkcost.errors import ForkcostError
+from forkcost.errors import ForkcostError, InputError, NoAnswer
 
 _FILES = click.Path(path_type=Path)
 
@@ -69,3 +70,55 @@ def estimators(runs, output):
         return
     table.write(text, output)
     click.echo(output)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, type=_FILES, metavar="[RUN.json...]")
+@click.option("--run", "measured", is_flag=True,
+              help="Measure now what the claims need, with forkcost-run.")
+@click.option("--preset", metavar="NAME",
+              help="With --run: forkcost-run's preset.  [default: quick]")
+@click.option("--save", type=_FILES, metavar="FILE", help="With --run: keep the result file.")
+@click.option("-o", "--output", type=_FILES, metavar="FILE", help="Write here, not to stdout.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "ktap"]), default="text",
+              show_default=True)
+def claims(runs, measured, preset, save, output, form):
+    """Test what people say about fork, copy-on-write and shared code.
+
+    Prints each claim with its evidence and its verdict: holds; holds, but (with the limit that was
+    found); does not hold here; not testable here (with the reason). Needs result files or --run.
+    Exit status 0 when at least one claim was tested, whatever came out; 3 when none could be."""
+    if bool(runs) == measured:
+        raise InputError("give either result files (forkcost claims RUN.json) or --run, which "
+                         "measures now" + (": not both" if runs else ""))
+    if not measured and (preset or save):
+        raise InputError("--preset and --save are about measuring: they need --run")
+    from forkcost import load
+    from forkcost.claims import judge, measure
+
+    if measured:
+        with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
+            path = save or Path(scratch) / "run.json"
+            measure.measure(path, preset or "quick")
+            judged = judge(load.load([path]))
+    else:
+        judged = judge(load.load(runs))
+    _put(judged, output, form)
+    if not any(j.testable for j in judged):
+        raise NoAnswer("no claim could be tested: the reasons are given above"
+                       if output is None else
+                       f"no claim could be tested: the reasons are in {output}")
+
+
+def _put(judged, output, form):
+    """The claims to a file (whole or not at all), a terminal or a pipe."""
+    from forkcost import estimators as files
+    from forkcost.claims import output as forms
+
+    if output is not None:
+        files.write(forms.made(judged, form), output)
+        click.echo(output)
+    elif form == "text" and sys.stdout.isatty():
+        forms.show(judged, Console())
+    else:
+        sys.stdout.write(forms.made(judged, form))

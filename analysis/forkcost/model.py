@@ -1,4 +1,5 @@
-"""A cost as a straight line over resident size: ns before the first page, and ns per byte."""
+"""A cost as a straight line over something that can be counted: what there is to pay before the
+first one, and for one more. Mostly nanoseconds over the bytes of resident size."""
 
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ BREAK = 0.15  # a point this far from the line (relative) means: not one straigh
 
 @dataclass(frozen=True)
 class Line:
-    """`slope` in ns per byte, `intercept` in ns: of the line through the medians of the heap sizes
-    above 0. Intervals are (low, high), 95%, or None with too few rounds. `residuals`: measured
-    divided by fitted, minus 1, one per size."""
+    """`slope` in ns per byte, `intercept` in ns, of the line through the medians; for other costs
+    and counts in their units. Intervals are (low, high), 95%, or None with too few rounds. `sizes`:
+    the bytes, or the counts, ascending. `residuals`: measured divided by fitted, minus 1, one per
+    size (for Combined: relative to their scale)."""
 
     slope: float
     intercept: float
@@ -60,32 +62,76 @@ class Line:
         return float(self.sizes[worst]) if abs(self.residuals[worst]) > BREAK else None
 
 
-def fit(points):
-    """The Line through [(bytes, Quantity)], sizes of 0 left out (an empty arena has other costs:
-    no tables); None with fewer than two sizes.
+@dataclass(frozen=True)
+class Combined:
+    """Medians of Quantities added, as a point of a line. `terms`: ((factor, Quantity), …).
+    `weigh_as`: the cost that noise and residuals are relative to; else that of the terms which are
+    added, as a difference of two has their noise."""
+
+    terms: tuple
+    weigh_as: float | None = None
+
+    def quantile(self, q):
+        return sum(factor * quantity.quantile(q) for factor, quantity in self.terms)
+
+    @property
+    def median_replicates(self):
+        return sum(factor * quantity.median_replicates for factor, quantity in self.terms)
+
+    @property
+    def rounds(self):
+        return min((_rounds(quantity) for _, quantity in self.terms), key=len)
+
+    @property
+    def histograms(self):
+        return ()
+
+    @property
+    def scale(self):
+        if self.weigh_as is not None:
+            return self.weigh_as
+        return sum(factor * quantity.quantile(0.5) for factor, quantity in self.terms if factor > 0)
+
+
+def _rounds(quantity):
+    return quantity.histograms or quantity.rounds
+
+
+def fit(points, from_zero=False):
+    """The Line through [(bytes or count, Quantity or Combined)]; None with fewer than two
+    different counts. Those of 0 only if `from_zero`: an empty arena has other costs (no tables),
+    but no library at all is a point of the line like others.
 
     Least squares of the relative residuals: noise grows with the cost, and without the weights the
     largest size alone would decide.
     """
-    points = sorted((p for p in points if p[0] > 0), key=lambda p: p[0])
+    points = sorted((p for p in points if p[0] > 0 or from_zero), key=lambda p: p[0])
     sizes = np.array([p[0] for p in points], dtype=float)
     if len(np.unique(sizes)) < 2:
         return None
     medians = np.array([q.quantile(0.5) for _, q in points])
-    slope, intercept = _weighted_lines(sizes, medians[None, :])
-    n_rounds = min(len(q.histograms or q.rounds) for _, q in points)
+    scales = np.array([getattr(q, "scale", np.nan) for _, q in points])
+    slope, intercept = _weighted_lines(sizes, medians[None, :], scales)
+    n_rounds = min(len(_rounds(q)) for _, q in points)
     intervals = [None, None]
     if n_rounds >= stats.MIN_ROUNDS:
         replicates = np.column_stack([q.median_replicates for _, q in points])
-        intervals = [stats.interval(r, n_rounds) for r in _weighted_lines(sizes, replicates)]
+        intervals = [stats.interval(r, n_rounds)
+                     for r in _weighted_lines(sizes, replicates, scales)]
     fitted = intercept[0] + slope[0] * sizes
     return Line(float(slope[0]), float(intercept[0]), *intervals, sizes, medians,
-                medians / fitted - 1)
+                _relative(medians - fitted, np.where(np.isnan(scales), fitted, scales)))
 
 
-def _weighted_lines(x, rows):
-    """(slopes, intercepts) of the lines through x and each row of `rows`, weights 1/y²."""
-    weights = 1 / np.maximum(rows, 1) ** 2
+def _relative(residuals, scales):
+    """A residual of nothing is 0, whatever the scale: bytes may all be 0."""
+    return np.divide(residuals, scales, out=np.zeros_like(residuals), where=scales != 0)
+
+
+def _weighted_lines(x, rows, scales):
+    """(slopes, intercepts) of the lines through x and each row of `rows`, weights 1/y², or
+    1/scale² where there is one."""
+    weights = 1 / np.maximum(np.where(np.isnan(scales), rows, scales), 1) ** 2
     total = weights.sum(axis=1)
     mean_x = (weights * x).sum(axis=1) / total
     mean_y = (weights * rows).sum(axis=1) / total

@@ -8,9 +8,12 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from forkcost import __version__, answers, units
+from forkcost import __version__, answers, loading, units
+from forkcost.claims import judge
+from forkcost.claims.output import summary
 from forkcost.errors import InputError, NoAnswer
-from forkcost.plots import FIGURES, common
+from forkcost.plots import FIGURES, SECTIONS, common
+from forkcost.plots.claims import bars
 
 _COLUMNS = ("min", "p50", "p90", "p99", "max")
 
@@ -56,26 +59,61 @@ def _why(run):
 
 def render(run, figure_directory, progress=lambda what: None):
     """The page as text; the figures go to `figure_directory`."""
-    figures = []
-    for stem, (title, draw) in FIGURES.items():
-        progress(title)
-        drawing = draw(run)
-        if isinstance(drawing, str):
-            figures.append({"stem": stem, "title": title, "absent": drawing})
-        else:
-            svg = common.save(drawing, stem, figure_directory)
-            figures.append({"stem": stem, "title": title, "svg": Markup(svg),
-                            "message": drawing.message, "basis": drawing.basis})
+    sections = _sections(run, figure_directory, progress)
+    progress("claims")
+    claims = _claims(run)
     progress("page")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("forkcost"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
     environment.filters["size"] = units.size
     return environment.get_template("report.html.j2").render(
-        version=__version__, run=run, answers=answers.answers(run), figures=figures,
-        summaries=answers.summaries(run), trust=answers.trusted(run), machine=_machine(run),
-        commands=_commands(run), settings=_settings(run), cases=_cases(run), columns=_COLUMNS,
+        version=__version__, run=run, answers=_answers(run), sections=sections,
+        summaries=answers.summaries(run), loading=loading.tables(run), claims=claims,
+        trust=answers.trusted(run), machine=_machine(run), commands=_commands(run),
+        settings=_settings(run), cases=_cases(run), columns=_COLUMNS,
         percent=units.percent, many=units.many, number=units.number)
+
+
+def _answers(run):
+    """Whether the run can be trusted comes last."""
+    *first, trust = answers.answers(run)
+    return [*first, *loading.answers(run), trust]
+
+
+def _sections(run, directory, progress):
+    """Title -> the section's figures, numbered on from section to section; none of them has an
+    `svg` where the run has nothing for any."""
+    number, sections = 0, {}
+    for heading, entries in SECTIONS.items():
+        sections[heading] = []
+        for stem, (title, draw) in entries.items():
+            progress(title)
+            number += 1
+            figure = {"stem": stem, "title": title, "number": number}
+            drawing = draw(run)
+            if isinstance(drawing, str):
+                figure["absent"] = drawing
+            else:
+                svg = common.save(drawing, stem, directory)
+                figure |= {"svg": Markup(svg), "message": drawing.message, "basis": drawing.basis}
+            sections[heading].append(figure)
+    return sections
+
+
+def _claims(run):
+    """For the section "what is shared": `groups`: [(heading, [(Judged, its picture or None)])] of
+    the claims that the run could test; `untested`: [(reason, [ids])]; `summary`: one line."""
+    judged = judge(run)
+    groups, untested = {}, {}
+    for j in judged:
+        if j.testable:
+            picture = Markup(bars(j.picture)) if j.picture else None
+            groups.setdefault(j.group, []).append((j, picture))
+        else:
+            untested.setdefault(j.reason, []).append(j.id)
+    return {"groups": list(groups.items()), "untested": list(untested.items()),
+            "count": sum(map(len, untested.values())), "summary": summary(judged)}
 
 
 def _machine(run):

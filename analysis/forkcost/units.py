@@ -26,15 +26,35 @@ def time(ns, digits=3):
 def time_range(low, high, digits=3):
     """Two times in one unit: `12.6–13.3 ms`."""
     factor, unit = next((u for u in _TIME if abs(high) >= u[0] * 0.9995), _TIME[-1])
-    return f"{number(low / factor, digits)}–{number(high / factor, digits)}{NBSP}{unit}"
+    return f"{_span(low / factor, high / factor, digits)}{NBSP}{unit}"
 
 
 def size(n_bytes, digits=4):
     """Bytes: `empty`, `256 MiB`, `1 GiB`, `77 MiB` (the largest unit with at least 1)."""
     if n_bytes == 0:
         return "empty"
-    factor, unit = next((u for u in _BINARY if n_bytes >= u[0]), (1, "bytes"))
+    factor, unit = _binary(n_bytes)
     return f"{n_bytes / factor:.{digits}g}{NBSP}{unit}"
+
+
+def amount(n_bytes, digits=3):
+    """Bytes of memory, where 0 is a finding and not an empty arena: `0 bytes`, `61.4 KiB`."""
+    factor, unit = _binary(n_bytes)
+    return f"{number(n_bytes / factor, digits)}{NBSP}{unit}"
+
+
+def amount_range(low, high, digits=3):
+    """Two amounts in one unit: `61.2–61.9 KiB`."""
+    factor, unit = _binary(max(abs(low), abs(high)))
+    return f"{_span(low / factor, high / factor, digits)}{NBSP}{unit}"
+
+
+def _binary(n_bytes):
+    return next((u for u in _BINARY if abs(n_bytes) >= u[0]), (1, "bytes"))
+
+
+def _span(low, high, digits):
+    return (" to " if low < 0 else "–").join(number(bound, digits) for bound in (low, high))
 
 
 def factor(ratio):
@@ -58,11 +78,18 @@ def value(x, unit):
     """A figure in a quantity's unit (results/FORMAT.md: `ns`, `1`, `ratio`, `bytes`)."""
     if unit == "ns":
         return time(x)
-    return size(x) if unit == "bytes" else number(x)
+    if unit == "bytes":
+        return size(x) if x else amount(0)
+    return number(x)
 
 
-def many(values, what):
+def whole(count):
+    """A count: `0`, `16`, `160,000`."""
+    return f"{count:,.0f}"
+
+
+def many(values, what, plural=None):
     """Sorted whole numbers of something: `1 round`, `5 rounds`, `3–5 rounds`."""
     if len(values) == 1:
-        return f"{values[0]} {what}{'s' if values[0] != 1 else ''}"
-    return f"{values[0]}–{values[-1]} {what}s"
+        return f"{values[0]} {what if values[0] == 1 else plural or what + 's'}"
+    return f"{values[0]}–{values[-1]} {plural or what + 's'}"

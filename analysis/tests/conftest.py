@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import synthetic
+import synthetic_exec
 from forkcost.load import load
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "run.json"
@@ -23,6 +24,13 @@ def full_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def full(full_file):
     return load([full_file])
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """The same with exec, libraries, shared files and hand-overs."""
+    document = synthetic_exec.everything(synthetic.full_run()).document()
+    return load([write(document, tmp_path_factory.mktemp("runs") / "whole.json")])
 
 
 @pytest.fixture

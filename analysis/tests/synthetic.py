@@ -224,8 +224,9 @@ class Maker:
 
 
 def quantity(name, values):
-    result = {"unit": "ns" if name.endswith("_ns") else "ratio" if "ratio" in name else "1",
-              "better": "lower"}
+    unit = ("ns" if name.endswith("_ns") else "bytes" if name.endswith("_bytes") else
+            "ratio" if "ratio" in name else "1")
+    result = {"unit": unit, "better": "lower"}
     if isinstance(values, tuple):
         raw = np.asarray(values[1])
         result["histogram"] = histogram(raw)

@@ -21,7 +21,7 @@ constexpr const char* kFooter =
 
 void add_flags(CLI::App& app, Options& options) {
   app.add_option("--preset", options.preset,
-                 "smoke (seconds), quick (90 s), standard (10 min) or full")
+                 "smoke (seconds), quick (2 min), standard (15 min) or full")
       ->capture_default_str();
   app.add_option("--out", options.out, "Result file (default: forkcost-<UTC date-time>.json)");
   app.add_option("--filter", options.filter, "Only cases whose name this regular expression finds");

@@ -10,11 +10,11 @@
 namespace forkcost::runner {
 namespace {
 
-// quick stays below 90 s and standard below 10 min with room for what a projection gets wrong.
+// quick stays below 2 min and standard below 15 min with room for what a projection gets wrong.
 constexpr std::array<Preset, 4> kPresets = {{
     {"smoke", 1, 1, 5, 0, 20},
-    {"quick", 3, 5, 40, 80, 60},
-    {"standard", 3, 10, 100, 570, 120},
+    {"quick", 3, 5, 40, 105, 60},
+    {"standard", 3, 10, 100, 850, 120},
     {"full", 10, 10, 100, 0, 600},
 }};
 

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
-from forkcost import units  # noqa: E402
+from forkcost import stats, units  # noqa: E402
 
 WIDTH = 4.8  # inches
 STYLE = {
@@ -53,12 +53,36 @@ def path_style(path):
     return {"color": colour, "marker": marker, "linestyle": line}
 
 
-def new_figure(height=3.9, panels=(1,)):
+def new_figure(height=3.9, panels=(1,), columns=1):
     """(figure, axes) in the style, with a list of axes one below the other if there are several
-    `panels` (relative heights). save() closes it."""
+    `panels` (relative heights), or beside each other if there are several `columns`. save() closes
+    it."""
     with plt.rc_context(STYLE):
-        return plt.subplots(len(panels), figsize=(WIDTH, height), layout="constrained",
+        return plt.subplots(len(panels), columns, figsize=(WIDTH, height), layout="constrained",
                             height_ratios=panels)
+
+
+def interval_bar(ax, y, value, interval, colour, text, height=0.62):
+    """A horizontal bar with its 95% interval (None or NaN: none) and its figure behind it."""
+    ax.barh(y, value, color=colour, height=height)
+    end = value
+    if interval is not None and interval[0] == interval[0]:
+        ax.plot(interval, (y, y), color="black", linewidth=1.1, marker="|", markersize=5)
+        end = max(end, interval[1])
+    ax.annotate(text, (max(end, 0), y), (4, 0), va="center", textcoords="offset points",
+                fontsize=8.5)
+
+
+def bar_axis(ax, names, label, room=0.5):
+    """Dresses an axis of horizontal bars, the first one on top, with `room` (share of the longest)
+    for their figures. The scale begins at 0, or at the lowest interval below."""
+    low, high = ax.dataLim.intervalx
+    ax.set_xlim(min(low, 0) * 1.05, (high or 1) * (1 + room))
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
+    ax.set_xlabel(label)
+    ax.grid(axis="y", visible=False)
 
 
 def time_axis(axis, label):
@@ -71,11 +95,19 @@ def time_axis(axis, label):
     axis.set_label_text(label)
 
 
-class SizeScale:
-    """Where resident sizes stand on an x axis: log2, and 0 as a place of its own on the left."""
+def byte_ticks(most):
+    """Ticks of a linear axis of bytes at round numbers of their unit."""
+    unit = 2 ** (10 * int(np.log2(max(most, 1)) // 10))
+    steps = [step * unit for step in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)]
+    return matplotlib.ticker.MultipleLocator(next((s for s in steps if most / s <= 2), steps[-1]))
 
-    def __init__(self, sizes):
-        self.sizes = sorted(sizes)
+
+class SizeScale:
+    """Where resident sizes stand on an x axis: log2, and 0 as a place of its own on the left.
+    For counts of something else: their `words`, and the axis' `label`."""
+
+    def __init__(self, sizes, words=units.size, label="resident size of the parent"):
+        self.sizes, self.words, self.label = sorted(set(sizes)), words, label
         above = [s for s in self.sizes if s > 0]
         self.zero = np.log2(above[0]) - 1.6 if above else 0.0
 
@@ -92,12 +124,12 @@ class SizeScale:
                 shown.append((place, n_bytes))
                 last = place
         ax.set_xticks([p for p, _ in shown],
-                      [units.size(b).replace(units.NBSP, "\n") for _, b in shown])
+                      [self.words(b).replace(units.NBSP, "\n") for _, b in shown])
         span = max(np.ptp(places), 1)
         ax.set_xlim(places[0] - 0.05 * span, places[-1] + span * room / (1 - room))
         if self.sizes[0] == 0 and len(self.sizes) > 1:
             ax.axvspan(self.zero + 0.5, self.zero + 1.0, color="#eeeeee", zorder=0, linewidth=0)
-        ax.set_xlabel("resident size of the parent")
+        ax.set_xlabel(self.label)
 
 
 def size_lines(ax, series, room=0.3):
@@ -107,17 +139,23 @@ def size_lines(ax, series, room=0.3):
     for path in series.paths:
         rows = series.path(path)
         look = path_style(path)
-        x = scale(rows.heap_bytes)
-        above = rows.heap_bytes.to_numpy() > 0
-        for part in (above, ~above):  # the line does not cross the break of the axis
-            ax.plot(x[part], rows.p50[part], **look)
-            ax.fill_between(x[part], rows.p10[part], rows.p90[part], color=look["color"],
-                            alpha=0.18, linewidth=0)
+        x = banded(ax, scale, rows.heap_bytes, rows, look)
         labels.append((x[-1], rows.p50.iloc[-1], path, look["color"]))
     ax.set_yscale("log")
     ax.margins(y=0.18)
     scale.dress(ax, room)
     return scale, labels
+
+
+def banded(ax, scale, counts, rows, look):
+    """One line of medians with its p10–p90 band; returns where its points stand."""
+    x = scale(counts)
+    above = counts.to_numpy() > 0
+    for part in (above, ~above):  # the line does not cross the break of the axis
+        ax.plot(x[part], rows.p50[part], **look)
+        ax.fill_between(x[part], rows.p10[part], rows.p90[part], color=look["color"], alpha=0.18,
+                        linewidth=0)
+    return x
 
 
 def label_ends(ax, labels, gap=11.5):
@@ -157,6 +195,40 @@ def _spread(wanted, gap, low, high):
 def _ink(colour):
     """A darker shade for text: orange and sky blue are too pale for small letters."""
     return tuple(0.72 * c for c in matplotlib.colors.to_rgb(colour))
+
+
+def cumulative(ax, curves, quantity):
+    """Cumulative distributions of `quantity` from (case, look) pairs; returns the lines."""
+    lines = []
+    for case, look in curves:
+        found = case.quantities[quantity]
+        if found.histograms:
+            x, share = stats.histogram_cdf(found.histogram)
+        else:
+            x = np.sort(found.samples)
+            share = np.arange(1, len(x) + 1) / len(x)
+        lines += ax.plot(x, 100 * share, drawstyle="steps-post", **look)
+    ax.set_xscale("log")
+    ax.set_ylim(0, 101)
+    return lines
+
+
+def time_above(ns, stamp):
+    """Below the cost of the stamp that was subtracted, a time is noise."""
+    return units.time(ns, 2) if ns >= stamp else f"under {units.time(stamp, 2)}"
+
+
+def legend_above(ax, lines, texts):
+    ax.legend(lines, texts, loc="lower left", bbox_to_anchor=(-0.1, 1.0), frameon=False,
+              fontsize=8.5, handlelength=2.4, labelspacing=0.25, borderaxespad=0.2)
+
+
+def legend_on_top(figure, used, columns):
+    """A legend of `used` (name -> handle) above all axes of a figure."""
+    figure.legend(list(used.values()), list(used), loc="upper center", ncol=columns, frameon=False,
+                  fontsize=8.5, handlelength=1.2, columnspacing=0.9, borderaxespad=0.2)
+    room = (0.1 + 0.19 * -(-len(used) // columns)) / figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - room))
 
 
 def counts(rows):

@@ -35,9 +35,14 @@ class Stack:
     n: int
 
 
+def by_sample(case):
+    """Quantity -> one value per sample of a Case, in one order, NaN where a sample has none."""
+    return {name: np.concatenate(q.paired) for name, q in case.quantities.items() if q.paired}
+
+
 def stack(case):
     """The Stack of a Case, or None without total_ns."""
-    values = {name: np.concatenate(q.paired) for name, q in case.quantities.items() if q.paired}
+    values = by_sample(case)
     total = values.get("total_ns")
     if total is None:
         return None
@@ -46,6 +51,11 @@ def stack(case):
         ("main", "main_start_ns"))}
     if values.get("teardown_ns") is not None:
         at |= {"exit": total - values["teardown_ns"], "reaped": total}
+    return cut(total, at, PHASES, values.get("blocked_ns"))
+
+
+def cut(total, at, phases, blocked=None):
+    """The Stack of samples: `at`: event -> its times, or None. None if no sample is complete."""
     at = {event: times for event, times in at.items()
           if times is not None and len(times) == len(total)}
     complete = np.all([~np.isnan(v) for v in (total, *at.values())], axis=0)
@@ -54,7 +64,7 @@ def stack(case):
     low, high = np.quantile(total[complete], [0.4, 0.6])
     chosen = complete & (total >= low) & (total <= high)
     parts, before, joined = {}, 0.0, False
-    for event, _, _ in PHASES:
+    for event, _, _ in phases:
         if event not in at:
             joined = True
             continue
@@ -65,7 +75,6 @@ def stack(case):
             continue
         parts[event] = (now - before, joined)
         before, joined = now, False
-    blocked = values.get("blocked_ns")
     if blocked is not None:
         blocked = np.nanmean(blocked[chosen]) if len(blocked) == len(total) else None
     mean = total[chosen].mean()
@@ -114,7 +123,9 @@ def _panels(stacks):
 def _panel(ax, stacks, used):
     unit = 1e6 if max(s.total for s in stacks.values()) > 2e6 else 1e3
     for y, found in enumerate(stacks.values()):
-        _bar(ax, y, found, unit, used)
+        bar(ax, y, found, unit, used, PHASES)
+        ax.annotate(units.time(found.total), (found.total / unit, y), (7, 0), va="center",
+                    textcoords="offset points", fontsize=8.5)
     ax.set_yticks(range(len(stacks)), stacks)
     ax.set_ylim(len(stacks) - 0.5, -0.5)
     ax.set_xlim(0, 1.2 * max(s.total for s in stacks.values()) / unit)
@@ -123,15 +134,16 @@ def _panel(ax, stacks, used):
     ax.grid(axis="y", visible=False)
 
 
-def _bar(ax, y, found, scale, used):
+def bar(ax, y, found, scale, used, phases):
+    """One Stack at `y`, in units of `scale` ns; adds what it drew to `used`: name -> handle."""
     left = 0.0
-    for event, name, colour in PHASES:
+    for event, name, colour in phases:
         if event in found.parts:
             width, joined = found.parts[event]
-            bar = ax.barh(y, width / scale, left=left / scale, color=colour, height=0.62,
-                          hatch="////" if joined else None, edgecolor="white", linewidth=0.4)
+            part = ax.barh(y, width / scale, left=left / scale, color=colour, height=0.62,
+                           hatch="////" if joined else None, edgecolor="white", linewidth=0.4)
             if not joined or name not in used:
-                used[name] = bar
+                used[name] = part
             left += width
     if found.rest > 0.005 * found.total:
         used[REST[0]] = ax.barh(y, found.rest / scale, left=left / scale, color=REST[1],
@@ -139,8 +151,6 @@ def _bar(ax, y, found, scale, used):
     if found.blocked is not None:
         ax.plot(found.blocked / scale, y, marker="D", color="black", markersize=4.5,
                 markeredgecolor="white", markeredgewidth=0.8, linestyle="none")
-    ax.annotate(units.time(found.total), (found.total / scale, y), (7, 0), va="center",
-                textcoords="offset points", fontsize=8.5)
 
 
 def message(stacks):

@@ -1,6 +1,6 @@
 """Figure 4: touch_ns as a cumulative distribution, one curve per kind of first write."""
 
-from forkcost import choose, stats, units
+from forkcost import choose, units
 from forkcost.plots import common
 
 # kind of touch -> (what happens to the page, benchmark, axes). Base pages unless it says otherwise.
@@ -36,22 +36,16 @@ def draw(run):
             f" of base pages; {huge}" if huge else "")
     order = sorted(rows, key=lambda kind: rows[kind].p50)
     figure, ax = common.new_figure(2.9 + 0.17 * len(rows))
-    lines = []
-    for kind in order:
-        x, share = stats.histogram_cdf(run.quantity(rows[kind]["name"], "touch_ns").histogram)
-        colour, line = LOOKS[kind]
-        lines += ax.plot(x, 100 * share, color=colour, linestyle=line, drawstyle="steps-post")
-    ax.set_xscale("log")
+    lines = common.cumulative(ax, [(run.cases[rows[kind]["name"]], {
+        "color": LOOKS[kind][0], "linestyle": LOOKS[kind][1]}) for kind in order], "touch_ns")
     stamp = run.context.get("clock", {}).get("stamp_cost_ns", 1)
     ax.set_xlim(max(stamp, min(row.p10 for row in rows.values())) * 0.8,
                 2 * max(row.p99 for row in rows.values()))
-    ax.set_ylim(0, 101)
     ax.set_ylabel("touches that are faster, %")
     common.time_axis(ax.xaxis, "one first touch of one page")
-    ax.legend(lines, [f"{KINDS[kind][0]}: {_median(rows[kind].p50, stamp)} "
-                      f"(p99 {units.time(rows[kind].p99, 2)})" for kind in order],
-              loc="lower left", bbox_to_anchor=(-0.1, 1.0), frameon=False, fontsize=8.5,
-              handlelength=2.4, labelspacing=0.25, borderaxespad=0.2)
+    common.legend_above(ax, lines, [
+        f"{KINDS[kind][0]}: {common.time_above(rows[kind].p50, stamp)} "
+        f"(p99 {units.time(rows[kind].p99, 2)})" for kind in order])
     return common.Drawing(figure, message(rows, run.base), "; ".join(filter(None, (
         basis(list(rows.values())), huge and f"not drawn, {huge}"))))
 
@@ -69,11 +63,6 @@ def huge_faults(run):
             if row is not None and run.quantity(row["name"], "touch_ns") is None:
                 found.append(f"{units.time(row.p50)} ({what}, {backing})")
     return f"one fault for many touches costs {', '.join(found)}" if found else ""
-
-
-def _median(ns, stamp):
-    """Below the cost of the stamp that was subtracted, a time is noise."""
-    return units.time(ns, 2) if ns >= stamp else f"under {units.time(stamp, 2)}"
 
 
 def message(rows, base):

@@ -1,0 +1,83 @@
+"""Measures what the claims need: calls the program forkcost-run, as a user would."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from forkcost.claims import case_filter
+from forkcost.errors import ForkcostError, InputError, NoAnswer
+
+PROGRAM = "forkcost-run"
+_PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(ForkcostError):
+    """The measuring program died of a signal."""
+
+    def __init__(self, message, number):
+        super().__init__(message)
+        self.exit_status = 128 + number
+
+
+def program():
+    """The path of forkcost-run: named by FORKCOST_RUN, else beside the script `forkcost` (which
+    says where it is in FORKCOST_BIN), else on PATH. Raises InputError."""
+    named = os.environ.get("FORKCOST_RUN")
+    if named:
+        if shutil.which(named):
+            return shutil.which(named)
+        raise InputError(f"{named} (from FORKCOST_RUN): no such program: name forkcost-run there, "
+                         "or unset it")
+    for place in (os.environ.get("FORKCOST_BIN"), Path(sys.argv[0]).resolve().parent):
+        beside = shutil.which(PROGRAM, path=str(place)) if place else None
+        if beside:
+            return beside
+    found = shutil.which(PROGRAM)
+    if found:
+        return found
+    raise InputError(f"{PROGRAM}: found neither beside this program nor on PATH: build the suite "
+                     "(ci/bench.sh), name the program in FORKCOST_RUN, or judge a file that was "
+                     "measured elsewhere: forkcost claims RUN.json")
+
+
+def measure(path, preset):
+    """Runs the cases that claims need and leaves the result file at `path`. What the program prints
+    goes to stderr: our stdout is the answer. A run in which cases failed is still a run."""
+    if Path(path).exists():
+        raise InputError(f"{path}: exists: name another file with --save, or remove it")
+    words = [program(), "--preset", preset, "--filter", case_filter(), "--out", str(path)]
+    status = _call(words)
+    if status < 0:
+        name = signal.Signals(-status).name
+        raise Interrupted(f"{words[0]} was stopped by {name}: nothing is judged; with --save FILE "
+                          "it can be resumed: forkcost-run --resume --preset "
+                          f"{preset} --filter … --out FILE", -status)
+    if status in (0, 1, 3) and Path(path).exists():
+        return
+    if status == 3:
+        raise NoAnswer(f"{words[0]} could measure nothing here: its message says why; "
+                       "forkcost-run --doctor says more")
+    raise InputError(f"{words[0]} ended with status {status} and left no result: its message says "
+                     "why")
+
+
+def _call(words):
+    """Its exit status, negative for a signal. Ctrl-C reaches the program through the terminal; it
+    stops its own children and undoes its settings, so we wait for it; other signals are passed on.
+    """
+    # A handler, unlike SIG_IGN, is not inherited by the program.
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+    try:
+        running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=2)
+        for number in _PASSED_ON:
+            before[number] = signal.signal(number, lambda n, _: running.send_signal(n))
+        return running.wait()
+    except OSError as error:
+        raise InputError(f"{words[0]}: cannot be run: {error.strerror}: name forkcost-run in "
+                         "FORKCOST_RUN") from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

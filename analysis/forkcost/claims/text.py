@@ -1,0 +1,204 @@
+"""Claims: sharing of program text, and of any file that is only read."""
+
+from forkcost import units
+from forkcost.claims.gather import whole
+from forkcost.claims.verdict import (
+    BY_SMAPS, Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many, none_of,
+    number, own_cases, untestable)
+
+LINKS = ("hard-links", "symlinks", "bind-mounts")
+_KINDS = ("one-inode", "copies", *LINKS, "reflinks")
+
+
+def sharing(e, frames="equal_frames", shared="shared_bytes", private="private_bytes"):
+    """(share of the pages that two processes have in common, words): by frames, else by smaps."""
+    if frames in e:
+        share = (1.0 if all_of(e[frames], e["pages"]) else 0.0 if none_of(e[frames], e["pages"])
+                 else e[frames] / e["pages"])
+        return share, f"{number(e[frames])} of {many(e['pages'], 'page')} are the same frame"
+    mapped = e[shared] + e[private]
+    share = e[shared] / mapped if mapped else 0.0
+    share = 1.0 if share >= 0.99 else 0.0 if share <= 0.01 else share
+    return share, f"{amount(e[shared])} of {amount(mapped)} are shared ({BY_SMAPS})"
+
+
+def _gather_pair(view, needed=(), optional=()):
+    return view.read(view.one(), ("pages", "shared_bytes", "private_bytes", *needed),
+                     ("equal_frames", *optional))
+
+
+def judge_unrelated(e):
+    """Holds if all pages of text are the same frames in both processes; with a limit if only some
+    are; not if none is."""
+    share, seen = sharing(e)
+    seen = f"Two processes of unrelated parents: {seen}."
+    if share == 1:
+        return holds(seen)
+    return but("only a part of the text is shared", seen) if share else fails(seen)
+
+
+def gather_inode(view):
+    """By kind of file, at the largest number of processes that one inode and copies both have."""
+    by_kind = {kind: {whole(c, "processes"): c for c in view.find(kind=kind)} for kind in _KINDS}
+    for kind in ("one-inode", "copies"):
+        if not by_kind[kind]:
+            raise Missing(view.why_not(kind=kind))
+    common = [n for n in by_kind["one-inode"] if n in by_kind["copies"] and n > 1]
+    if not common:
+        raise Missing("one inode and copies were not measured with the same number of processes "
+                      "above 1")
+    n = max(common)
+    kinds = {kind: view.read(cases[n], ("pages", "pss_bytes"), (
+        "distinct_frames", "page_cache_bytes", "first_start_ns"))
+        for kind, cases in by_kind.items() if n in cases}
+    return {"processes": n, "page_bytes": view.run.page_size, "kinds": kinds}
+
+
+def _times_in_memory(e, figures):
+    """How often the thing is in memory: by frames, else by the sum of PSS."""
+    if "distinct_frames" in figures:
+        return figures["distinct_frames"] / figures["pages"]
+    return figures["pss_bytes"] / (figures["pages"] * e["page_bytes"])
+
+
+def judge_inode(e):
+    """In memory once (to 5%) through one inode and through every kind of link, N times by N
+    copies: holds. If N copies are in memory less often than 0.95 N times, or one inode or a link
+    more than 1.05 times: not. Where no kind of link was measured, that is a limit. Reflinks decide
+    nothing: the claim leaves them open."""
+    n = e["processes"]
+    found = {kind: _times_in_memory(e, figures) for kind, figures in e["kinds"].items()}
+    hidden = any("distinct_frames" not in figures for figures in e["kinds"].values())
+    seen = [f"In memory with {n} processes{f' ({BY_SMAPS})' if hidden else ''}: " + ", ".join(
+        f"{kind} {units.number(times)}×" for kind, times in found.items())]
+    first = [e["kinds"][kind].get("first_start_ns") for kind in ("copies", "one-inode")]
+    if all(first):
+        seen.append(f"the first process of a copy starts in {units.time(first[0])}, of one inode "
+                    f"in {units.time(first[1])}")
+    if "reflinks" in found:
+        seen.append(f"reflinks {'share' if found['reflinks'] <= 1.05 else 'do not share'}")
+    seen = "; ".join(seen) + "."
+    picture = Picture(tuple((kind, times * e["kinds"][kind]["pages"] * e["page_bytes"])
+                            for kind, times in found.items()), "bytes")
+    wrong = [k for k in ("one-inode", *LINKS) if found.get(k, 1) > 1.05]
+    if found["copies"] < 0.95 * n:
+        wrong.append("copies")
+    if wrong:
+        return fails(f"{seen} It is otherwise for {listed(wrong)}.", picture)
+    if not any(kind in found for kind in LINKS):
+        return but("only a copy against one inode: this run has no link of any kind", seen, picture)
+    return holds(seen, picture)
+
+
+def judge_addresses(e):
+    """Holds if frames are equal, addresses differ and a process has page tables of its own. Equal
+    addresses (no address-space randomisation) are a limit, unshared text or no tables refute."""
+    share, seen = sharing(e)
+    seen = (f"{seen}; addresses {'the same' if e['equal_addresses'] else 'differ'}; page tables of "
+            f"one process: {amount(e['page_table_bytes'])}.")
+    if not share or not e["page_table_bytes"]:
+        return fails(seen)
+    if e["equal_addresses"]:
+        return but("the addresses are the same here (randomisation is off): that they may differ "
+                   "was not seen", seen)
+    return holds(seen) if share == 1 else but("only a part of the text is shared", seen)
+
+
+def judge_no_alloc(e):
+    """Holds if a later process adds no page to the page cache, brings no new frame (where frames
+    can be read) and takes no major fault."""
+    added = e["cached_pages_after"] - e["cached_pages_before"]
+    seen = (f"Page cache before the later processes {many(e['cached_pages_before'], 'page')}, "
+            f"after {number(e['cached_pages_after'])}; ")
+    seen += (f"{many(e['new_frames'], 'new frame')}" if "new_frames" in e else
+             "page frames are hidden here: by page cache and faults")
+    seen += (f"; per process {many(e['child_minor_faults'], 'minor fault')}, "
+             f"{number(e['child_major_faults'])} major.")
+    new = added > 0 or e.get("new_frames", 0) > 0 or e["child_major_faults"] > 0
+    return fails(seen) if new else holds(seen)
+
+
+def gather_independent(view):
+    found = {"page_bytes": view.run.page_size}
+    for memory in ("heap", "file"):
+        found[memory] = view.read(
+            view.one(memory=memory),
+            ("pages", "shared_bytes_before") + (("shared_bytes_after",) if memory == "heap" else
+                                                ()),
+            ("equal_frames_before", "new_frames_after_write"))
+    return found
+
+
+def judge_independent(e):
+    """Two parts. COW without text: a heap shared after fork, of which a write makes new frames.
+    Sharing without COW: a file that unrelated processes only read is in the same frames. Holds if
+    both were seen, not if one was not."""
+    heap, file = e["heap"], e["file"]
+    if all("equal_frames_before" in part for part in (heap, file)):
+        shared = {name: e[name]["equal_frames_before"] for name in ("heap", "file")}
+        copied, how = heap.get("new_frames_after_write", 0), ""
+    else:
+        shared = {n: e[n]["shared_bytes_before"] // e["page_bytes"] for n in ("heap", "file")}
+        copied = (heap["shared_bytes_before"] - heap["shared_bytes_after"]) // e["page_bytes"]
+        how = f" ({BY_SMAPS})"
+    seen = (f"Heap after fork: {number(shared['heap'])} of {many(heap['pages'], 'page')} shared, "
+            f"{many(copied, 'new frame')} after writing; file in unrelated readers: "
+            f"{number(shared['file'])} of {number(file['pages'])} shared{how}.")
+    cow = not none_of(shared["heap"], heap["pages"]) and copied > 0
+    without = not none_of(shared["file"], file["pages"])
+    return holds(seen) if cow and without else fails(seen)
+
+
+def gather_file_once(view):
+    """The file at the largest number of processes above 1."""
+    found = [c for c in view.find() if whole(c, "processes") > 1]
+    if not found:
+        raise Missing(view.why_not())
+    case = max(found, key=lambda c: whole(c, "processes"))
+    return {"processes": whole(case, "processes"), "page_bytes": view.run.page_size,
+            **view.read(case, ("pages", "pss_bytes"), ("distinct_frames", "page_table_bytes"))}
+
+
+def judge_file_once(e):
+    """Holds if the file is in memory at most 1.01 times (different frames by pages; else sum of PSS
+    by the file's size); up to 1.1 times with that limit; not beyond."""
+    if e["processes"] < 2:
+        return untestable("one process only")
+    often = _times_in_memory(e, e)
+    size = e["pages"] * e["page_bytes"]
+    seen = f"A file of {amount(size)} read by {e['processes']} processes is in memory "
+    seen += (f"{units.number(often)}× ({many(e['distinct_frames'], 'frame')} for "
+             f"{many(e['pages'], 'page')})" if "distinct_frames" in e else
+             f"{units.number(often)}× ({BY_SMAPS})")
+    seen += f"; sum of PSS {amount(e['pss_bytes'])}"
+    if "page_table_bytes" in e:
+        seen += f", page tables {amount(e['page_table_bytes'])}"
+    picture = Picture((("file", size), ("in memory", often * size),
+                       (f"{e['processes']} times", e["processes"] * size)), "bytes")
+    if often <= 1.01:
+        return holds(f"{seen}.", picture)
+    if often <= 1.1:
+        return but(f"{units.number(often)} times", f"{seen}.", picture)
+    return fails(f"{seen}.", picture)
+
+
+CLAIMS = (
+    Claim("text-unrelated", "Two unrelated processes running the same executable share its code "
+          "pages, so this is not a consequence of COW", own_cases("text-unrelated"), _gather_pair,
+          judge_unrelated),
+    Claim("text-inode", "Sharing goes by inode: a copied binary shares nothing; a hard link, a "
+          "symlink, a bind mount do (and a reflink copy: find out)",
+          (f"share/what:text/kind:(?:{'|'.join(_KINDS)})/",), gather_inode, judge_inode),
+    Claim("text-addresses", "The virtual address may differ while the frame is the same; each "
+          "process still pays for its page tables", own_cases("text-addresses"),
+          lambda view: _gather_pair(view, ("equal_addresses", "page_table_bytes")),
+          judge_addresses),
+    Claim("text-no-alloc", "A later mapping of the same file allocates no page for its contents",
+          own_cases("text-no-alloc"), lambda view: view.read(view.one(), (
+              "cached_pages_before", "cached_pages_after", "child_minor_faults",
+              "child_major_faults"), ("new_frames",)), judge_no_alloc),
+    Claim("text-cow-independent", "There is COW without text sharing, and text sharing without "
+          "COW", own_cases("text-cow-independent"), gather_independent, judge_independent),
+    Claim("ro-file-once", "Any file mapped read-only by several programs is in memory once",
+          ("share/what:file/kind:one-inode/",), gather_file_once, judge_file_once),
+)

@@ -7,8 +7,7 @@
 //                 that script. memfd: nolibc, run from memory. text-*: nolibc with so much text
 //                 that is never run.
 //   page-cache    warm: the image's files were read. cold: they are put out before every sample,
-//   the
-//                 script as well as its interpreter; libc and the loader stay, as every process
+//                 the script as well as its interpreter; libc and the loader stay, as every process
 //                 maps them, and so do directories and inodes. A memfd has no other place.
 //   args          bytes of arguments and environment together, half in each, in strings of 1 KiB;
 //                 small: what is needed. The environment is ours, not the user's.
@@ -30,68 +29,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 #include <optional>
 #include <vector>
 
-#include "benchmarks/exec/loader.h"
+#include "benchmarks/cache_state.h"
 #include "benchmarks/exec/target.h"
+#include "benchmarks/loader_run.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
-#include "harness/page_cache.h"
 #include "harness/size.h"
 
 namespace forkcost {
 namespace {
-
-// The axis page-cache: sets the stage for each sample, and sees that the sample was what it says.
-class CacheState {
- public:
-  CacheState(const std::vector<std::filesystem::path>& files, bool cold)
-      : files_(files), cold_(cold) {
-    for (const std::filesystem::path& file : files_) fill_cache(file);
-  }
-
-  void before_sample() const {
-    if (!cold_) return;
-    for (const std::filesystem::path& file : files_) evict(file);
-  }
-
-  void after_sample(Measurement& m) {
-    const std::optional<rusage>& usage = m.child_usage();
-    if (cold_) {
-      for (const std::filesystem::path& file : files_) {
-        read_back_ = std::min(read_back_, cached_pages(file));
-      }
-      constexpr double kBlock = 512;  // in rusage, whatever the disk has
-      // 0: a kernel that does not account for it; something was read.
-      if (usage && usage->ru_inblock > 0) {
-        m.record("child_read_bytes", static_cast<double>(usage->ru_inblock) * kBlock,
-                 {.unit = "bytes", .better = "lower"});
-      }
-    } else if (usage && !m.first_sample()) {  // which may find libc and the loader cold
-      major_faults_ = std::max(major_faults_, usage->ru_majflt);
-    }
-  }
-
-  void verify(Measurement& m) const {
-    if (!cold_) {
-      m.verified(
-          {"major faults, in any sample", "0", std::to_string(major_faults_), major_faults_ == 0});
-      return;
-    }
-    m.verified({"pages of the image cached before each sample", "0", "0", true});  // evict() saw it
-    m.verified({"pages of each file cached by each sample", "at least 1",
-                std::to_string(read_back_), read_back_ > 0});
-  }
-
- private:
-  const std::vector<std::filesystem::path>& files_;
-  bool cold_;
-  size_t read_back_ = std::numeric_limits<size_t>::max();
-  int64_t major_faults_ = 0;
-};
 
 // The loader's own account, from processes of its own, each with the stage set as for a sample.
 std::vector<double> loader_times(const Target& target, const CacheState& cache,
@@ -99,10 +48,12 @@ std::vector<double> loader_times(const Target& target, const CacheState& cache,
   constexpr int kProcesses = 5;
   std::vector<double> times;
   if (!target.kind().loaded) return times;
-  LoaderAccount account(target, timeline);
+  const Target plain(target.kind(), 0, 0, timeline);
+  LoaderAccount account(plain.image(), plain.environment(), timeline);
   for (int i = 0; i < kProcesses; ++i) {
     cache.before_sample();
-    if (const auto time = account.start_ns()) times.push_back(*time);
+    const LoadStatistics said = account.ask(target.image(), target.environment());
+    if (const auto time = loader_ticks_to_ns(said.total_ticks)) times.push_back(*time);
   }
   return times;
 }

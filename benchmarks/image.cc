@@ -48,38 +48,42 @@ void exec_image(Timeline& timeline, const Image& image) noexcept {
   fail_child(timeline, "execve of the image", errno);
 }
 
-WaitingImage::WaitingImage(Timeline& timeline, const Image& image, char* const* environment)
-    : timeline_(timeline) {
+StartedImage start_image(Timeline& timeline, const Image& image, forkcost_order order,
+                         char* const* environment, int gate) {
   std::array<int, 2> sockets{};
   check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
-  socket_ = FileDescriptor(sockets[0]);
+  StartedImage started{.child = nullptr, .socket = FileDescriptor(sockets[0])};
   FileDescriptor theirs(sockets[1]);
   // An image that held our end of another's socket would keep that one alive.
-  check(fcntl(socket_.get(), F_SETFD, FD_CLOEXEC), "fcntl(FD_CLOEXEC)");
-  timeline_.reset();
-  forkcost_timeline_page& page = timeline_.page();
-  page.image_order = FORKCOST_WAIT;
+  check(fcntl(started.socket.get(), F_SETFD, FD_CLOEXEC), "fcntl(FD_CLOEXEC)");
+  timeline.reset();
+  forkcost_timeline_page& page = timeline.page();
+  page.image_order = order;
   page.image_socket = theirs.get();
+  page.image_gate = gate;
   pid_t pid = -1;
-  timeline_.stamp(FORKCOST_CALL);
+  timeline.stamp(FORKCOST_CALL);
   const int error =
       posix_spawn(&pid, image.path(), nullptr, nullptr, image.arguments(), environment);
-  timeline_.stamp(FORKCOST_RESUMED);
+  timeline.stamp(FORKCOST_RESUMED);
   if (error != 0) throw_creation_failed(std::string("posix_spawn of ") + image.path(), error);
-  child_ = std::make_unique<Child>(pid);
+  started.child = std::make_unique<Child>(pid);
   theirs.reset();  // else we would not notice when it dies
   char ready = 0;
   ssize_t got = 0;
-  while ((got = read(socket_.get(), &ready, 1)) < 0 && errno == EINTR) {
+  while ((got = read(started.socket.get(), &ready, 1)) < 0 && errno == EINTR) {
   }
-  if (got == 1) return;
-  child_->reap(timeline_);  // says why, if it is dead
+  if (got == 1) return started;
+  started.child->reap(timeline);  // says why, if it is dead
   throw Failure(std::string(image.path()) + ": ended before it could be looked at");
 }
 
+WaitingImage::WaitingImage(Timeline& timeline, const Image& image, char* const* environment)
+    : timeline_(timeline), started_(start_image(timeline, image, FORKCOST_WAIT, environment)) {}
+
 void WaitingImage::end() {
-  socket_.reset();
-  child_->reap(timeline_);
+  started_.socket.reset();
+  started_.child->reap(timeline_);
 }
 
 }  // namespace forkcost

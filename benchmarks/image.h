@@ -41,23 +41,31 @@ class Image {
 // In the child: becomes the image, stamping its own start and the exec. Safe after vfork.
 [[noreturn]] void exec_image(Timeline& timeline, const Image& image) noexcept;
 
-// An image that stays when its main has begun, so that its memory can be looked at. It ends when
-// this goes away, or when we die.
+// An image that has begun its main and said so. It ends when this goes away, or when we die.
+struct StartedImage {
+  std::unique_ptr<Child> child;
+  FileDescriptor socket;  // to it; destroyed before the child is: it ends by itself then
+};
+
+// Starts it by posix_spawn with this order, stamping call and resumed into `timeline`, which is
+// reset first; it has stamped main and does what was ordered when this returns. `gate`: what the
+// children of one that serves wait on. Throws Failure.
+StartedImage start_image(Timeline& timeline, const Image& image, forkcost_order order,
+                         char* const* environment, int gate = -1);
+
+// An image that stays when its main has begun, so that its memory can be looked at.
 class WaitingImage {
  public:
-  // Starts it by posix_spawn, stamping call and resumed into `timeline`, which is reset first; it
-  // has stamped main and waits when this returns. Throws Failure.
   WaitingImage(Timeline& timeline, const Image& image, char* const* environment = environ);
   WaitingImage(const WaitingImage&) = delete;
   WaitingImage& operator=(const WaitingImage&) = delete;
 
-  pid_t pid() const { return child_->pid(); }
+  pid_t pid() const { return started_.child->pid(); }
   void end();  // lets it end and waits for it; throws Failure unless it left by _exit(0)
 
  private:
   Timeline& timeline_;
-  std::unique_ptr<Child> child_;
-  FileDescriptor socket_;  // destroyed before the child is: it ends by itself then
+  StartedImage started_;
 };
 
 }  // namespace forkcost

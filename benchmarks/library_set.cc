@@ -146,7 +146,9 @@ std::vector<std::filesystem::path> load_libraries(const LoadPoint& point) {
 }
 
 std::filesystem::path text_library() {
-  return image_directory() / "libraries" / "text" / "libfc-000.so";
+  const std::filesystem::path library = image_directory() / "libraries" / "text" / "libfc-000.so";
+  require_file(library);
+  return library;
 }
 
 void require_generated(const LoadPoint& point) {

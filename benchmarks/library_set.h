@@ -30,7 +30,8 @@ std::vector<LoadPoint> load_points();
 std::filesystem::path load_program(const LoadPoint& point);
 // In the order in which the loader loads them.
 std::vector<std::filesystem::path> load_libraries(const LoadPoint& point);
-// A library with 4 MiB of text, no two pages of it alike, and no relocations.
+// A library with 4 MiB of text, no two pages of it alike, and no relocations. Throws Failure when
+// it is missing.
 std::filesystem::path text_library();
 
 // Throws Skip where the linker could not make them, or this machine's libc cannot load them;

@@ -34,6 +34,14 @@ std::optional<std::pair<std::string_view, uint64_t>> parse_line(std::string_view
   return std::pair(line.substr(0, colon), *number);
 }
 
+uint64_t count_lines(std::string_view text, std::string_view with) {
+  uint64_t count = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    count += line.find(with) != std::string_view::npos;
+  }
+  return count;
+}
+
 }  // namespace
 
 LoadStatistics parse_load_statistics(std::string_view text) {
@@ -61,11 +69,11 @@ void append_digit(LoadStatistics& statistics) {
 }
 
 uint64_t count_tried_files(std::string_view text) {
-  uint64_t tried = 0;
-  for (const std::string_view line : split(text, '\n')) {
-    tried += line.find("\t  trying file=") != std::string_view::npos;
-  }
-  return tried;
+  return count_lines(text, "\t  trying file=");
+}
+
+uint64_t count_searches(std::string_view text) {
+  return count_lines(text, "\tfind library=");
 }
 
 }  // namespace forkcost

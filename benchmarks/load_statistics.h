@@ -35,7 +35,9 @@ LoadStatistics parse_load_statistics(std::string_view text);
 bool may_lack_a_digit(const LoadStatistics& statistics, uint64_t call_to_entry_ticks);
 void append_digit(LoadStatistics& statistics);
 
-// How often the loader tried to open a library, by the text of LD_DEBUG=libs.
+// By the text of LD_DEBUG=libs: how often the loader tried to open a library, and for how many
+// libraries.
 uint64_t count_tried_files(std::string_view text);
+uint64_t count_searches(std::string_view text);
 
 }  // namespace forkcost

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "harness/case_result.h"
 #include "harness/error.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
@@ -129,9 +130,9 @@ void Measurement::begin() {
   // What verification needed and libc kept would be copied by every fork.
   malloc_trim(0);
   const auto status = read_text_file("/proc/self/status").value_or("");
-  parent_ = {{"rss_bytes", find_field(status, "VmRSS").value_or(0) * kKiB},
-             {"page_table_bytes", find_field(status, "VmPTE").value_or(0) * kKiB},
-             {"mappings", count_mappings(read_text_file("/proc/self/maps").value_or(""))}};
+  parent_ = {.rss_bytes = find_field(status, "VmRSS").value_or(0) * kKiB,
+             .page_table_bytes = find_field(status, "VmPTE").value_or(0) * kKiB,
+             .mappings = count_mappings(read_text_file("/proc/self/maps").value_or(""))};
   clock_info();  // calibrates
   limit_.emplace(options_.time_limit_s);
   before_ = read_conditions();
@@ -332,7 +333,10 @@ CaseResult Measurement::finish() const {
   result.entry = {{"quantities", std::move(quantities)},
                   {"verification", describe_checks()},
                   {"conditions", describe_conditions()},
-                  {"parent", parent_},
+                  {"parent",
+                   {{"rss_bytes", parent_.rss_bytes},
+                    {"page_table_bytes", parent_.page_table_bytes},
+                    {"mappings", parent_.mappings}}},
                   {"warmup", warmup_},
                   {"primary", case_.primary},
                   {"primary_cpu", case_.primary_cpu}};

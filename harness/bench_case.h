@@ -20,7 +20,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -82,14 +82,7 @@ inline Preset both(Preset a, Preset b) {
   return std::max(a, b);
 }
 
-// What came of one case in this process: one entry of `benchmarks` or `unmeasured`, without Google
-// Benchmark's own keys.
-struct CaseResult {
-  nlohmann::json entry;
-  double real_time_ns = 0;  // medians of the primary quantities
-  double cpu_time_ns = 0;
-  size_t samples = 0;
-};
+struct CaseResult;  // case_result.h
 
 // The taking of samples for one case.
 class Measurement {
@@ -193,10 +186,9 @@ class Measurement {
   int64_t blocked_cpu_ = 0;
   std::optional<rusage> child_usage_;  // read where reads_cpu_clock_
   Conditions before_{};
-  nlohmann::json parent_;  // size of this process: the floor of every figure
+  struct {
+    uint64_t rss_bytes, page_table_bytes, mappings;
+  } parent_{};  // size of this process: the floor of every figure
 };
-
-// Takes all samples of `the_case`. Skip and Failure become the result's outcome.
-CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples);
 
 }  // namespace forkcost

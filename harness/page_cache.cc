@@ -23,6 +23,20 @@ FileDescriptor open_file(const std::filesystem::path& file) {
   return FileDescriptor(check(open(file.c_str(), O_RDONLY | O_CLOEXEC), file.string()));
 }
 
+// Dirty pages would stay. A file system that cannot write has none.
+void sync_file(const std::filesystem::path& file) {
+  const FileDescriptor descriptor = open_file(file);
+  if (fsync(descriptor.get()) != 0 && errno != EINVAL && errno != EROFS) {
+    throw_errno("fsync of " + file.string(), errno);
+  }
+}
+
+void let_go(const std::filesystem::path& file) {
+  const FileDescriptor descriptor = open_file(file);
+  const int error = posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED);
+  if (error != 0) throw_errno("posix_fadvise of " + file.string(), error);
+}
+
 }  // namespace
 
 size_t cached_pages(const std::filesystem::path& file) {
@@ -49,25 +63,24 @@ size_t cached_pages(const std::filesystem::path& file) {
 }
 
 void evict(const std::filesystem::path& file) {
-  const FileDescriptor descriptor = open_file(file);
-  // Dirty pages stay. A file system that cannot write has none.
-  if (fsync(descriptor.get()) != 0 && errno != EINVAL && errno != EROFS) {
-    throw_errno("fsync of " + file.string(), errno);
-  }
-  // What the kernel reads ahead for whoever used the file last cannot be put out while it is on its
+  evict(std::vector{file});
+}
+
+void evict(const std::vector<std::filesystem::path>& files) {
+  for (const std::filesystem::path& file : files) sync_file(file);
+  // What the kernel reads ahead for whoever used a file last cannot be put out while it is on its
   // way, and counts as cached only once it is there.
-  size_t left = 0;
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    const int error = posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED);
-    if (error != 0) throw_errno("posix_fadvise of " + file.string(), error);
+  std::vector<std::filesystem::path> left = files;
+  for (int attempt = 0; attempt < 20 && !left.empty(); ++attempt) {
+    for (const std::filesystem::path& file : left) let_go(file);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    left = cached_pages(file);
-    if (left == 0) return;
+    std::erase_if(left, [](const auto& file) { return cached_pages(file) == 0; });
   }
+  if (left.empty()) return;
   throw Skip(
       fmt::format("{}: {} pages stay in the page cache; it takes a file system on a disk "
                   "(not tmpfs), and that nobody else has the file mapped",
-                  file.string(), left));
+                  left.front().string(), cached_pages(left.front())));
 }
 
 void fill_cache(const std::filesystem::path& file) {

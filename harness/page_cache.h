@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <vector>
 
 namespace forkcost {
 
@@ -14,6 +15,8 @@ size_t cached_pages(const std::filesystem::path& file);
 // Puts the file out of the page cache. Throws Skip where pages stay: a file system that has no
 // other place for them (tmpfs), or somebody who maps the file.
 void evict(const std::filesystem::path& file);
+// All of them, waiting once.
+void evict(const std::vector<std::filesystem::path>& files);
 
 // Reads the whole file, so that it is in the page cache. Throws Failure when it cannot be read.
 void fill_cache(const std::filesystem::path& file);

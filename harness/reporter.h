@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "harness/bench_case.h"
+#include "harness/case_result.h"
 
 namespace forkcost {
 

@@ -67,11 +67,10 @@ std::vector<uint32_t> touch_order(Pattern pattern, size_t pages) {
 }
 
 PageToucher::PageToucher(const Arena& arena, Pattern pattern)
-    : base_(arena.base()),
-      distance_(arena.touch_bytes()),
-      order_(arena.touches()),
-      ticks_(arena.touches()),
-      scratch_(1) {
+    : PageToucher(arena.base(), arena.touch_bytes(), arena.touches(), pattern) {}
+
+PageToucher::PageToucher(char* base, size_t distance, size_t touches, Pattern pattern)
+    : base_(base), distance_(distance), order_(touches), ticks_(touches), scratch_(1) {
   std::ranges::copy(touch_order(pattern, order_.size()), order_.data());
 }
 

@@ -35,6 +35,8 @@ struct TouchResult {
 class PageToucher {
  public:
   PageToucher(const Arena& arena, Pattern pattern);
+  // Of other memory: `touches` places, `distance` bytes apart.
+  PageToucher(char* base, size_t distance, size_t touches, Pattern pattern);
 
   // Touches every page once: writes or reads one byte. Each touch is timed; nothing but the arena's
   // own pages faults between the two readings of the fault counter. To be called by parent or

@@ -39,9 +39,6 @@ constexpr std::array<ImageKind, 11> kKinds = {
 
 constexpr const char* kMemfdName = "forkcost-image";
 
-// Ours and not the user's: its size and the loader's variables in it (LD_*) are in the figure.
-constexpr std::array<const char*, 2> kEnvironment = {"LANG=C", "PATH=/usr/bin:/bin"};
-
 // As the kernel counts them: with the zero at the end of each.
 uint64_t bytes_of(char* const* words) {
   uint64_t bytes = 0;
@@ -141,11 +138,6 @@ std::span<const ImageKind> image_kinds() {
   return kKinds;
 }
 
-Words::Words(std::vector<std::string> words) : words_(std::move(words)) {
-  for (std::string& word : words_) pointers_.push_back(word.data());
-  pointers_.push_back(nullptr);
-}
-
 SearchPath::SearchPath(const std::string& value) {
   if (const char* const before = getenv("PATH")) before_ = before;
   check(setenv("PATH", value.c_str(), 1), "setenv(PATH)");
@@ -219,7 +211,7 @@ void Target::make_memfd() {
 }
 
 void Target::lay_out_words(uint64_t bytes, const Timeline& timeline) {
-  std::vector<std::string> environment(kEnvironment.begin(), kEnvironment.end());
+  std::vector<std::string> environment = plain_environment();
   image_.emplace(path_, timeline);
   if (bytes > 0) {
     const uint64_t arguments = bytes / 2 - bytes_of(image_->arguments());
@@ -234,12 +226,6 @@ void Target::lay_out_words(uint64_t bytes, const Timeline& timeline) {
     constexpr uint64_t kNames = 4 * kKiB;  // what the kernel puts beside them: paths
     require_argument_space(bytes + words * sizeof(char*) + kNames);
   }
-}
-
-Words Target::environment_with(const std::string& variable) const {
-  std::vector<std::string> words = {variable};
-  for (char* const* word = environment(); *word != nullptr; ++word) words.emplace_back(*word);
-  return Words(std::move(words));
 }
 
 void Target::make_directories(size_t count) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "benchmarks/image.h"
+#include "benchmarks/loader_run.h"
 #include "harness/arena.h"
 #include "harness/file_descriptor.h"
 #include "harness/scratch.h"
@@ -30,19 +31,6 @@ struct ImageKind {
 };
 
 std::span<const ImageKind> image_kinds();
-
-// Strings as exec takes them.
-class Words {
- public:
-  explicit Words(std::vector<std::string> words);
-  Words(const Words&) = delete;
-  Words& operator=(const Words&) = delete;
-  char* const* get() const { return pointers_.data(); }
-
- private:
-  std::vector<std::string> words_;
-  std::vector<char*> pointers_;
-};
 
 // PATH of this process, put back when this goes away: posix_spawnp searches the caller's.
 class SearchPath {
@@ -69,7 +57,6 @@ class Target {
   const ImageKind& kind() const { return kind_; }
   const Image& image() const { return *image_; }
   char* const* environment() const { return environment_->get(); }
-  Words environment_with(const std::string& variable) const;
   // To be searched for in PATH, where there are directories.
   const std::string& name() const { return name_; }
   int memfd() const { return memfd_.get(); }

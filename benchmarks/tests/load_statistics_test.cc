@@ -84,14 +84,17 @@ TEST(LoadStatistics, ALostDigitIsNoticedAndPutBack) {
   EXPECT_EQ(none.total_ticks, std::nullopt);
 }
 
-TEST(LoadStatistics, TriedFilesAreCounted) {
-  EXPECT_EQ(count_tried_files("        99:\tfind library=libc.so.6 [0]; searching\n"
-                              "        99:\t search cache=/etc/ld.so.cache\n"
-                              "        99:\t  trying file=/opt/lib/libc.so.6\n"
-                              "        99:\t  trying file=/lib/x86_64-linux-gnu/libc.so.6\n"
-                              "        99:\t\n"),
-            2u);
+TEST(LoadStatistics, SearchesAndTriedFilesAreCounted) {
+  constexpr const char* kSaid =
+      "        99:\tfind library=libc.so.6 [0]; searching\n"
+      "        99:\t search cache=/etc/ld.so.cache\n"
+      "        99:\t  trying file=/opt/lib/libc.so.6\n"
+      "        99:\t  trying file=/lib/x86_64-linux-gnu/libc.so.6\n"
+      "        99:\t\n";
+  EXPECT_EQ(count_tried_files(kSaid), 2u);
+  EXPECT_EQ(count_searches(kSaid), 1u);
   EXPECT_EQ(count_tried_files(""), 0u);
+  EXPECT_EQ(count_searches(""), 0u);
 }
 
 }  // namespace

@@ -30,6 +30,14 @@ def measure(tmp_path, program, *arguments, **options):
     return done, json.loads(out.read_text())
 
 
+def checks_of(entry):
+    return {check["check"]: check["observed"] for check in entry["verification"]}
+
+
+def medians_of(entry):
+    return {name: quantity["p50"] for name, quantity in entry["quantities"].items()}
+
+
 def children_of(pid):
     try:
         return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

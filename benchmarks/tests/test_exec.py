@@ -9,13 +9,9 @@ import subprocess
 
 import pytest
 
-from programs import BIN, NOBODY, as_root, check_smoke, measure, run, wait_for
+from programs import BIN, NOBODY, as_root, check_smoke, checks_of, measure, run, wait_for
 
 CENTRE = "args:small/path-dirs:0/heap:0"
-
-
-def checks_of(entry):
-    return {check["check"]: check["observed"] for check in entry["verification"]}
 
 
 def measure_exec(tmp_path, pattern, *arguments, **options):

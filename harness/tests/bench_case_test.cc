@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "harness/case_result.h"
 #include "harness/error.h"
 #include "harness/size.h"
 

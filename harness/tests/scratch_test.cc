@@ -100,6 +100,23 @@ TEST(PageCache, AFileGoesOutAndComesBack) {
   EXPECT_EQ(cached_pages(empty), 0u);
 }
 
+TEST(PageCache, FilesGoOutTogether) {
+  const ScratchDirectory scratch;
+  std::vector<fs::path> files;
+  for (const char* const name : {"first", "second", "third"}) {
+    files.push_back(scratch.path() / name);
+    write_file(files.back(), 3 * page_size());
+  }
+  try {
+    evict(files);
+  } catch (const Skip& skip) {
+    GTEST_SKIP() << skip.what();
+  }
+  for (const fs::path& file : files) EXPECT_EQ(cached_pages(file), 0u);
+  files.push_back(scratch.path() / "missing");
+  EXPECT_THROW(evict(files), Failure);
+}
+
 TEST(PageCache, SaysWhenPagesStay) {
   const fs::path file = "/dev/shm/forkcost-page-cache-test." + std::to_string(getpid());
   if (access("/dev/shm", W_OK) != 0) GTEST_SKIP() << "no /dev/shm";

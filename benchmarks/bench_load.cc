@@ -1,0 +1,32 @@
+// What does loading shared libraries cost: at the start of a program, by dlopen, at the first call,
+// at the first touch of their text, and when a process that has them is forked instead?
+//
+// The libraries are generated (images/libraries/README.md), and what they are is verified from
+// their files. Each group of cases is in a file of load/, whose top comment says what it does:
+//   load        at_start.cc    libraries, shape, relocations, kind, binding, hash, page-cache
+//   dlopen      dlopen.cc      libraries, mode, scope, time
+//   call        call.cc        binding, time
+//   text-touch  text_touch.cc  pattern, pages, page-cache
+//   zygote      zygote.cc      path, libraries, placement
+//
+// Quantities of `load` beside those of the timeline (nanoseconds; main_start_ns: call -> main):
+//   loader_ns, relocation_ns, load_ns  the loader's own account (LD_DEBUG=statistics)
+//   failed_opens                       opens of its that found no library (LD_DEBUG=libs)
+//   private_dirty_bytes, page_table_bytes, pss_bytes  of the whole process, when it waits in main
+//   library_private_dirty_bytes        of the mappings of all generated libraries
+// They come from processes of their own, before the samples. The others are where their group is.
+#include "benchmarks/load/groups.h"
+
+namespace forkcost {
+
+std::vector<Case> register_cases(const std::vector<HeapSize>&) {
+  std::vector<Case> cases;
+  add_start_cases(cases);
+  add_dlopen_cases(cases);
+  add_call_cases(cases);
+  add_text_cases(cases);
+  add_zygote_cases(cases);
+  return cases;
+}
+
+}  // namespace forkcost

@@ -1,0 +1,23 @@
+// What comes of measuring a case. Apart from bench_case.h, so that a benchmark need not read all of
+// the JSON library.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "harness/bench_case.h"
+
+namespace forkcost {
+
+// What came of one case in this process: one entry of `benchmarks` or `unmeasured`, without Google
+// Benchmark's own keys.
+struct CaseResult {
+  nlohmann::json entry;
+  double real_time_ns = 0;  // medians of the primary quantities
+  double cpu_time_ns = 0;
+  size_t samples = 0;
+};
+
+// Takes all samples of `the_case`. Skip and Failure become the result's outcome.
+CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples);
+
+}  // namespace forkcost

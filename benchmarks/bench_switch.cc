@@ -137,9 +137,6 @@ void verify_partner(Measurement& m, const TurnSpec& spec, Partner& partner,
                     const FirstSide& first) {
   const forkcost_turns& turns = partner.turns();
   if (turns.partner_errno != 0) throw_errno("the partner's pages", turns.partner_errno);
-  const bool threads = spec.between == Between::kThreads;
-  require_equal(m, "memory in common", threads ? "yes" : "no",
-                partner.shares_our_memory() ? "yes" : "no");
   const std::string program =
       std::filesystem::read_symlink("/proc/" + std::to_string(partner.process()) + "/exe");
   const std::string ours = std::filesystem::read_symlink("/proc/self/exe");
@@ -181,6 +178,8 @@ void measure_switch(Measurement& m, const TurnSpec& spec) {
     require_switches("context switches of the partner", its.switches - its_before.switches);
     require_equal(m, "CPU of the first side", std::to_string(m.cpu()), std::to_string(ours.cpu));
     require_equal(m, "CPU of the partner", std::to_string(m.cpu()), std::to_string(its.cpu));
+    m.record("memory_in_common", partner->shares_our_memory() ? 1 : 0,
+             {.unit = "1", .better = "none"});
     m.record("primitive_ns", primitive);
     m.record("handover_ns", first.median() / 2 - primitive);
     m.record_many("round_trip_ns", times);

@@ -116,8 +116,8 @@ def _ends(after):
             "shared_bytes_before": MEM, "shared_bytes_after": after * PAGE}
 
 
-def _switch(extra):
-    return {"sets": [{"by": "futex", "touch": "0", "threads_ns": 2000.0, **{
+def _switch(extra, threads=0, processes=0):
+    return {"in_common": {"threads": threads, "forked": processes, "exec": processes}, "sets": [{"by": "futex", "touch": "0", "threads_ns": 2000.0, **{
         kind: {"ns": 2000 + extra, "difference": extra, "low": extra - 90, "high": extra + 90}
         for kind in ("forked", "exec")}}]}
 
@@ -174,7 +174,7 @@ EVIDENCE = {
     "last-owner": (_owner(0, 0.33), _owner(PAGES, 1.0)),
     "parent-debt": (_debt(2100.0), _debt(31.0)),
     "exec-ends-sharing": (_ends(0), _ends(PAGES)),
-    "switch-tables": (_switch(600), _switch(0)),
+    "switch-tables": (_switch(600), _switch(0, 1, 1)),
 }
 
 # (id, evidence, words of the limit)
@@ -210,8 +210,7 @@ LIMITS = [
         "thp": _owner(PAGES, 1.0)["backings"]["4k"]}}, "copied all the same: thp"),
     ("parent-debt", _debt(2100.0) | {"faults": 32}, "only 32 pages"),
     ("exec-ends-sharing", _ends(20), "20 pages stay shared"),
-    ("switch-tables", {"sets": _switch(600)["sets"] + [_switch(0)["sets"][0] | {"by": "pipe"}]},
-     "no sure difference to threads: forked (pipe"),
+    ("switch-tables", _switch(0, 1, 0), "threads of one process keep theirs"),
 ]
 
 # Evidence that cannot be judged: (id, evidence, words of the reason)

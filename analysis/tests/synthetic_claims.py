@@ -184,7 +184,8 @@ def _kernel(w):
             for between in ("threads", "forked", "exec"):
                 extra = 0 if between == "threads" else w.pick(600, -100)
                 w.case("switch", {"between": between, "by": by, "touch": touch},
-                       handover_ns=2000 + 10 * int(touch) + extra, primitive_ns=300)
+                       handover_ns=2000 + 10 * int(touch) + extra, primitive_ns=300,
+                       memory_in_common=int(not w.true))
 
 
 def _times(w):

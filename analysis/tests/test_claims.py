@@ -86,7 +86,7 @@ def test_a_judge_refuses_evidence_without_the_treatment(claim_id, evidence, reas
 
 
 @pytest.mark.parametrize("claim_id, holds", [("lib-preload", True), ("parent-debt", True),
-                                             ("vfork-useless", False), ("switch-tables", True)])
+                                             ("vfork-useless", False)])
 def test_without_intervals_the_medians_decide(claim_id, holds):
     text = json.dumps(EVIDENCE[claim_id][0 if holds else 1])
     evidence = json.loads(text, object_hook=lambda d: {k: v for k, v in d.items()

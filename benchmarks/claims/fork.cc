@@ -25,7 +25,7 @@ namespace forkcost {
 namespace {
 
 constexpr ArenaSpec kLargeHeap{64 * kMiB, Backing::kBasePages};
-constexpr ArenaSpec kHeap{16 * kMiB, Backing::kBasePages};
+constexpr ArenaSpec kHeapOfMany{4 * kMiB, Backing::kBasePages};
 constexpr size_t kChildren = 16;
 
 enum class Path : uint8_t { kFork, kVfork, kPosixSpawn };
@@ -241,7 +241,7 @@ void observe_shell_out(Measurement& m, bool writing) {
 // Children that sleep, or that write all of the heap. What do all of them together hold?
 void observe_children(Measurement& m, bool writing) {
   const Pages heap = pages_of(m.arena());
-  if (writing) require_room({kChildren * kHeap.bytes, Backing::kBasePages});
+  if (writing) require_room({kChildren * kHeapOfMany.bytes, Backing::kBasePages});
   const Step work = [&](int64_t) -> int64_t {
     return writing ? touch(heap, Access::kWrite).minor : 0;
   };
@@ -305,7 +305,7 @@ void add_fork_claims(std::vector<Case>& cases) {
     cases.push_back(make_case(
         {.id = "fork-bomb",
          .axes = {{"children", std::to_string(kChildren)}, {"does", writing ? "write" : "sleep"}},
-         .arena = kHeap,
+         .arena = kHeapOfMany,
          .observe = [=](auto& m) { observe_children(m, writing); }}));
   }
 }

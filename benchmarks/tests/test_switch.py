@@ -26,7 +26,8 @@ def test_every_pair_hands_over_on_one_cpu(tmp_path):
         assert checks["CPU of the first side"] == checks["CPU of the partner"] == cpu
         for side in ("first side", "partner"):
             assert int(checks[f"context switches of the {side}"]) >= 1000, axes
-        assert checks["memory in common"] == ("yes" if axes["between"] == "threads" else "no")
+        common = set(entry["quantities"]["memory_in_common"]["samples"])
+        assert common == {1 if axes["between"] == "threads" else 0}
         program = "partner" if axes["between"] == "exec" else "bench_switch"
         assert checks["the partner's program"].endswith(f"/{program}")
         if axes["touch"] != "0":

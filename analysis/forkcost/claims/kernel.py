@@ -2,7 +2,7 @@
 
 from forkcost import choose, units
 from forkcost.claims.calls import BASE
-from forkcost.claims.gather import difference, ratio
+from forkcost.claims.gather import difference, plain, ratio
 from forkcost.claims.verdict import (
     BY_SMAPS, Claim, Missing, Picture, all_of, but, fails, holds, listed, many, none_of,
     number, own_cases, surely, times, untestable)
@@ -186,13 +186,21 @@ def judge_exec_ends(e):
 
 
 def gather_switch(view):
-    """Per primitive and pages touched: the hand-over between threads, and how much more it takes
-    between forked and between exec'ed processes."""
-    by_set = {}
+    """`in_common`: between -> whether a word that one side wrote is seen by the other after the
+    hand-over. `sets`: per primitive and pages touched, the hand-over between threads, and how much
+    more it takes between forked and between exec'ed processes."""
+    common, by_set = {}, {}
     for case in view.find():
+        between = case.axes.get("between")
+        if "memory_in_common" in case.quantities:
+            seen = plain(case.quantities["memory_in_common"].quantile(0.5))
+            common[between] = max(common.get(between, 0), seen)
         if "handover_ns" in case.quantities:
             key = (case.axes.get("by", ""), case.axes.get("touch", ""))
-            by_set.setdefault(key, {})[case.axes.get("between")] = case.quantities["handover_ns"]
+            by_set.setdefault(key, {})[between] = case.quantities["handover_ns"]
+    if "threads" not in common or not {"forked", "exec"} & common.keys():
+        raise Missing(view.why_not() if not view.run.cases else
+                      "threads and processes were not both measured")
     sets = []
     for (by, touch), found in sorted(by_set.items()):
         kinds = [kind for kind in ("forked", "exec") if kind in found]
@@ -202,13 +210,10 @@ def gather_switch(view):
                          **{kind: {"ns": float(found[kind].quantile(0.5)),
                                    **difference(found[kind], found["threads"])}
                             for kind in kinds}})
-    if not sets:
-        raise Missing(view.why_not() if not view.run.cases else
-                      "threads and processes were not both measured")
-    return {"sets": sets}
+    return {"in_common": common, "sets": sets}
 
 
-def _more(found, threads_ns):
+def _costs_more(found, threads_ns):
     """Whether a hand-over surely takes longer: the difference's interval is above 0; without an
     interval, more than 5% of the threads' time."""
     if "low" in found:
@@ -217,9 +222,12 @@ def _more(found, threads_ns):
 
 
 def judge_switch(e):
-    """Two threads have the same page tables: they are the control. Holds if the hand-over between
-    forked and between exec'ed processes surely takes longer in every set (primitive, pages
-    touched); if only somewhere, that is the limit; nowhere: not."""
+    """The tables are others if after the hand-over one virtual address means other memory: what one
+    side wrote is not seen by the other. Holds if it is so between processes and between threads
+    too; if threads see it, they are the limit; if processes see it, it does not hold. What it costs
+    is said, and decides nothing: it may be too little to be seen."""
+    processes = [kind for kind in ("forked", "exec") if kind in e["in_common"]]
+    same = [kind for kind in ("threads", *processes) if e["in_common"][kind]]
     slower, alike, words = [], [], []
     for group in e["sets"]:
         where = f"{group['by']}, {group['touch']} pages touched"
@@ -228,16 +236,26 @@ def judge_switch(e):
             if kind in group:
                 found = group[kind]
                 said.append(f"{kind} {units.time(found['ns'])}")
-                (slower if _more(found, group["threads_ns"]) else alike).append(f"{kind} ({where})")
+                more = _costs_more(found, group["threads_ns"])
+                (slower if more else alike).append(f"{kind} ({where})")
         words.append(f"{where}: {', '.join(said)}")
-    seen = f"Hand-over, {'; '.join(words)}."
-    first = e["sets"][0]
-    picture = Picture((("threads", first["threads_ns"]), *(
-        (kind, first[kind]["ns"]) for kind in ("forked", "exec") if kind in first)), "ns")
-    if not slower:
-        return fails(f"{seen} No more between processes than between threads.", picture)
-    return but(f"no sure difference to threads: {listed(alike)}", seen, picture) if alike else \
-        holds(seen, picture)
+    seen = (f"What one side writes, the other sees: {listed(same) if same else 'in no case'}; not: "
+            f"{listed(k for k in ('threads', *processes) if k not in same) or 'none'}.")
+    if words:
+        seen += f" Hand-over, {'; '.join(words)}: " + (
+            "no sure difference between processes and threads." if not slower else
+            f"no sure difference for {listed(alike)}." if alike else
+            "more between processes everywhere.")
+    picture = None
+    if e["sets"]:
+        first = e["sets"][0]
+        picture = Picture((("threads", first["threads_ns"]), *(
+            (kind, first[kind]["ns"]) for kind in ("forked", "exec") if kind in first)), "ns")
+    if set(processes) & set(same):
+        return fails(seen, picture)
+    if "threads" in same:
+        return but("between processes; threads of one process keep theirs", seen, picture)
+    return holds(seen, picture)
 
 
 CLAIMS = (

@@ -92,7 +92,9 @@ Measurement::Measurement(const Case& the_case, const MeasureOptions& options, si
     : case_(the_case),
       options_(options),
       binding_(the_case.placement, options.cpu),
-      min_samples_(min_samples) {}
+      min_samples_(min_samples) {
+  limit_.emplace(options.time_limit_s);
+}
 
 Measurement::~Measurement() = default;
 
@@ -105,8 +107,10 @@ Arena& Measurement::arena() {
   std::unique_ptr<Arena>& kept = kept_arena();
   const ArenaSpec wanted = case_.populate ? spec() : ArenaSpec{};
   if (!kept || kept->spec() != wanted) {
+    limit_.reset();
     kept.reset();  // first: both together may not fit
     kept = std::make_unique<Arena>(wanted);
+    limit_.emplace(options_.time_limit_s);
   }
   arena_ = kept.get();
   for (Check& check : arena_->verify()) verified(std::move(check));
@@ -290,9 +294,9 @@ nlohmann::json Measurement::describe_conditions() const {
   const int64_t switches = now.involuntary_switches - before_.involuntary_switches;
   nlohmann::json reasons = nlohmann::json::array();
   if (static_cast<double>(steal) > 0.02 * elapsed) reasons.push_back("steal time above 2%");
-  // A child that starts on our CPU, and one that ends there, may each preempt us: they are part of
-  // what is measured. Beyond that, more than 100 a second are somebody else's work.
-  const auto expected = 2 * static_cast<double>(attempts_) + elapsed / 1e7;
+  // Those of the case's own are part of what is measured. Beyond that, more than 100 a second are
+  // somebody else's work.
+  const auto expected = case_.switches_per_sample * static_cast<double>(attempts_) + elapsed / 1e7;
   if (static_cast<double>(switches) > expected) reasons.push_back("involuntary switches");
   if (case_.placement == Placement::kSameCpu && migrations_ > 0) reasons.push_back("migrations");
   return {{"elapsed_ns", static_cast<int64_t>(elapsed)},

@@ -51,6 +51,9 @@ struct Case {
   // A sample without these is a failure. Empty: the case is not about the timeline of a creation,
   // and reports only what its body records.
   std::vector<forkcost_event> required = {};
+  // Involuntary context switches that its own children may cause: a child that starts on our CPU,
+  // and one that ends there. More than that disturbs a round.
+  double switches_per_sample = 2;
   std::string primary = "blocked_ns";  // FORMAT.md: real_time and cpu_time
   std::string primary_cpu = "blocked_cpu_ns";
   std::function<void(Measurement&)> body;
@@ -162,7 +165,9 @@ class Measurement {
   const Case& case_;
   const MeasureOptions& options_;
   CpuBinding binding_;
-  std::optional<TimeLimit> limit_;  // of the sampling; populating a large heap takes its time
+  // Of what the body does before its samples, then of these; populating a large heap takes its time
+  // and does not count.
+  std::optional<TimeLimit> limit_;
   Timeline timeline_;
   Arena* arena_ = nullptr;
   std::optional<Child> child_;

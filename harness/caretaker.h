@@ -15,14 +15,17 @@ namespace forkcost {
 // us that stays: that would share our memory, and be in every figure about it.
 class Caretaker {
  public:
-  // `script` finds `arguments` as $1, $2, …. Throws Failure.
+  // `script` finds `arguments` as $1, $2, …. When this returns the caretaker is ready: what it is
+  // to put in order is to be put out of order only then. Throws Failure.
   Caretaker(const char* script, std::vector<std::string> arguments);
   ~Caretaker();  // returns when the script is done
   Caretaker(const Caretaker&) = delete;
   Caretaker& operator=(const Caretaker&) = delete;
 
  private:
-  FileDescriptor alive_;  // its closing tells the process that we are gone
+  void wait_for_end();
+
+  FileDescriptor alive_;  // our end of the line: its closing tells the process that we are gone
   pid_t pid_ = -1;
 };
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <random>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -17,31 +18,43 @@
 namespace forkcost {
 namespace {
 
-std::filesystem::path make_directory() {
+constexpr const char* kRemedy = "name a directory in TMPDIR that can be written to, on a disk";
+
+// Without symbolic links: processes see their files by the real path. Not relative: it is given to
+// others.
+std::filesystem::path choose_base() {
   const char* const chosen = std::getenv("TMPDIR");
   const std::string base = chosen != nullptr && *chosen != '\0' ? chosen : "/var/tmp";
-  std::string pattern = base + "/forkcost-XXXXXX";
-  if (mkdtemp(pattern.data()) == nullptr) {
-    throw_errno("making a directory in " + base, errno,
-                "name one in TMPDIR that can be written to, on a disk");
-  }
-  return pattern;
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(base, error);
+  if (error) throw Skip(describe_errno("files in " + base, error.value(), kRemedy));
+  return real;
+}
+
+// A name that nobody else has; the directory itself is made when somebody would remove it.
+std::filesystem::path choose_path() {
+  std::random_device random;
+  return choose_base() / fmt::format("forkcost-{:08x}{:08x}", random(), random());
 }
 
 }  // namespace
 
-ScratchDirectory::ScratchDirectory() : path_(make_directory()) {
-  try {
-    cleaner_.emplace("rm -rf -- \"$1\"", std::vector<std::string>{path_});
-  } catch (const Failure&) {
-    rmdir(path_.c_str());
-    throw;
-  }
+ScratchDirectory::ScratchDirectory() : path_(choose_path()), cleaner_("rm -rf -- \"$1\"", {path_}) {
+  if (mkdir(path_.c_str(), 0700) == 0) return;
+  throw Skip(describe_errno("making the directory " + path_.string(), errno, kRemedy));
 }
 
 ScratchDirectory::~ScratchDirectory() {
-  std::error_code ignored;                      // what cannot be removed by us, rm names no better
-  std::filesystem::remove_all(path_, ignored);  // also where there is no shell
+  std::error_code ignored;  // what cannot be removed by us, rm names no better
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void ScratchDirectory::require_executable() const {
+  struct statvfs system {};
+  check(statvfs(path_.c_str(), &system), path_.string());
+  if ((system.f_flag & ST_NOEXEC) == 0) return;
+  throw Skip(path_.string() +
+             " is on a file system that is mounted noexec: name another place in TMPDIR");
 }
 
 void ScratchDirectory::require_space(uint64_t bytes) const {

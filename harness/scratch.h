@@ -3,14 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 
 #include "harness/caretaker.h"
 
 namespace forkcost {
 
-// A directory of our own in $TMPDIR, else in /var/tmp, which unlike /tmp lies on a disk. It goes
-// away with this, also when we are killed.
+// A directory of our own in $TMPDIR, else in /var/tmp, which unlike /tmp lies on a disk. Throws
+// Skip where none can be made. It goes away with this, also when we are killed.
 class ScratchDirectory {
  public:
   ScratchDirectory();
@@ -21,10 +20,12 @@ class ScratchDirectory {
   const std::filesystem::path& path() const { return path_; }
   // Throws Skip unless files of so many bytes fit, with the figure.
   void require_space(uint64_t bytes) const;
+  // Throws Skip where its file system is mounted noexec.
+  void require_executable() const;
 
  private:
   std::filesystem::path path_;
-  std::optional<Caretaker> cleaner_;
+  Caretaker cleaner_;
 };
 
 // A copy that shares nothing with `from` but what the file system shares by itself; on the disk

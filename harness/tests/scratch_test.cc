@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "harness/error.h"
 #include "harness/page_cache.h"
+#include "harness/placement.h"
 #include "harness/procfs.h"
 
 namespace forkcost {
@@ -23,6 +25,10 @@ void write_file(const fs::path& path, size_t bytes) {
   std::ofstream file(path);
   file << std::string(bytes, 'x');
   ASSERT_TRUE(file.good());
+}
+
+bool write_whole(int pipe, const std::string& text) {
+  return write(pipe, text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
 TEST(Scratch, GoesAwayWithItsFiles) {
@@ -37,16 +43,20 @@ TEST(Scratch, GoesAwayWithItsFiles) {
   EXPECT_FALSE(fs::exists(path));
 }
 
-TEST(Scratch, GoesAwayWhenItsMakerIsKilled) {
+// The whole group at once, as Ctrl-C and supervisors do, and on one CPU, so that nobody else runs
+// between the making and the signal.
+class KilledScratch : public testing::TestWithParam<int> {};
+
+TEST_P(KilledScratch, GoesAwayWithItsMakersGroup) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   const pid_t maker = fork();
   ASSERT_GE(maker, 0);
   if (maker == 0) {
+    setpgid(0, 0);
+    const CpuBinding binding(Placement::kSameCpu, allowed_cpus().back());
     const ScratchDirectory scratch;
-    std::ofstream(scratch.path() / "file") << "x";
-    const std::string path = scratch.path();
-    if (write(ends[1], path.data(), path.size()) < 0) _exit(1);
+    kill(0, write_whole(ends[1], scratch.path()) ? GetParam() : SIGABRT);
     pause();
     _exit(1);
   }
@@ -56,27 +66,71 @@ TEST(Scratch, GoesAwayWhenItsMakerIsKilled) {
   close(ends[0]);
   ASSERT_GT(length, 0);
   const fs::path path(std::string(text, static_cast<size_t>(length)));
-  EXPECT_TRUE(fs::exists(path / "file"));
-  kill(maker, SIGKILL);
-  ASSERT_EQ(waitpid(maker, nullptr, 0), maker);
+  int status = 0;
+  ASSERT_EQ(waitpid(maker, &status, 0), maker);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), GetParam());
   for (int i = 0; i < 1000 && fs::exists(path); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   EXPECT_FALSE(fs::exists(path));
 }
 
+INSTANTIATE_TEST_SUITE_P(BySignal, KilledScratch,
+                         testing::Values(SIGINT, SIGTERM, SIGHUP, SIGKILL));
+
 TEST(Scratch, SaysWhereThereIsNoPlace) {
-  setenv("TMPDIR", "/no-such-directory", 1);
-  try {
-    const ScratchDirectory scratch;
-    ADD_FAILURE() << "made a directory in a place that is not there";
-  } catch (const Failure& failure) {
-    EXPECT_NE(std::string(failure.what()).find("TMPDIR"), std::string::npos);
+  for (const char* const place : {"/no-such-directory", "/proc/self"}) {
+    setenv("TMPDIR", place, 1);
+    try {
+      const ScratchDirectory scratch;
+      ADD_FAILURE() << "made a directory in " << place;
+    } catch (const Skip& skip) {
+      EXPECT_NE(std::string(skip.what()).find("TMPDIR"), std::string::npos) << skip.what();
+    }
   }
   unsetenv("TMPDIR");
   const ScratchDirectory scratch;
   EXPECT_NO_THROW(scratch.require_space(1));
   EXPECT_THROW(scratch.require_space(uint64_t{1} << 60), Skip);
+}
+
+TEST(Scratch, IsNamedByItsRealPath) {
+  const ScratchDirectory outer;
+  fs::create_directory(outer.path() / "place with a space");
+  fs::create_directory_symlink("place with a space", outer.path() / "link");
+  const fs::path before = fs::current_path();
+  fs::current_path(outer.path());
+  setenv("TMPDIR", "link", 1);
+  {
+    const ScratchDirectory scratch;
+    EXPECT_EQ(scratch.path().parent_path(), outer.path() / "place with a space");
+    EXPECT_TRUE(fs::is_directory(scratch.path()));
+  }
+  unsetenv("TMPDIR");
+  fs::current_path(before);
+  EXPECT_TRUE(fs::is_empty(outer.path() / "place with a space"));
+}
+
+TEST(Scratch, SaysWhereNothingCanBeRun) {
+  struct statvfs system {};
+  if (statvfs("/dev/shm", &system) != 0) GTEST_SKIP() << "no /dev/shm";
+  setenv("TMPDIR", "/dev/shm", 1);
+  {
+    const ScratchDirectory scratch;
+    if ((system.f_flag & ST_NOEXEC) == 0) {
+      EXPECT_NO_THROW(scratch.require_executable());
+    } else {
+      try {
+        scratch.require_executable();
+        ADD_FAILURE() << "a file system mounted noexec was taken";
+      } catch (const Skip& skip) {
+        EXPECT_NE(std::string(skip.what()).find("noexec"), std::string::npos);
+        EXPECT_NE(std::string(skip.what()).find("TMPDIR"), std::string::npos);
+      }
+    }
+  }
+  unsetenv("TMPDIR");
 }
 
 TEST(PageCache, AFileGoesOutAndComesBack) {

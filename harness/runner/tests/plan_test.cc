@@ -110,8 +110,8 @@ TEST(Presets, AreAsDocumented) {
     EXPECT_EQ(preset.name, name);
     EXPECT_GE(preset.max_rounds, preset.min_rounds);
   }
-  EXPECT_LT(find_preset("quick").target_seconds, 90);
-  EXPECT_LT(find_preset("standard").target_seconds, 600);
+  EXPECT_LT(find_preset("quick").target_seconds, 120);
+  EXPECT_LT(find_preset("standard").target_seconds, 900);
   EXPECT_THROW(find_preset("Quick"), UsageError);
   EXPECT_EQ(make_test_plan("quick", 1).max_rounds(), 5);
 }

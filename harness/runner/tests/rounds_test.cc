@@ -68,8 +68,8 @@ TEST(RoundsTest, MeasureEveryCaseOnceInEveryRound) {
 }
 
 TEST(RoundsTest, EndBeforeARoundThatWouldNotFit) {
-  const Plan plan = make_test_plan("quick", 4);  // 80 s; a round takes 19
-  FakeBench bench(19.0 / 4);
+  const Plan plan = make_test_plan("quick", 4);
+  FakeBench bench(find_preset("quick").target_seconds / 4.2 / 4);  // four rounds fit, not five
   Kept kept;
   Rounds rounds(plan, {});
   rounds.run(bench, kept);

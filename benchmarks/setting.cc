@@ -27,20 +27,33 @@ void require_change_allowed(const std::string& what) {
   throw Skip(what + "; changing it needs root and FORKCOST_CHANGE_SETTINGS=1");
 }
 
-TemporarySetting::TemporarySetting(std::filesystem::path file, const std::string& value)
-    : file_(std::move(file)) {
-  const auto text = read_text_file(file_);
-  if (!text) throw_errno(file_.string(), errno);
-  before_ = text->substr(0, text->find('\n'));
-  restorer_.emplace("printf '%s\\n' \"$2\" > \"$1\"", std::vector<std::string>{file_, before_});
-  if (write_setting(file_, value)) return;
-  const int error = errno;
-  throw Skip(describe_errno(file_.string(), error,
-                            "changing kernel settings needs root on the machine itself"));
+TemporarySetting::TemporarySetting(const std::vector<Setting>& wanted) {
+  std::vector<std::string> words;
+  for (auto setting = wanted.rbegin(); setting != wanted.rend(); ++setting) {
+    const auto text = read_text_file(setting->file);
+    if (!text) throw_errno(setting->file.string(), errno);
+    before_.push_back({setting->file, text->substr(0, text->find('\n'))});
+    words.insert(words.end(), {before_.back().file, before_.back().value});
+  }
+  restorer_.emplace("while [ $# -gt 0 ]; do printf '%s\\n' \"$2\" > \"$1\"; shift 2; done", words);
+  for (const Setting& setting : wanted) {
+    if (write_setting(setting.file, setting.value)) continue;
+    const int error = errno;
+    put_back();
+    throw Skip(describe_errno(setting.file.string(), error,
+                              "changing kernel settings needs root on the machine itself"));
+  }
 }
 
+TemporarySetting::TemporarySetting(std::filesystem::path file, std::string value)
+    : TemporarySetting(std::vector<Setting>{{std::move(file), std::move(value)}}) {}
+
 TemporarySetting::~TemporarySetting() {
-  write_setting(file_, before_);  // also where there is no shell
+  put_back();  // also where there is no shell
+}
+
+void TemporarySetting::put_back() const {
+  for (const Setting& setting : before_) write_setting(setting.file, setting.value);
 }
 
 }  // namespace forkcost

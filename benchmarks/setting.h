@@ -1,9 +1,10 @@
-// A kernel setting that a case changes, and that never stays changed.
+// Kernel settings that a case changes, and that never stay changed.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/caretaker.h"
 
@@ -14,18 +15,27 @@ namespace forkcost {
 // here".
 void require_change_allowed(const std::string& what);
 
-// Puts `value` into a file of /proc/sys, and back what was in it when this goes away, also when we
-// are killed.
+// A file of /proc/sys, and what is to be in it.
+struct Setting {
+  std::filesystem::path file;
+  std::string value;
+};
+
+// Changes settings that belong together, one after the other, and puts back what they were when
+// this goes away, also when we are killed: the last one first. All by one process, as two would
+// race.
 class TemporarySetting {
  public:
-  TemporarySetting(std::filesystem::path file, const std::string& value);
+  explicit TemporarySetting(const std::vector<Setting>& wanted);
+  TemporarySetting(std::filesystem::path file, std::string value);
   ~TemporarySetting();
   TemporarySetting(const TemporarySetting&) = delete;
   TemporarySetting& operator=(const TemporarySetting&) = delete;
 
  private:
-  std::filesystem::path file_;
-  std::string before_;
+  void put_back() const;
+
+  std::vector<Setting> before_;  // in the order in which they are put back
   std::optional<Caretaker> restorer_;
 };
 

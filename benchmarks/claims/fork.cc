@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "benchmarks/claims/forked.h"
@@ -33,9 +33,9 @@ constexpr std::array<const char*, 3> kPathNames = {"fork", "vfork", "posix_spawn
 
 // What a child sees of itself just before its exec; in shared memory.
 struct BeforeExec {
-  int64_t faults;
-  long other_memory;  // than its parent's, by kcmp: 0 no, 1 or 2 yes, -1 not told
-  std::array<char, 8192> status;
+  int64_t faults = 0;
+  long other_memory = -1;  // than its parent's, by kcmp: 0 no, 1 or 2 yes, -1 not told
+  std::array<char, 8192> status = {};
 };
 
 void look_at_oneself(BeforeExec& seen, pid_t parent) noexcept {
@@ -83,19 +83,20 @@ void observe_vfork(Measurement& m, Path path) {
     const Sample sample(m);
     create(m, path, image, nullptr);
     m.arena().restore();
+    seen[0] = {};
     create(m, path, image, &seen[0]);
     record_count(m, "pages", heap.count);
     record_count(m, "parent_faults_after", touch(heap, Access::kWrite).minor);
     record_count(m, "child_faults_before_exec", seen[0].faults);
     const auto tables = find_field(seen[0].status.data(), "VmPTE");
     if (!tables) throw Failure("the child could not read /proc/self/status");
-    const bool own = seen[0].other_memory < 0 ? path == Path::kFork : seen[0].other_memory != 0;
-    record_bytes(m, "table_bytes_copied", own ? *tables * kKiB : 0);
+    if (seen[0].other_memory < 0) continue;  // whose tables these are is not told
+    record_bytes(m, "table_bytes_copied", seen[0].other_memory != 0 ? *tables * kKiB : 0);
   }
 }
 
 // A parent with one large mapping of which nothing is there starts a small program. Is it allowed
-// to?
+// to? Only "no memory" is an answer: any other error would also stop a small parent.
 void observe_large_parent(Measurement& m, Path path, int mode, double share) {
   const auto bytes = static_cast<uint64_t>(static_cast<double>(memory_bytes()) * share);
   const OvercommitMode in_force(mode, bytes);
@@ -115,6 +116,9 @@ void observe_large_parent(Measurement& m, Path path, int mode, double share) {
       if (pid == 0) exec_image(m.timeline(), image);
       if (pid < 0) error = errno;
     }
+    if (error != 0 && error != ENOMEM) {
+      throw_creation_failed(kPathNames.at(static_cast<size_t>(path)), error);
+    }
     record_bytes(m, "mapping_bytes", heap.mapping_bytes());
     record_count(m, "succeeded", error == 0);
     if (error != 0) record_count(m, "error", error);
@@ -126,10 +130,12 @@ void observe_large_parent(Measurement& m, Path path, int mode, double share) {
 // when it faulted.
 class Writer {
  public:
-  Writer(const Pages& heap, int other_than)
-      : wrote_at_(heap.count),
-        faulted_at_(heap.count),
-        thread_([this, heap, other_than] { run(heap, other_than); }) {
+  Writer(const Pages& heap, int other_than) : wrote_at_(heap.count), faulted_at_(heap.count) {
+    try {
+      thread_ = std::thread([this, heap, other_than] { run(heap, other_than); });
+    } catch (const std::system_error& error) {
+      throw_creation_failed("a thread", error.code().value());
+    }
     while (rounds_ == 0) sched_yield();
   }
   ~Writer() { stop(); }
@@ -174,7 +180,7 @@ class Writer {
   SharedArray<uint64_t> wrote_at_, faulted_at_;
   std::atomic<int> rounds_{0};
   std::atomic<bool> stopped_{false};
-  std::thread thread_;  // last: it uses all of them
+  std::thread thread_;
 };
 
 struct ShellOut {
@@ -211,9 +217,8 @@ ShellOut shell_out(Measurement& m, const Image& image, bool writing, int64_t& ch
   return result;
 }
 
-// Where frames are hidden the writer's faults until the image starts stand for the parent's copies:
-// some of them come after the exec and copy nothing. The child's copies are its faults until exec,
-// of which some bring in its code: at most so many.
+// The writer's faults until the image starts are more than the parent's copies: some come after
+// the exec and copy nothing. So are the child's faults until its exec: some bring in its code.
 void observe_shell_out(Measurement& m, bool writing) {
   constexpr int kAttempts = 5;
   const Image image("nolibc", m.timeline());
@@ -231,10 +236,11 @@ void observe_shell_out(Measurement& m, bool writing) {
       seen = shell_out(m, image, writing, child_faults[0]);
     }
     record_count(m, "pages", pages_of(m.arena()).count);
-    record_count(m, "parent_copied_pages", seen.copied.value_or(seen.faults));
+    record_count(m, "parent_copied_pages", seen.copied);
+    record_count(m, "child_faults_before_exec", child_faults[0]);
+    if (!writing) continue;
     record_count(m, "parent_written_pages", seen.writes);
     record_count(m, "parent_faults", seen.faults);
-    record_count(m, "child_copied_pages", child_faults[0]);
   }
 }
 

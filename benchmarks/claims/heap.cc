@@ -79,8 +79,9 @@ void observe_pagewise_medium(Measurement& m, size_t written) {
   while (m.next_sample()) {
     const Sample sample(m);
     const MediumPages heap;
-    require_equal(m, "page size, by /proc/kpageflags", "64KiB", "64KiB");
     write_pages(m, heap.pages(), written);
+    require_equal(m, "base pages of the parent in pages of 64KiB when the child has written",
+                  std::to_string(heap.pages().count), std::to_string(heap.verified()));
   }
 }
 
@@ -169,8 +170,11 @@ void observe_zero_page(Measurement& m) {
     record_count(m, "read_faults", touch(heap, Access::kRead).minor);
     const Frames read = frames_of(getpid(), heap);
     if (read) {
+      std::vector<uint64_t> present = *read;
+      std::erase(present, 0);
+      record_count(m, "present_pages", present.size());
       record_count(m, "distinct_frames",
-                   std::unordered_set<uint64_t>(read->begin(), read->end()).size());
+                   std::unordered_set<uint64_t>(present.begin(), present.end()).size());
     }
     record_bytes(m, "read_rss_bytes", resident());
     record_count(m, "write_faults", touch(heap, Access::kWrite).minor);
@@ -200,7 +204,7 @@ void observe_data(Measurement& m) {
     const Frames cache = page_cache_frames(program);
     const size_t index = before.offset / page_size();
     const auto is_page_cache = [&](const Frames& frames) -> std::optional<uint64_t> {
-      if (!cache || !frames) return std::nullopt;
+      if (!cache || !frames || (*frames)[0] == 0) return std::nullopt;
       return (*cache)[index] == (*frames)[0];
     };
     record_count(m, "frame_is_page_cache_before", is_page_cache(frames_of(getpid(), page)));

@@ -41,7 +41,15 @@ MediumPages::MediumPages() {
   try {
     if (!ready) throw_errno("mprotect or madvise of 64 KiB pages", error);
     touch(mine, Access::kWrite);
-    verify();
+    const size_t found = verified();
+    if (found < mine.count) {
+      throw Skip(
+          fmt::format("the kernel did not give pages of 64 KiB (base page {} is in another one); "
+                      "free memory, and switch the other sizes off in "
+                      "/sys/kernel/mm/transparent_hugepage/hugepages-*/enabled",
+                      found),
+          Skip::kByChance);
+    }
   } catch (...) {
     munmap(reserved_, reserved_bytes_);
     throw;
@@ -58,7 +66,7 @@ Pages MediumPages::pages() const {
   return {reserved_ + (huge - reinterpret_cast<uintptr_t>(reserved_) % huge), kBytes / page_size()};
 }
 
-void MediumPages::verify() const {
+size_t MediumPages::verified() const {
   constexpr uint64_t kHead = uint64_t{1} << 15, kTail = uint64_t{1} << 16;  // KPF_COMPOUND_*
   const Frames frames = frames_of(getpid(), pages());
   const FileDescriptor flags(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
@@ -74,15 +82,9 @@ void MediumPages::verify() const {
     const auto offset = static_cast<off_t>(frame * sizeof its);
     check(pread(flags.get(), &its, sizeof its, offset), "/proc/kpageflags");
     const bool first = i % group == 0;
-    if ((its & (first ? kHead : kTail)) == 0 || (!first && frame != (*frames)[i - 1] + 1)) {
-      throw Skip(
-          fmt::format("the kernel did not give pages of 64 KiB (base page {} is in another one); "
-                      "free memory, and switch the other sizes off in "
-                      "/sys/kernel/mm/transparent_hugepage/hugepages-*/enabled",
-                      i),
-          Skip::kByChance);
-    }
+    if ((its & (first ? kHead : kTail)) == 0 || (!first && frame != (*frames)[i - 1] + 1)) return i;
   }
+  return frames->size();
 }
 
 }  // namespace forkcost

@@ -12,7 +12,6 @@
 #include "benchmarks/image.h"
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
-#include "harness/scratch.h"
 #include "harness/touch.h"
 
 namespace forkcost {
@@ -159,13 +158,12 @@ std::optional<uint64_t> frames_mapped_twice(const Frames& frames) {
   return twice;
 }
 
-void copy_image(const std::string& name, const std::filesystem::path& to) {
+std::string copy_image(const std::string& name, const ScratchDirectory& scratch) {
   const std::filesystem::path original = image_directory() / name;
-  duplicate_file(original, to);
-  // Libraries need not be executable, and are not where Debian's CMake installs them.
-  if (access(original.c_str(), X_OK) != 0 || access(to.c_str(), X_OK) == 0) return;
-  throw Skip(describe_errno(to.string(), errno,
-                            "name a place in TMPDIR whose file system is not mounted noexec"));
+  scratch.require_executable();
+  scratch.require_space(std::filesystem::file_size(original));
+  duplicate_file(original, scratch.path() / name);
+  return scratch.path() / name;
 }
 
 Frames page_cache_frames(const std::filesystem::path& file) {
@@ -204,16 +202,24 @@ Frames frames_of(pid_t pid, const Mapping& mapping) {
   return read_frames(pid, mapping.begin, mapping.bytes() / page_size());
 }
 
-std::optional<uint64_t> new_text_frames(const Frames& cache, pid_t pid, const std::string& file) {
-  uint64_t fresh = 0;
+TextOfFile text_of_file(const Frames& cache, pid_t pid, const std::string& file) {
+  TextOfFile text;
   for (const Mapping& mapping : text_of(pid)) {
     if (mapping.path != file) continue;
+    text.pages += resident_bytes(mapping) / page_size();
     const Frames frames = frames_of(pid, mapping);
-    if (!cache || !frames) return std::nullopt;
+    if (!cache || !frames) {
+      text.new_frames = std::nullopt;
+      continue;
+    }
     const auto first = cache->begin() + static_cast<ptrdiff_t>(mapping.offset / page_size());
-    fresh += *new_frames(std::vector(first, cache->end()), frames);
+    const auto fresh = new_frames(std::vector(first, cache->end()), frames);
+    if (text.new_frames) *text.new_frames += *fresh;
   }
-  return fresh;
+  if (text.pages == 0) {
+    throw Failure(fmt::format("process {} has no page of the text of {}", pid, file));
+  }
+  return text;
 }
 
 Mapping mapping_at(pid_t pid, uint64_t address) {

@@ -14,6 +14,7 @@
 
 #include "harness/bench_case.h"
 #include "harness/procfs.h"
+#include "harness/scratch.h"
 
 namespace forkcost {
 
@@ -100,9 +101,9 @@ std::optional<uint64_t> new_frames(const Frames& before, const Frames& after);
 // read.
 std::optional<uint64_t> frames_mapped_twice(const Frames& frames);
 
-// A copy of a program or a library of ours, of which nobody else has one. Throws Skip where it may
-// not be executed.
-void copy_image(const std::string& name, const std::filesystem::path& to);
+// A copy of a program or a library of ours, of which nobody else has one; its path. Throws Skip
+// where it does not fit or may not be executed.
+std::string copy_image(const std::string& name, const ScratchDirectory& scratch);
 
 // Frames of the page cache for every page of a file, 0 for those that are not in it. Reads nothing
 // from the disk.
@@ -111,8 +112,13 @@ Frames page_cache_frames(const std::filesystem::path& file);
 // What a process may execute of files: its program's text and that of its libraries.
 std::vector<Mapping> text_of(pid_t pid);
 Frames frames_of(pid_t pid, const Mapping& mapping);
-// Frames in a process's text of `file` that are not those that the page cache had for it.
-std::optional<uint64_t> new_text_frames(const Frames& cache, pid_t pid, const std::string& file);
+// A process's text of one file.
+struct TextOfFile {
+  uint64_t pages = 0;                      // that are there
+  std::optional<uint64_t> new_frames = 0;  // that are not those that the page cache had for it
+};
+// Throws Failure if nothing of it is there.
+TextOfFile text_of_file(const Frames& cache, pid_t pid, const std::string& file);
 
 // The mapping of a process that holds `address`. Throws Failure.
 Mapping mapping_at(pid_t pid, uint64_t address);

@@ -27,12 +27,14 @@ int read_number(const char* file) {
 }
 
 // vm.overcommit_ratio at which the limit is what is promised now, one heap, and room for everybody
-// else that a second heap does not fit in.
+// else that a second heap does not fit in. The ratio is one of memory without the pools of huge
+// pages; swap is added to it.
 int ratio_for(uint64_t heap_bytes) {
   const uint64_t room = std::min(4 * kGiB, heap_bytes / 2);
   const uint64_t limit = meminfo("Committed_AS") + heap_bytes + room;
   const uint64_t swap = meminfo("SwapTotal");
-  const uint64_t percent = std::max<uint64_t>(meminfo("MemTotal") / 100, 1);
+  const uint64_t memory = meminfo("MemTotal") - std::min(meminfo("Hugetlb"), meminfo("MemTotal"));
+  const uint64_t percent = std::max<uint64_t>(memory / 100, 1);
   return static_cast<int>((limit - std::min(limit, swap) + percent - 1) / percent);
 }
 
@@ -50,13 +52,15 @@ OvercommitMode::OvercommitMode(int mode, uint64_t heap_bytes) {
   const int now = overcommit_mode();
   if (now == mode) return;
   require_change_allowed(fmt::format("vm.overcommit_memory is {} here", now));
+  std::vector<Setting> wanted = {{kModeFile, std::to_string(mode)}};
   if (mode == 2) {
     if (read_number("/proc/sys/vm/overcommit_kbytes") != 0) {
       throw Skip("vm.overcommit_kbytes is set here, and is left as it is: set it to 0");
     }
-    limit_.emplace(kRatioFile, std::to_string(ratio_for(heap_bytes)));
+    // Before the mode, and put back after it: it is strict only with a limit that fits.
+    wanted.insert(wanted.begin(), {kRatioFile, std::to_string(ratio_for(heap_bytes))});
   }
-  mode_.emplace(kModeFile, std::to_string(mode));
+  changed_.emplace(wanted);
 }
 
 PromisedMemory::PromisedMemory(uint64_t bytes) : bytes_(bytes / 2 / page_size() * 2 * page_size()) {

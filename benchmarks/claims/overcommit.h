@@ -21,7 +21,7 @@ class OvercommitMode {
   OvercommitMode(int mode, uint64_t heap_bytes);
 
  private:
-  std::optional<TemporarySetting> limit_, mode_;  // the mode goes first
+  std::optional<TemporarySetting> changed_;
 };
 
 // One private, writable mapping of which nothing is there. In mode 0 the kernel refuses to promise

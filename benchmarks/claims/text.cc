@@ -58,11 +58,11 @@ TextPair compare_text(pid_t a, pid_t b) {
     pair.shared += shared_bytes(mine);
     pair.own += private_bytes(mine);
   }
+  if (pair.pages == 0) throw Failure("the two processes have no page of text that both have read");
   return pair;
 }
 
 void record_pair(Measurement& m, const TextPair& pair) {
-  if (pair.pages == 0) throw Failure("the two processes have no page of text that both have read");
   record_count(m, "pages", pair.pages);
   record_count(m, "equal_frames", pair.equal);
   record_bytes(m, "shared_bytes", pair.shared);
@@ -146,7 +146,8 @@ void observe_addresses(Measurement& m) {
     const TextPair pair = compare_text(first.pid(), second.pid());
     record_pair(m, pair);
     record_count(m, "equal_addresses", pair.equal_addresses == pair.mappings);
-    record_bytes(m, "page_table_bytes", read_memory_use(second.pid()).page_tables);
+    record_bytes(m, "page_table_bytes", read_memory_use(first.pid()).page_tables);
+    record_bytes(m, "other_page_table_bytes", read_memory_use(second.pid()).page_tables);
     first.end();
     second.end();
   }
@@ -156,25 +157,33 @@ void observe_addresses(Measurement& m) {
 // later ones add to it? The file is our own: else others could bring it in.
 void observe_no_alloc(Measurement& m) {
   const ScratchDirectory scratch;
-  const std::string file = scratch.path() / "image";
-  copy_image("static", file);
+  const std::string file = copy_image("static", scratch);
+  fill_cache(file);
+  const size_t size = std::filesystem::file_size(file);
+  const std::string all = std::to_string((size + page_size() - 1) / page_size());
   const Image image(file, m.timeline());
   while (m.next_sample()) {
     const Sample sample(m);
     WaitingImage first(m.timeline(), image);
-    record_count(m, "cached_pages_before", cached_pages(file));
+    const size_t cached = cached_pages(file);
+    require_equal(m, "pages in the page cache", all, std::to_string(cached));
+    record_count(m, "cached_pages_before", cached);
     const Frames cache = page_cache_frames(file);
     const Faults before = children_faults();
     std::vector<std::unique_ptr<WaitingImage>> later;
-    std::optional<uint64_t> fresh = 0;
+    TextOfFile seen;
     while (later.size() < kProcesses - 1) {
       later.push_back(std::make_unique<WaitingImage>(m.timeline(), image));
       require_equal(m, "program of a later process", file, program_of(later.back()->pid()));
-      const auto beside = new_text_frames(cache, later.back()->pid(), file);
-      fresh = fresh && beside ? std::optional(*fresh + *beside) : std::nullopt;
+      const TextOfFile text = text_of_file(cache, later.back()->pid(), file);
+      seen.pages += text.pages;
+      seen.new_frames = seen.new_frames && text.new_frames
+                            ? std::optional(*seen.new_frames + *text.new_frames)
+                            : std::nullopt;
     }
+    record_count(m, "pages", seen.pages);
     record_count(m, "cached_pages_after", cached_pages(file));
-    record_count(m, "new_frames", fresh);
+    record_count(m, "new_frames", seen.new_frames);
     for (const auto& process : later) process->end();
     const Faults faults = children_faults() - before;
     const auto each = [&](int64_t count) {

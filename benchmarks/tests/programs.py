@@ -1,11 +1,13 @@
 """What the tests of the bench binaries share: calling a program, finding its processes, waiting."""
 
+import contextlib
 import ctypes
 import json
 import os
 import pathlib
 import struct
 import subprocess
+import sys
 import time
 
 import pytest
@@ -64,6 +66,25 @@ def wait_for(condition, what, seconds=30):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
+@contextlib.contextmanager
+def evicting(*files):
+    """Meanwhile another process puts these files out of the page cache, over and over."""
+    code = """if True:
+        import os, sys
+        files = [os.open(file, os.O_RDONLY) for file in sys.argv[1:]]
+        while True:
+            for file in files:
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    """
+    process = subprocess.Popen([sys.executable, "-c", code, *files])
+    try:
+        yield
+    finally:
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+
+
 def check_smoke(program, tmp_path):
     """All smoke cases are measured and verified; every quantity has figures."""
     done, document = measure(tmp_path, program, "--preset=smoke")
@@ -85,8 +106,10 @@ def check_smoke(program, tmp_path):
 
 def forbid(*calls):
     """A seccomp filter as container engines have it: the calls fail with EPERM."""
-    numbers = {"x86_64": {"perf_event_open": 298, "clone3": 435, "unshare": 272},
-               "aarch64": {"perf_event_open": 241, "clone3": 435, "unshare": 97}}[os.uname().machine]
+    numbers = {"x86_64": {"perf_event_open": 298, "clone3": 435, "unshare": 272, "execveat": 322,
+                          "kcmp": 312},
+               "aarch64": {"perf_event_open": 241, "clone3": 435, "unshare": 97, "execveat": 281,
+                           "kcmp": 272}}[os.uname().machine]
     program = [struct.pack("HBBI", 0x20, 0, 0, 0)]  # load the number of the call
     for call in calls:
         program += [struct.pack("HBBI", 0x15, 0, 1, numbers[call]),

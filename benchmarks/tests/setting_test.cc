@@ -10,6 +10,7 @@
 #include <string>
 
 #include "harness/error.h"
+#include "harness/placement.h"
 #include "harness/procfs.h"
 #include "harness/scratch.h"
 
@@ -41,16 +42,40 @@ TEST_F(Settings, AreChangedAndPutBack) {
   EXPECT_EQ(read_text_file(file_)->substr(0, 3), "old");
 }
 
-TEST_F(Settings, ArePutBackWhenTheirUserIsKilled) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    const TemporarySetting changed(file_, "new");
-    raise(SIGKILL);
+// The whole group at once, as Ctrl-C and supervisors do, and on one CPU, so that nobody else runs
+// between the change and the signal.
+TEST_F(Settings, ArePutBackWhenTheirUsersGroupIsKilled) {
+  for (const int sign : {SIGINT, SIGTERM, SIGHUP, SIGKILL}) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      setpgid(0, 0);
+      const CpuBinding binding(Placement::kSameCpu, allowed_cpus().back());
+      const TemporarySetting changed(file_, "new");
+      kill(0, sign);
+      pause();
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    EXPECT_EQ(content("old\n"), "old\n") << sign;
   }
-  int status = 0;
-  ASSERT_EQ(waitpid(pid, &status, 0), pid);
-  EXPECT_TRUE(WIFSIGNALED(status));
-  EXPECT_EQ(content("old\n"), "old\n");
+}
+
+TEST_F(Settings, ThatBelongTogetherArePutBackTogether) {
+  const std::string other = scratch_.path() / "other";
+  std::ofstream(other) << "7\n";
+  {
+    const TemporarySetting changed({{file_, "new"}, {other, "8"}});
+    EXPECT_EQ(read_text_file(file_), "new");
+    EXPECT_EQ(read_text_file(other), "8");
+  }
+  EXPECT_EQ(read_text_file(file_), "old\n");
+  EXPECT_EQ(read_text_file(other), "7\n");
+}
+
+TEST_F(Settings, OfWhichOneCannotBeChangedAreAllLeft) {
+  EXPECT_THROW(TemporarySetting({{file_, "new"}, {"/proc/sys/kernel/osrelease", "8"}}), Skip);
+  EXPECT_EQ(read_text_file(file_), "old\n");
 }
 
 TEST_F(Settings, ThatAreMissingAreNamed) {

@@ -136,7 +136,8 @@ def gather_why(view):
 def judge_why(e):
     """By counts. Marked: the parent faults on all pages when it writes after the exec. Holds if
     fork marks them and vfork marks none and copies no table. If fork marks only a part, that is the
-    limit; if it marks none, or vfork does too, it does not hold."""
+    limit; if it marks none, or vfork does too, it does not hold. Where the kernel does not tell
+    whose tables a child has, the marks decide alone."""
     seen = "; ".join(
         f"{path}: {number(f['parent_faults_after'])} faults of the parent on "
         f"{many(f['pages'], 'page')}"
@@ -190,7 +191,19 @@ def judge_enomem(e):
     where = sorted({row["overcommit"] for row in died})
     if where == modes and len(modes) > 1:
         return holds(seen)
-    return but(f"only with vm.overcommit_memory {listed(where)}, of {listed(modes)} tested", seen)
+    limit = (f"with vm.overcommit_memory {modes[0]}, the only mode tested" if len(modes) == 1 else
+             f"only with vm.overcommit_memory {listed(where)}, of {listed(modes)} tested")
+    return but(limit + _spared(e["rows"], where), seen)
+
+
+def _spared(rows, modes):
+    """`; vfork and posix_spawn are not refused`: where fork is."""
+    refused = {row["path"]: False for row in rows if row["overcommit"] in modes}
+    for row in rows:
+        if row["overcommit"] in modes and not row["succeeded"]:
+            refused[row["path"]] = True
+    paths = [path for path, no in refused.items() if not no]
+    return f"; {listed(paths)} {'is' if len(paths) == 1 else 'are'} not refused" if paths else ""
 
 
 def _outcomes(rows, mode):

@@ -122,23 +122,25 @@ def judge_grandchild(e):
 def gather_zero(view):
     return {"page_bytes": view.run.page_size, **view.read(
         view.one(), ("pages", "read_faults", "read_rss_bytes", "write_faults", "write_rss_bytes"),
-        ("distinct_frames", "new_frames"))}
+        ("distinct_frames", "present_pages", "new_frames"))}
 
 
 def judge_zero(e):
-    """Holds if reading maps one frame for all pages and writing brings a new one for each (frames
-    hidden: reading adds no RSS, writing all of it). Several zero pages (coloured ones, huge ones),
-    up to one for eight pages, are a limit. Else not."""
+    """Holds if after reading all pages are there in one frame and writing brings a new one for each
+    (frames hidden: reading adds no RSS, writing all of it). Several zero pages (coloured ones, huge
+    ones), up to one for eight pages, are a limit. Else not."""
     pages, size = e["pages"], e["pages"] * e["page_bytes"]
     frames = e.get("distinct_frames")
     if frames is None:
         one, few = e["read_rss_bytes"] <= size // 100, False
     else:
-        one, few = frames == 1, frames <= pages / 8
+        there = all_of(e.get("present_pages", pages), pages)
+        one, few = there and frames == 1, there and 0 < frames <= pages / 8
     copies = (all_of(e["new_frames"], pages) if "new_frames" in e else
               e["write_rss_bytes"] - e["read_rss_bytes"] >= 0.99 * size)
     seen = (f"Reading {many(pages, 'page')}: "
             + (f"{many(frames, 'different frame')}, " if frames is not None else "")
+            + (f"{many(e['present_pages'], 'page')} there, " if "present_pages" in e else "")
             + f"{many(e['read_faults'], 'fault')}, {amount(e['read_rss_bytes'])} of RSS; writing: "
             + (f"{many(e['new_frames'], 'new frame')}, " if "new_frames" in e else "")
             + f"{many(e['write_faults'], 'fault')}, {amount(e['write_rss_bytes'])}")
@@ -171,27 +173,35 @@ def _yes(fact):
 
 
 def gather_shell_out(view):
-    return {name: view.read(view.one(writers=writers), ("pages", "parent_copied_pages",
-                                                        "child_copied_pages"))
+    return {name: view.read(view.one(writers=writers), ("pages", "child_faults_before_exec"),
+                            ("parent_copied_pages", "parent_faults"))
             for name, writers in (("idle", "0"), ("writing", "1"))}
 
 
 def judge_shell_out(e):
-    """Copied by parent and child between fork and exec: at most 5% of the pages is nothing much.
-    Holds if so with an idle and with a writing parent; if only with an idle one, that is the limit;
-    if not even then, not."""
-    copied = {k: f["parent_copied_pages"] + f["child_copied_pages"] for k, f in e.items()}
-    seen = "; ".join(
-        f"{who} parent: {number(copied[who])} of {many(f['pages'], 'page')} copied until exec "
-        f"(parent {number(f['parent_copied_pages'])}, child {number(f['child_copied_pages'])})"
-        for who, f in e.items())
-    seen = f"{seen[0].upper()}{seen[1:]}."
+    """Copied between fork and exec: by the parent, and at most as many pages by the child as it
+    faults. At most 5% of the pages is nothing much. Holds if so with an idle and with a writing
+    parent; if only with an idle one, that is the limit; if not even then, not. Where frames are
+    hidden a parent that writes copies at most as many as it faults (more than 5% is a limit then,
+    not a refutation), and one that does not is not seen."""
+    hidden = any("parent_copied_pages" not in f for f in e.values())
+    copied, said = {}, []
+    for who, f in e.items():
+        of_parent = f.get("parent_copied_pages", f.get("parent_faults"))
+        copied[who] = (of_parent or 0) + f["child_faults_before_exec"]
+        parent = ("not seen" if of_parent is None else number(of_parent)
+                  if "parent_copied_pages" in f else f"at most {number(of_parent)}")
+        said.append(f"{who} parent of {many(f['pages'], 'page')}: its copies until exec {parent}, "
+                    f"its child's at most {number(f['child_faults_before_exec'])}")
+    seen = "; ".join(said)
+    seen = f"{seen[0].upper()}{seen[1:]}{f' ({BY_FAULTS})' if hidden else ''}."
     much = {who: copied[who] > MUCH * f["pages"] for who, f in e.items()}
     picture = Picture(tuple((f"{who} parent", n) for who, n in copied.items()), "1")
     if much["idle"]:
         return fails(seen, picture)
     if much["writing"]:
         share = units.percent(copied["writing"] / e["writing"]["pages"])
+        share = f"up to {share}" if hidden else share
         return but(f"a parent whose threads keep writing copies {share} of its pages", seen,
                    picture)
     return holds(seen, picture)

@@ -35,19 +35,22 @@ def gather_lazy(view):
 
 
 def judge_lazy(e):
-    """The first touch of one page decides. It faults and makes at most 16 pages resident: holds.
-    More, but not all of the mapping: with that window as limit. All of it, or no fault: not. In
-    the other patterns a fault may map the measured window of pages at most."""
+    """Pages made resident per fault, in the pattern that has the most: up to 16 holds, more is the
+    limit. Not, if a pattern brings no fault, if one touch makes all of the mapping resident, or if
+    more comes in than the window of that touch (or 16) for each page touched."""
     one = e["one"]
-    window = one["resident_pages"]
+    per_fault = {p: f["resident_pages"] / f["faults"] for p, f in e.items() if f["faults"]}
+    window = max(per_fault.values(), default=0)
     seen = "; ".join(f"{pattern}: {many(f['touched'], 'page')} touched, "
                      f"{many(f['faults'], 'fault')}, "
                      f"{number(f['resident_pages'])} of {number(f['pages'])} resident"
                      for pattern, f in e.items())
     seen = f"One fault maps {many(window, 'page')} ({seen})."
-    if one["faults"] < 1 or (window >= one["pages"] and one["pages"] > one["touched"]):
+    all_at_once = one["touched"] < one["pages"] <= one["resident_pages"]
+    if all_at_once or not all(f["faults"] for f in e.values()):
         return fails(seen)
-    eager = [p for p, f in e.items() if f["resident_pages"] > max(window, AROUND) * f["touched"]]
+    most = max(one["resident_pages"], AROUND)
+    eager = [p for p, f in e.items() if f["resident_pages"] > most * f["touched"]]
     if eager:
         return fails(f"{seen} Pages that nobody touched came in beyond that window: "
                      f"{listed(eager)}.")

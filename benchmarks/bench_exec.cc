@@ -8,7 +8,9 @@
 //                 that is never run.
 //   page-cache    warm: the image's files were read. cold: they are put out before every sample,
 //                 the script as well as its interpreter; libc and the loader stay, as every process
-//                 maps them, and so do directories and inodes. A memfd has no other place.
+//                 maps them, and so do directories and inodes. It is this kernel's cache: in a
+//                 virtual machine the host may have the disk's blocks in memory. A memfd has no
+//                 other place.
 //   args          bytes of arguments and environment together, half in each, in strings of 1 KiB;
 //                 small: what is needed. The environment is ours, not the user's.
 //   path-dirs     directories of PATH that are searched in vain before the right one.
@@ -18,11 +20,13 @@
 // paths, so that is vfork and execveat, which is fexecve. Its like is
 // spawn/path:vfork/image:nolibc.
 //
-// Nanoseconds: image_start_ns is exec in the kernel, entry_start_ns includes the loader,
-// main_start_ns libc's start. child_read_bytes: what the child had read from a disk. A cold image
-// need not have major faults: exec reads its header, which is no fault, and what the kernel reads
-// ahead then may be all of it. loader_ns: the loader's own account of its start
-// (LD_DEBUG=statistics), from processes of its own.
+// Quantities beside those of the timeline (nanoseconds from the call: image_start_ns, exec in the
+// kernel; entry_start_ns, with the loader; main_start_ns, with libc's start):
+//   child_read_bytes  what the child had read from a disk. A cold image need not have major faults:
+//                     exec reads its header, which is no fault, and what the kernel reads ahead
+//                     then may be all of it.
+//   loader_ns         the loader's own account of its start (LD_DEBUG=statistics), from processes
+//                     of their own.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -43,8 +47,7 @@ namespace forkcost {
 namespace {
 
 // The loader's own account, from processes of its own, each with the stage set as for a sample.
-std::vector<double> loader_times(const Target& target, const CacheState& cache,
-                                 Timeline& timeline) {
+std::vector<double> loader_times(const Target& target, CacheState& cache, Timeline& timeline) {
   constexpr int kProcesses = 5;
   std::vector<double> times;
   if (!target.kind().loaded) return times;

@@ -36,15 +36,20 @@ std::string loader_says(const std::string& topic, const Image& image, char* cons
 // LD_DEBUG=statistics, mended where this loader loses a digit of its times.
 class LoaderAccount {
  public:
-  // Learns from `plain` whether it does. Few arguments: they would take their time between call
-  // and entry. Its files are in the page cache.
+  // Learns from `plain`, in several processes, whether it does: a single one may have had to wait.
+  // Few arguments: they would take their time between call and entry. Its files are in the page
+  // cache.
   LoaderAccount(const Image& plain, char* const* environment, Timeline& timeline);
 
-  // Of one more process.
+  // Of one more process. Throws Skip, by chance, when its times show that we learned wrong.
   LoadStatistics ask(const Image& image, char* const* environment);
 
  private:
-  LoadStatistics ask_once(const Image& image, char* const* environment);
+  struct Answer {
+    LoadStatistics said;
+    bool may_lack_a_digit = false;
+  };
+  Answer ask_once(const Image& image, char* const* environment);
 
   Timeline& timeline_;
   bool lacks_a_digit_ = false;

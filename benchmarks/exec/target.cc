@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,6 +104,26 @@ void require_argument_space(uint64_t bytes) {
                   bytes, format_size(stack.rlim_cur), bytes * 4 / kKiB + 1));
 }
 
+// Throws Skip unless we may have an image of so much text in our memory, and read it; the kernel
+// ends an image that may not.
+void require_address_space(uint64_t text_bytes) {
+  rlimit space{};
+  check(getrlimit(RLIMIT_AS, &space), "getrlimit(RLIMIT_AS)");
+  const uint64_t needed = 4 * text_bytes + 64 * kMiB;
+  if (text_bytes == 0 || space.rlim_cur >= needed) return;
+  throw Skip(
+      fmt::format("the limit on address space is {}, and an image of {} takes more: "
+                  "ulimit -v {}",
+                  format_size(space.rlim_cur), format_size(text_bytes), needed / kKiB));
+}
+
+// What it says of no file at all, unless it is forbidden.
+void require_execveat() {
+  std::array<char*, 1> none = {nullptr};
+  syscall(SYS_execveat, -1, "", none.data(), none.data(), AT_EMPTY_PATH);
+  if (errno != EBADF) throw_creation_failed("execveat", errno);
+}
+
 std::string read_of(pid_t pid, const char* file) {
   const std::string path = fmt::format("/proc/{}/{}", pid, file);
   const auto text = read_text_file(path);
@@ -156,6 +176,7 @@ Target::Target(const ImageKind& kind, uint64_t argument_bytes, size_t path_direc
     : kind_(kind),
       program_(std::filesystem::canonical(Image(kind.program, timeline).path())),
       path_(program_) {
+  require_address_space(kind.text_bytes);
   if (kind.memfd) {
     make_memfd();
   } else {
@@ -176,17 +197,9 @@ ScratchDirectory& Target::scratch() {
 
 void Target::write_scripts() {
   const std::filesystem::path& directory = scratch().path();
-  struct statvfs file_system {};
-  check(statvfs(directory.c_str(), &file_system), directory.string());
-  if ((file_system.f_flag & ST_NOEXEC) != 0) {
-    throw Skip(
-        fmt::format("{}: its file system is mounted noexec, so scripts in it do not run; "
-                    "name a directory of another one in TMPDIR",
-                    directory.string()));
-  }
+  scratch_->require_executable();
   for (int level = 1; level <= kind_.scripts; ++level) {
-    const std::filesystem::path script =
-        std::filesystem::absolute(directory) / fmt::format("script-{}", level);
+    const std::filesystem::path script = directory / fmt::format("script-{}", level);
     write_script(script, path_);
     files_.push_back(script);
     path_ = script;
@@ -203,7 +216,9 @@ void Target::make_memfd() {
   if (descriptor < 0 && errno == EACCES) {
     throw Skip("memfd_create: this machine forbids to run memory: sysctl vm.memfd_noexec=0");
   }
-  memfd_ = FileDescriptor(check(descriptor, "memfd_create"));
+  if (descriptor < 0) throw_creation_failed("memfd_create", errno);
+  memfd_ = FileDescriptor(descriptor);
+  require_execveat();
   const auto content = read_text_file(program_);
   if (!content) throw Failure(program_.string() + ": cannot be read");
   write_all(memfd_.get(), *content, "the memfd");

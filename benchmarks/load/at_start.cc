@@ -73,7 +73,7 @@ void verify_counts(Measurement& m, const Program& program, const LoadStatistics&
   expect("lookups that it need not repeat", 0, said.from_cache, own.from_cache);
 }
 
-void ask_loader(Measurement& m, const Program& program, const CacheState& cache, Aside& aside) {
+void ask_loader(Measurement& m, const Program& program, CacheState& cache, Aside& aside) {
   constexpr int kProcesses = 3;
   LoaderAccount account(program.image(), program.environment(), program.timeline());
   LoadStatistics said;

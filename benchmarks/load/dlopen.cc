@@ -3,14 +3,15 @@
 //   first          nobody else has them loaded; they are in the page cache
 //   second         the same process, again: it only gets its handles
 //   other-process  the first time in this process, while another one has them loaded
-//   namespace      by dlmopen, all of them in one new namespace, when they are loaded already
+//   namespace      by dlmopen, all of them in one new namespace, when they are loaded already. They
+//                  need no libc: libraries that do bring a second one into it
 // dlopen_ns is the time for all of them; minor_faults and major_faults are those during it.
 #include <memory>
 
+#include "benchmarks/cache_state.h"
 #include "benchmarks/load/aside.h"
 #include "benchmarks/load/groups.h"
 #include "benchmarks/load/loading_image.h"
-#include "harness/page_cache.h"
 
 namespace forkcost {
 namespace {
@@ -39,9 +40,9 @@ void verify(Measurement& m, const Loading& asked, const forkcost_loading& told) 
 void measure_dlopen(Measurement& m, const Loading& asked) {
   require_generated(kSet);
   for (Check& check : verify_load_point(kSet)) m.verified(std::move(check));
-  for (const std::filesystem::path& library : load_libraries(kSet)) fill_cache(library);
   LoadPoint point = kSet;
   point.libraries = asked.libraries;
+  CacheState cache(load_libraries(point), false);
   const bool beside = asked.time == "other-process";
   LoadingImage loading(m, point, asked.mode, asked.scope, beside ? "first" : asked.time);
   std::unique_ptr<WaitingImage> other;
@@ -52,7 +53,9 @@ void measure_dlopen(Measurement& m, const Loading& asked) {
                 loading.told().libraries == asked.libraries});
   }
   while (m.next_sample()) {
+    cache.before_sample();
     loading.run();
+    cache.after_sample(m);
     verify(m, asked, loading.told());
     const forkcost_step& step = m.timeline().page().steps[0];
     m.record("dlopen_ns", ticks_to_ns(static_cast<double>(step.end - step.begin)));
@@ -60,6 +63,7 @@ void measure_dlopen(Measurement& m, const Loading& asked) {
     m.record("major_faults", static_cast<double>(step.major_faults), kCount);
   }
   if (other) other->end();
+  cache.verify(m);
 }
 
 // standard: one axis at a time, from 16 libraries by RTLD_LAZY and RTLD_LOCAL as the first. quick:

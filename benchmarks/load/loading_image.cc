@@ -13,7 +13,8 @@ namespace forkcost {
 LoadingImage::LoadingImage(Measurement& m, const LoadPoint& point, const std::string& mode,
                            const std::string& scope, const std::string& time)
     : m_(m),
-      results_(check(memfd_create("forkcost-loading", 0), "memfd_create")),  // the image maps it
+      results_(check(memfd_create("forkcost-loading", 0), "memfd_create",  // the image maps it
+                     "raise ulimit -n")),
       environment_(plain_environment()) {
   image_.emplace("loading", m.timeline(),
                  std::vector<std::string>{std::to_string(results_.get()), mode, scope, time,
@@ -22,7 +23,7 @@ LoadingImage::LoadingImage(Measurement& m, const LoadPoint& point, const std::st
   check(ftruncate(results_.get(), sizeof *told_), "ftruncate of the results");
   void* const memory = mmap(nullptr, sizeof *told_, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_POPULATE, results_.get(), 0);
-  if (memory == MAP_FAILED) throw_errno("mmap of the results", errno);
+  if (memory == MAP_FAILED) throw_errno("mmap of the results", errno, "look at ulimit -v");
   told_ = static_cast<forkcost_loading*>(memory);
 }
 

@@ -11,12 +11,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "benchmarks/cache_state.h"
 #include "benchmarks/load/aside.h"
 #include "benchmarks/load/fork_server.h"
 #include "benchmarks/load/groups.h"
 #include "benchmarks/loader_run.h"
 #include "harness/error.h"
-#include "harness/page_cache.h"
 
 namespace forkcost {
 namespace {
@@ -57,7 +57,7 @@ void sample_forks(Measurement& m, const LoadPoint& point, const Image& image,
 }
 
 void sample_execs(Measurement& m, const LoadPoint& point, const Image& image,
-                  char* const* environment) {
+                  char* const* environment, CacheState& cache) {
   WaitingImage other(m.timeline(), image, environment);
   Aside aside;
   for (int i = 0; i < kMemoryProcesses; ++i) {
@@ -66,28 +66,32 @@ void sample_execs(Measurement& m, const LoadPoint& point, const Image& image,
     waiting.end();
   }
   while (m.next_sample()) {
+    cache.before_sample();
     pid_t pid = -1;
     m.call();
     const int error =
         posix_spawn(&pid, image.path(), nullptr, nullptr, image.arguments(), environment);
     m.resumed(error == 0 ? pid : -1, error);
     m.reap();
+    cache.after_sample(m);
     aside.record(m);
   }
   other.end();
+  cache.verify(m);
 }
 
 void measure_zygote(Measurement& m, const LoadPoint& point, bool forks) {
   require_generated(point);
   for (Check& check : verify_load_point(point)) m.verified(std::move(check));
-  fill_cache(load_program(point));
-  for (const std::filesystem::path& library : load_libraries(point)) fill_cache(library);
+  std::vector<std::filesystem::path> files = load_libraries(point);
+  files.push_back(load_program(point));
+  CacheState cache(std::move(files), false);
   const Image image(load_program(point), m.timeline());
   const Words environment(plain_environment());
   if (forks) {
     sample_forks(m, point, image, environment.get());
   } else {
-    sample_execs(m, point, image, environment.get());
+    sample_execs(m, point, image, environment.get(), cache);
   }
 }
 

@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
-from programs import BIN, checks_of, children_of, has_ended, measure, medians_of, wait_for
+from programs import (
+    BIN, checks_of, children_of, evicting, has_ended, measure, medians_of, wait_for,
+)
 
 PAGE = os.sysconf("SC_PAGESIZE")
 START = ("load/libraries:64/shape:flat/relocations:1000/kind:rela/binding:lazy/hash:gnu/"
@@ -45,6 +47,24 @@ def test_dlopen_binds_and_shows_what_its_flags_say(dlopens):
         assert observed["jump slots bound by loading"] == ("1600" if mode == "now" else "0")
         assert observed["libraries that everybody finds"] == ("16" if scope == "global" else "0")
         assert observed["libraries loaded a second time"] == ("16" if time == "namespace" else "0")
+
+
+@pytest.mark.parametrize("pattern, made", [
+    ("dlopen/libraries:16/mode:lazy/scope:local/time:first", "flat-plt-100-lazy-gnu"),
+    ("call/binding:lazy/time:first", "flat-plt-1000-lazy-gnu"),
+    ("text-touch/pattern:sequential/.*warm", "text"),
+    ("zygote/path:exec/libraries:16/", "flat-rela-1000-lazy-gnu"),
+])
+def test_warm_libraries_that_are_put_out_are_no_warm_figure(tmp_path, pattern, made):
+    _, document = measure_load(tmp_path, "text-touch/pattern:sequential/.*cold")
+    if document["unmeasured"]:
+        pytest.skip(document["unmeasured"][0]["outcome"]["reason"])
+    library = BIN.parent / "libexec" / "forkcost" / "libraries" / made / "libfc-000.so"
+    with evicting(library):
+        _, document = measure(tmp_path, "bench_load", f"--benchmark_filter={pattern}",
+                              "--samples=300")
+    (entry,) = document["unmeasured"]
+    assert entry["outcome"]["status"] == "skipped" and entry["outcome"]["by_chance"], entry
 
 
 @pytest.mark.parametrize("clock", ["", "vdso"])

@@ -2,22 +2,31 @@
 //
 // Axis what, the thing that every one of them maps and touches in full: its own text (1 MiB), the
 // text of a library that it loads by dlopen (1 MiB), a file (64 MiB, mapped shared for reading).
-// Axis kind, how the processes' files are related (share/files.h). Axis processes: how many there
-// are in all; with kind forks the first of them is exec'ed and the others are forked from it, when
+// Axis files, how the processes' files are related (share/files.h). Axis processes: how many there
+// are in all; with files:forks the first of them is exec'ed and the others are forked from it, when
 // it has touched everything. They are started one after the other, and looked at when all are there
 // and wait. Their files are of our own and were out of the page cache before the first sample
 // (where the file system lets go of them): what is cached then is what the processes used.
+// Axis page-cache, these files before each sample: warm, all is cached that the processes use;
+// cold, nothing of them (libc and the loader are): the start of a copy is its first exec. In a
+// virtual machine the host may still have them.
+//
+// Before the first process one that is not measured starts and ends, so that what was done between
+// two samples is in nobody's start: of the same file, or where that is to be cold of another.
 //
 // A program is found through a bind mount as /proc/PID/root/…, PID being the process in whose mount
 // namespace it is: that adds 2 us to its start (seen).
 //
 // Quantities:
-//   start_ns             the last process: from the call to its main (forks: first instruction)
+//   start_ns             the last process: from the call to its main (forks: first instruction);
+//                        with one process that is the first one
 //   ready_ns             the same, until it has touched everything
 //   first_start_ns       the first process: from the call to its main
-//   pss_bytes            of the mappings of the thing, over all processes
+//   pss_bytes            of the mappings of the thing, over all processes: smaps rounds each
+//                        down to a KiB, so with N processes up to N KiB are missing
 //   process_pss_bytes, private_dirty_bytes, page_table_bytes
-//                        of the whole processes, over all of them
+//                        of the whole processes, over all of them; private dirty without what is
+//                        only read of the thing's file (a tmpfs has all its pages dirty)
 //   page_cache_bytes     what is cached of all distinct files
 //   distinct_frames      different page frames under the thing, in all processes together
 //   added_process_bytes  what each process after the first one added: page frames that no other
@@ -53,8 +62,9 @@ constexpr std::array<size_t, 5> kProcesses = {1, 2, 4, 16, 64};
 
 struct Scenario {
   What what;
-  Kind kind;
+  Relation relation;
   size_t processes;
+  bool cold;
 };
 
 uint64_t inode_of(const std::filesystem::path& path) {
@@ -68,8 +78,17 @@ class Processes {
  public:
   Processes(Measurement& m, const Scenario& s, const Files& files) : m_(m), s_(s), files_(files) {}
 
+  // One that is not measured, and that has ended when this returns.
+  void start_another() {
+    const std::string file = files_.of(0);
+    const bool has_path = !s_.cold && s_.what != What::kText;
+    const Image image(s_.cold || has_path ? "resident" : file, m_.timeline(),
+                      {kWhatNames.at(static_cast<size_t>(has_path ? s_.what : What::kText)), file});
+    WaitingImage(m_.timeline(), image).end();
+  }
+
   void start_next() {
-    const bool is_fork = s_.kind == Kind::kForks && !pids_.empty();
+    const bool is_fork = s_.relation == Relation::kForks && !pids_.empty();
     pids_.push_back(is_fork ? fork_first() : exec_next());
   }
 
@@ -85,7 +104,7 @@ class Processes {
     const std::string file = files_.of(images_.size());
     std::vector<std::string> arguments = {kWhatNames.at(static_cast<size_t>(s_.what)), file};
     FileDescriptor theirs;
-    if (s_.kind == Kind::kForks) {
+    if (s_.relation == Relation::kForks) {
       std::array<int, 2> sockets{};
       check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
       orders_ = FileDescriptor(sockets[0]);
@@ -126,16 +145,24 @@ double start_ns(Measurement& m) {
   return since_call_ns(m, m.timeline().page().ticks[FORKCOST_MAIN]);
 }
 
-Holdings look_at(const Scenario& s, const Files& files, Processes& processes) {
-  Holdings holdings(s.what == What::kFile ? Holdings::Part::kWhole : Holdings::Part::kText);
+struct Found {
+  Holdings first, all;  // of the first process, and of all
+};
+
+Found look_at(const Scenario& s, const Files& files, Processes& processes) {
+  Holdings all(s.what == What::kFile ? Holdings::Part::kWhole : Holdings::Part::kText);
+  Holdings first = all;
   const std::vector<pid_t>& pids = processes.pids();
   try {
-    for (size_t i = 0; i < pids.size(); ++i) holdings.add(pids[i], inode_of(files.of(i)));
+    for (size_t i = 0; i < pids.size(); ++i) {
+      all.add(pids[i], inode_of(files.of(i)));
+      if (i == 0) first = all;
+    }
   } catch (const Failure&) {
     processes.end();  // says why, if one of them is dead
     throw;
   }
-  return holdings;
+  return {first, all};
 }
 
 // In the file once; in later samples it must only hold.
@@ -146,16 +173,26 @@ void require_equal(Measurement& m, const char* name, uint64_t expected, uint64_t
 
 void verify(Measurement& m, const Scenario& s, const Files& files, const Holdings& all) {
   require_equal(m, "processes that map their file", s.processes, all.mapping_right());
-  require_equal(m, "distinct inodes", has_inode_each(s.kind) ? s.processes : 1,
+  require_equal(m, "distinct inodes", has_inode_each(s.relation) ? s.processes : 1,
                 all.inodes().size());
   require_equal(m, "pages of the thing, over all processes", s.processes * all.pages(),
                 all.all_pages());
   require_equal(m, "resident of them", all.all_pages(), all.resident_pages());
   const uint64_t least = (s.what == What::kFile ? Files::kDataBytes : 1 << 20) / page_size();
   if (all.pages() < least) require_equal(m, "pages of the thing, at least", least, all.pages());
-  if (s.kind != Kind::kBindMounts) return;
+  if (s.relation != Relation::kBindMounts) return;
   const std::string mounts = read_text_file("/proc/self/mountinfo").value_or("");
   require_equal(m, "mounts that others see", 0, mounts.find(files.directory()) != mounts.npos);
+}
+
+// The page cache before the processes; `said`: it is in the file. Warm-up is never warm.
+void require_cached(Measurement& m, bool cold, size_t before, size_t after, bool& said) {
+  if (!cold && m.warming_up()) return;
+  const size_t expected = cold ? 0 : after;
+  if (before == expected && said) return;
+  said = true;
+  m.verified({"pages of the files cached before the start", std::to_string(expected),
+              std::to_string(before), before == expected});
 }
 
 void record_bytes(Measurement& m, const char* quantity, double bytes) {
@@ -177,55 +214,63 @@ std::optional<double> added_bytes(const Holdings& first, const Holdings& all) {
          static_cast<double>(all.processes() - 1);
 }
 
-void record(Measurement& m, const Files& files, const Holdings& first, const Holdings& all) {
+void record(Measurement& m, const Found& found, size_t cached) {
+  const Holdings& all = found.all;
   record_bytes(m, "pss_bytes", static_cast<double>(all.pss()));
   record_bytes(m, "process_pss_bytes", static_cast<double>(all.process_pss()));
   record_bytes(m, "private_dirty_bytes", static_cast<double>(all.private_dirty()));
   record_bytes(m, "page_table_bytes", static_cast<double>(all.page_tables()));
   record_count(m, "pages", all.pages());
   record_count(m, "inodes", all.inodes().size());
-  size_t cached = 0;
-  for (const std::filesystem::path& file : files.inodes()) cached += cached_pages(file);
   record_bytes(m, "page_cache_bytes", static_cast<double>(cached * page_size()));
   if (const auto frames = all.thing_frames()) record_count(m, "distinct_frames", *frames);
-  if (const auto added = added_bytes(first, all)) record_bytes(m, "added_process_bytes", *added);
+  if (const auto added = added_bytes(found.first, all))
+    record_bytes(m, "added_process_bytes", *added);
 }
 
 void measure_share(Measurement& m, const Scenario& s) {
   constexpr std::array<Files::Content, 3> kContents = {
       Files::Content::kImage, Files::Content::kLibrary, Files::Content::kData};
-  const Files files(m.timeline(), s.kind, kContents.at(static_cast<size_t>(s.what)), s.processes);
+  const Files files(m.timeline(), s.relation, kContents.at(static_cast<size_t>(s.what)),
+                    s.processes);
+  bool said_cached = false;
   while (m.next_sample()) {
     Processes processes(m, s, files);
+    if (s.cold) evict(files.inodes());
+    const size_t cached_before = files.cached();
+    processes.start_another();
     processes.start_next();
     m.record("first_start_ns", start_ns(m));
-    const Holdings first = look_at(s, files, processes);
     while (processes.pids().size() < s.processes) processes.start_next();
     m.record("start_ns", start_ns(m));
     m.record("ready_ns", since_call_ns(m, m.timeline().page().steps[0].end));
-    const Holdings all = look_at(s, files, processes);
-    verify(m, s, files, all);
-    record(m, files, first, all);
+    const size_t cached = files.cached();
+    require_cached(m, s.cold, cached_before, cached, said_cached);
+    const Found found = look_at(s, files, processes);
+    verify(m, s, files, found.all);
+    record(m, found, cached);
     processes.end();
   }
 }
 
-// With one process all kinds are the same, so one-inode is enough: only the text has them all. A
-// file that is copied fills memory and disk, so standard has the kinds side by side with 4
-// processes.
+// With one process all relations are the same, so one-inode is enough. A file that is copied fills
+// memory and disk, so only the text, which is small, has all relations with 16 processes.
 Preset preset_of(const Scenario& s) {
-  const bool one_inode = s.kind == Kind::kOneInode, copies = s.kind == Kind::kCopies;
+  const bool one_inode = s.relation == Relation::kOneInode,
+             copies = s.relation == Relation::kCopies;
   const size_t n = s.processes;
-  if (n == 64) return Preset::kFull;
+  if (n == 64 || (n == 1 && !one_inode)) return Preset::kFull;
+  if (s.cold) {
+    if (n == 16 && (one_inode || copies)) return Preset::kQuick;
+    return n == 4 ? Preset::kStandard : Preset::kFull;
+  }
   switch (s.what) {
     case What::kText:
       if (one_inode && n == 2) return Preset::kSmoke;
-      if ((one_inode || copies || s.kind == Kind::kForks) && n != 2 && n != 4)
-        return Preset::kQuick;
-      return Preset::kStandard;
+      return n == 16 || n == 1 ? Preset::kQuick : Preset::kStandard;
     case What::kLibrary:
       if ((one_inode || copies) && n == 16) return Preset::kQuick;
-      return n == 16 || (one_inode && n == 1) ? Preset::kStandard : Preset::kFull;
+      return n == 16 || n == 1 ? Preset::kStandard : Preset::kFull;
     case What::kFile:
       break;
   }
@@ -233,23 +278,38 @@ Preset preset_of(const Scenario& s) {
   return n == 4 ? Preset::kStandard : Preset::kFull;
 }
 
+// A first exec is of interest where files are separate, and against one that is not.
+bool has_cold_cases(const Scenario& s) {
+  return s.what == What::kText && (s.relation == Relation::kOneInode || has_inode_each(s.relation));
+}
+
+Case make_case(const Scenario& s) {
+  return {.benchmark = "share",
+          .axes = {{"what", kWhatNames.at(static_cast<size_t>(s.what))},
+                   {"files", relation_name(s.relation)},
+                   {"processes", std::to_string(s.processes)},
+                   {"page-cache", s.cold ? "cold" : "warm"}},
+          .preset = preset_of(s),
+          .switches_per_sample = 2 * static_cast<double>(s.processes + 1),  // and one unmeasured
+          .primary = "start_ns",
+          .primary_cpu = "",
+          .body = [s](Measurement& m) { measure_share(m, s); }};
+}
+
 }  // namespace
 
 std::vector<Case> register_cases(const std::vector<HeapSize>&) {
   std::vector<Case> cases;
   for (const What what : {What::kText, What::kLibrary, What::kFile}) {
-    for (const Kind kind : {Kind::kOneInode, Kind::kCopies, Kind::kHardLinks, Kind::kSymlinks,
-                            Kind::kBindMounts, Kind::kReflinks, Kind::kForks}) {
+    for (const Relation relation :
+         {Relation::kOneInode, Relation::kCopies, Relation::kHardLinks, Relation::kSymlinks,
+          Relation::kBindMounts, Relation::kReflinks, Relation::kForks}) {
       for (const size_t processes : kProcesses) {
-        const Scenario s{what, kind, processes};
-        cases.push_back({.benchmark = "share",
-                         .axes = {{"what", kWhatNames.at(static_cast<size_t>(what))},
-                                  {"kind", kind_name(kind)},
-                                  {"processes", std::to_string(processes)}},
-                         .preset = preset_of(s),
-                         .primary = "start_ns",
-                         .primary_cpu = "",
-                         .body = [s](Measurement& m) { measure_share(m, s); }});
+        for (const bool cold : {false, true}) {
+          const Scenario s{what, relation, processes, cold};
+          if (cold && !has_cold_cases(s)) continue;
+          cases.push_back(make_case(s));
+        }
       }
     }
   }

@@ -8,12 +8,17 @@
 // Axis touch: the pages that each side reads in its turn, from base pages of its own that are
 // there; with page tables of its own, what was in the TLB may have to be looked up again.
 //
-// Quantities, in nanoseconds:
-//   round_trip_ns  from one turn of the first side to its next (a histogram): two hand-overs
-//   primitive_ns   the calls of one turn and the touching, without anybody to hand over to: waking
-//                  where no one waits, and waiting for what is there already; one's own pipe
-//   handover_ns    half of the median round trip, less primitive_ns: to be put aside, to be put
-//                  back, and what caches and TLB lost on the way
+// Quantities, times in nanoseconds:
+//   round_trip_ns   from one turn of the first side to its next (a histogram): two hand-overs
+//   waits_per_turn  calls to wait for a turn that a side makes per turn, mean of both. By futex
+//                   fewer than 1: often the woken side is put in our place while we still wake it,
+//                   and the turn is ours again before we could wait for it. By pipe 1, as it is
+//                   read anyhow
+//   primitive_ns    the reading and the calls of one turn, as many as were made, without anybody to
+//                   hand over to: waking where no one waits, and waits_per_turn times waiting for
+//                   what is there already; with pipes writing to and reading from one's own
+//   handover_ns     half of the median round trip, less primitive_ns: to be put aside, to be put
+//                   back, and what caches and TLB lost on the way
 // Waking somebody who waits costs more than waking nobody: that is in handover_ns.
 #include <fcntl.h>
 #include <unistd.h>
@@ -34,6 +39,23 @@ namespace {
 
 constexpr size_t kTurns = 1000;  // of each side, in one sample
 
+double median(const std::vector<uint32_t>& times) {
+  std::vector<double> sorted(times.begin(), times.end());
+  std::ranges::sort(sorted);
+  return quantile(sorted, 0.5);
+}
+
+uint32_t span_ns(uint64_t begin, uint64_t end) {
+  const double ns = ticks_to_ns(static_cast<double>(end - begin)) - clock_info().stamp_cost_ns;
+  return static_cast<uint32_t>(std::clamp(ns, 0.0, 4e9));
+}
+
+// Of both sides together, since the turns began.
+uint32_t count_waits(const forkcost_turns& turns) {
+  return __atomic_load_n(&turns.waits[0], __ATOMIC_RELAXED) +
+         __atomic_load_n(&turns.waits[1], __ATOMIC_RELAXED);
+}
+
 // The first side: what it needs, in place before its turns.
 class FirstSide {
  public:
@@ -52,51 +74,54 @@ class FirstSide {
   FirstSide(const FirstSide&) = delete;
   FirstSide& operator=(const FirstSide&) = delete;
 
-  // Median of the calls of a turn without the other side.
-  double primitive_ns(forkcost_turns& turns) {
-    time_each([&] {
-      if (spec_.by_pipe) {
-        char byte = 0;
-        return write(own_write_.get(), &byte, 1) == 1 && read(own_read_.get(), &byte, 1) == 1;
-      }
-      forkcost_wake(&turns.alone);
-      forkcost_wait(&turns.alone, turns.alone + 1);  // EAGAIN
-      return true;
-    });
-    return median();
+  // Medians of the calls of a turn without the other side, the first one with the reading.
+  struct Calls {
+    double wake_ns, wait_ns;
+  };
+  Calls time_calls(forkcost_turns& turns) {
+    std::vector<uint32_t> waits(kTurns);
+    const size_t size = page_size();
+    for (size_t i = 0; i < kTurns; ++i) {
+      const uint64_t begin = clock_ticks();
+      forkcost_read_pages(memory_, spec_.pages, size);
+      give_nobody(turns);
+      const uint64_t middle = clock_ticks();
+      take_what_is_there(turns);
+      times_[i] = span_ns(begin, middle);
+      waits[i] = span_ns(middle, clock_ticks());
+    }
+    return {median(times_), median(waits)};
   }
 
-  // Times of round trips; throws Failure when the partner is gone.
+  // Times of round trips; empty when the partner is gone.
   const std::vector<uint32_t>& round_trips_ns(forkcost_turns& turns) {
-    const bool all = time_each([&] {
-      return forkcost_give_turn(&turns, FORKCOST_FIRST) != 0 &&
-             forkcost_take_turn(&turns, FORKCOST_FIRST) != 0;
-    });
-    if (!all) times_.clear();
+    const size_t size = page_size();
+    for (uint32_t& time : times_) {
+      const uint64_t before = clock_ticks();
+      forkcost_read_pages(memory_, spec_.pages, size);
+      if (forkcost_give_turn(&turns, FORKCOST_FIRST) == 0 ||
+          forkcost_take_turn(&turns, FORKCOST_FIRST) == 0) {
+        times_.clear();
+        break;
+      }
+      time = span_ns(before, clock_ticks());
+    }
     return times_;
-  }
-
-  double median() const {
-    std::vector<double> sorted(times_.begin(), times_.end());
-    std::ranges::sort(sorted);
-    return quantile(sorted, 0.5);
   }
 
   const char* memory() const { return memory_; }
 
  private:
-  template <typename Turn>
-  bool time_each(const Turn& turn) {
-    const double cost = clock_info().stamp_cost_ns;
-    const size_t size = page_size();
-    for (uint32_t& time : times_) {
-      const uint64_t before = clock_ticks();
-      forkcost_read_pages(memory_, spec_.pages, size);
-      if (!turn()) return false;
-      const double ns = ticks_to_ns(static_cast<double>(clock_ticks() - before));
-      time = static_cast<uint32_t>(std::clamp(ns - cost, 0.0, 4e9));
-    }
-    return true;
+  void give_nobody(forkcost_turns& turns) {
+    if (!spec_.by_pipe) return forkcost_wake(&turns.alone);
+    const char byte = 0;
+    check(write(own_write_.get(), &byte, 1), "write to a pipe");
+  }
+
+  void take_what_is_there(forkcost_turns& turns) {
+    if (!spec_.by_pipe) return forkcost_wait(&turns.alone, turns.alone + 1);  // EAGAIN
+    char byte = 0;
+    check(read(own_read_.get(), &byte, 1), "read from a pipe");
   }
 
   const TurnSpec& spec_;
@@ -164,10 +189,12 @@ void measure_switch(Measurement& m, const TurnSpec& spec) {
       go();  // until now nobody knew whether it is there
       verify_partner(m, spec, *partner, first);
     }
-    const double primitive = first.primitive_ns(partner->turns());
+    const FirstSide::Calls calls = first.time_calls(partner->turns());
     const ThreadState our_before = read_thread_state(getpid(), gettid());
     const ThreadState its_before = read_thread_state(partner->process(), partner->thread());
+    const uint32_t waits_before = count_waits(partner->turns());
     const std::vector<uint32_t>& times = *go();
+    const double waits = (count_waits(partner->turns()) - waits_before) / (2.0 * kTurns);
     const ThreadState ours = read_thread_state(getpid(), gettid());
     const ThreadState its = read_thread_state(partner->process(), partner->thread());
     const auto require_switches = [&](const char* name, int64_t switches) {
@@ -180,8 +207,10 @@ void measure_switch(Measurement& m, const TurnSpec& spec) {
     require_equal(m, "CPU of the partner", std::to_string(m.cpu()), std::to_string(its.cpu));
     m.record("memory_in_common", partner->shares_our_memory() ? 1 : 0,
              {.unit = "1", .better = "none"});
+    m.record("waits_per_turn", waits, {.unit = "1", .better = "none"});
+    const double primitive = calls.wake_ns + waits * calls.wait_ns;
     m.record("primitive_ns", primitive);
-    m.record("handover_ns", first.median() / 2 - primitive);
+    m.record("handover_ns", median(times) / 2 - primitive);
     m.record_many("round_trip_ns", times);
   }
   partner->end();
@@ -206,6 +235,8 @@ std::vector<Case> register_cases(const std::vector<HeapSize>&) {
                                   {"by", by_pipe ? "pipe" : "futex"},
                                   {"touch", std::to_string(pages)}},
                          .preset = preset_of(spec),
+                         // Threads count together: either side may put the other aside.
+                         .switches_per_sample = 2.0 * kTurns,
                          .primary = "handover_ns",
                          .primary_cpu = "",
                          .body = [spec](Measurement& m) { measure_switch(m, spec); }});

@@ -142,7 +142,8 @@ CENTRE = {"shape": ("flat",), "libraries": ("16", "64", "4"), "relocations": ("1
           "kind": ("rela",), "binding": ("lazy", "now"), "hash": ("gnu",),
           "page-cache": ("warm",), "by": ("futex",)}
 FIRST = {"libraries": (0, ("page-cache", "path")),
-         "relocations": (0, ("libraries", "shape", "page-cache")), "processes": (1, ("what",))}
+         "relocations": (0, ("libraries", "shape", "page-cache")),
+         "processes": (1, ("what", "page-cache"))}
 
 
 @dataclass(frozen=True)

@@ -68,11 +68,11 @@ def _fork_server(run):
 
 def more_processes(run):
     """None where the memory of further processes was not measured."""
-    found = {(p.what, p.kind): p for p in one_more.processes(run)}
+    found = {(p.what, p.files): p for p in one_more.processes(run)}
     what = next((w for w in one_more.WHATS if (w, "one-inode") in found), None)
     if what is None:
         return None
-    same, copy, forked = (found.get((what, kind)) for kind in ("one-inode", "copies", "forks"))
+    same, copy, forked = (found.get((what, files)) for files in ("one-inode", "copies", "forks"))
     short = f"{same.total.cost} for one more of the same file"
     if copy is not None:
         short += f", {copy.total.cost} of a copy"

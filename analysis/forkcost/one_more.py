@@ -16,7 +16,7 @@ MEMORY = (
     ("rest of the PSS", ("process_pss_bytes",), ("pss_bytes", "private_dirty_bytes")),
 )
 WHATS = ("text", "library", "file")
-KINDS = ("one-inode", "hard-links", "symlinks", "bind-mounts", "reflinks", "copies", "forks")
+FILES = ("one-inode", "hard-links", "symlinks", "bind-mounts", "reflinks", "copies", "forks")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Process:
     and page tables, as counted at the largest number of processes, or None."""
 
     what: str
-    kind: str
+    files: str
     parts: dict
     total: OneMore
     frames: float | None
@@ -170,18 +170,18 @@ class Process:
 
 
 def processes(run):
-    """A Process per kind of thing and kind of file that was measured with two numbers of them."""
+    """A Process per thing and relation of the files that was measured with two numbers of them."""
     found = []
     for what in _order(run, "what", WHATS, "share", "process_pss_bytes"):
-        for kind in _order(run, "kind", KINDS, "share", "process_pss_bytes", what=what):
+        for files in _order(run, "files", FILES, "share", "process_pss_bytes", what=what):
             along = choose.along(run, "share", "process_pss_bytes", "processes", what=what,
-                                 kind=kind)
-            if along is not None and (process := _process(run, what, kind, along)):
+                                 files=files)
+            if along is not None and (process := _process(run, what, files, along)):
                 found.append(process)
     return found
 
 
-def _process(run, what, kind, along):
+def _process(run, what, files, along):
     needed = {q for _, plus, minus in MEMORY for q in (*plus, *minus)}
     cases = [(row.x, run.cases[row["name"]].quantities) for _, row in along.rows.iterrows()
              if needed <= set(run.cases[row["name"]].quantities)]
@@ -193,10 +193,11 @@ def _process(run, what, kind, along):
     scales = [point.scale for _, point in whole]
     parts = {name: model.fit(_points(cases, plus, minus, scales)).slope
              for name, plus, minus in MEMORY}
-    total = OneMore(("process", what, kind), f"process: {what}, {kind}", "processes", "bytes", line)
+    total = OneMore(("process", what, files), f"process: {what}, {files}", "processes", "bytes",
+                    line)
     frames = along.line(quantity="distinct_frames")
     added = along.also("added_process_bytes")
-    return Process(what, kind, parts, total, frames and frames.slope,
+    return Process(what, files, parts, total, frames and frames.slope,
                    added.p50.iloc[-1] if len(added) else None, along.rows)
 
 

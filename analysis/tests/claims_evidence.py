@@ -9,10 +9,10 @@ def _pair(**other):
     return {"pages": PAGES, "equal_frames": PAGES, "shared_bytes": MEM, "private_bytes": 0} | other
 
 
-def _kinds(often):
-    return {"processes": 4, "page_bytes": PAGE, "kinds": {
-        kind: {"pages": PAGES, "pss_bytes": n * MEM, "distinct_frames": n * PAGES}
-        for kind, n in often.items()}}
+def _files(often):
+    return {"processes": 4, "page_bytes": PAGE, "files": {
+        files: {"pages": PAGES, "pss_bytes": n * MEM, "distinct_frames": n * PAGES}
+        for files, n in often.items()}}
 
 
 def _independent(heap, file):
@@ -46,9 +46,9 @@ def _pagewise(new):
         for k in (1, 16)]}
 
 
-def _zero(frames):
+def _zero(frames, there=PAGES):
     return {"page_bytes": PAGE, "pages": PAGES, "read_faults": PAGES, "distinct_frames": frames,
-            "read_rss_bytes": (frames - 1) * PAGE, "write_faults": PAGES, "new_frames": PAGES,
+            "present_pages": there, "read_rss_bytes": (frames - 1) * PAGE, "write_faults": PAGES, "new_frames": PAGES,
             "write_rss_bytes": MEM}
 
 
@@ -77,8 +77,13 @@ def _enomem(code, modes=("0", "2")):
 
 
 def _shell(idle, writing):
-    return {who: {"pages": 4096, "parent_copied_pages": n, "child_copied_pages": 5}
+    return {who: {"pages": 4096, "parent_copied_pages": n, "child_faults_before_exec": 5}
             for who, n in (("idle", idle), ("writing", writing))}
+
+
+def _shell_hidden(child, faults):
+    return {"idle": {"pages": 4096, "child_faults_before_exec": child},
+            "writing": {"pages": 4096, "child_faults_before_exec": child, "parent_faults": faults}}
 
 
 def _gc(in_place, bitmap):
@@ -124,8 +129,9 @@ def _switch(extra, threads=0, processes=0):
 
 _LAZY = {"pages": PAGES, "touched": 1, "faults": 1}
 _LINKS = {"hard-links": 1, "symlinks": 1, "bind-mounts": 1}
-_CACHED = {"cached_pages_before": 300, "cached_pages_after": 300, "child_minor_faults": 80,
-           "child_major_faults": 0, "new_frames": 0}
+_TABLES = {"page_table_bytes": 49152, "other_page_table_bytes": 49152}
+_CACHED = {"pages": 15 * PAGES, "cached_pages_before": 300, "cached_pages_after": 300,
+           "child_minor_faults": 80, "child_major_faults": 0, "new_frames": 0}
 _MMAP = {"pages": PAGES, "resident_after_map": 0, "faults_at_touch": 16,
          "resident_after_touch": PAGES}
 _REGION = {"faults": 1, "equal_frames_before": 1, "new_frames": 1}
@@ -141,10 +147,10 @@ _SECOND = {"main_start_ns": 8e5, "child_major_faults": 0, "new_frames": 0}
 # id -> (supports, contradicts)
 EVIDENCE = {
     "text-unrelated": (_pair(), _pair(equal_frames=0, shared_bytes=0, private_bytes=MEM)),
-    "text-inode": (_kinds({"one-inode": 1, "copies": 4} | _LINKS),
-                   _kinds({"one-inode": 1, "copies": 1} | _LINKS)),
-    "text-addresses": (_pair(equal_addresses=0, page_table_bytes=49152),
-                       _pair(equal_addresses=0, page_table_bytes=0)),
+    "text-inode": (_files({"one-inode": 1, "copies": 4} | _LINKS),
+                   _files({"one-inode": 1, "copies": 1} | _LINKS)),
+    "text-addresses": (_pair(equal_addresses=0, **_TABLES),
+                       _pair(equal_addresses=0, **_TABLES | {"other_page_table_bytes": 0})),
     "text-no-alloc": (_CACHED, _CACHED | {"cached_pages_after": 600}),
     "text-cow-independent": (_independent(PAGES, PAGES), _independent(PAGES, 0)),
     "ro-file-once": (_once(1), _once(4)),
@@ -180,10 +186,12 @@ EVIDENCE = {
 # (id, evidence, words of the limit)
 LIMITS = [
     ("text-unrelated", _pair(equal_frames=100), "only a part"),
-    ("text-inode", _kinds({"one-inode": 1, "copies": 4}), "no link of any kind"),
-    ("text-addresses", _pair(equal_addresses=1, page_table_bytes=1), "randomisation is off"),
+    ("text-inode", _files({"one-inode": 1, "copies": 4}), "no link of any kind"),
+    ("text-addresses", _pair(equal_addresses=1, **_TABLES), "randomisation is off"),
     ("ro-file-once", _once(1.05), "1.05 times"),
     ("lib-lazy", {"one": _LAZY | {"resident_pages": 32}}, "32 pages"),
+    ("lib-lazy", {"one": _LAZY | {"resident_pages": 16}, "random": _LAZY | {
+        "touched": 4, "faults": 2, "resident_pages": 48}}, "24 pages"),
     ("lib-second", {"cold-first": _SECOND, "second": _SECOND}, "took no major fault either"),
     ("lib-second", {"second": _SECOND}, "was not measured"),
     ("lib-rw", {**_rw(32), "rows": [*_rw(32)["rows"], {"kind": "plt", "relocations": 1000,
@@ -200,8 +208,11 @@ LIMITS = [
     ("vfork-why", _why(100, 0), "only 100 of 256"),
     ("zero-page", _zero(8), "8 zero pages"),
     ("big-parent-enomem", {"rows": _enomem(12, ("2",))["rows"] + _enomem(0, ("0",))["rows"]},
-     "only with vm.overcommit_memory 2, of 0 and 2 tested"),
-    ("shell-out-copies", _shell(5, 2048), "50% of its pages"),
+     "only with vm.overcommit_memory 2, of 0 and 2 tested; vfork is not refused"),
+    ("big-parent-enomem", _enomem(12, ("0",)),
+     "with vm.overcommit_memory 0, the only mode tested; vfork is not refused"),
+    ("shell-out-copies", _shell(5, 2048), "copies 50% of its pages"),
+    ("shell-out-copies", _shell_hidden(6, 2042), "copies up to 50% of its pages"),
     ("gc-dirties", _gc(4096, 3), "not with the marks in a bitmap"),
     ("gc-dirties", _gc(2048, 4096), "only 50% of the pages"),
     ("fork-bomb", _bomb(10**6, 5 * 10**6), "only sleep cost"),
@@ -211,6 +222,22 @@ LIMITS = [
     ("parent-debt", _debt(2100.0) | {"faults": 32}, "only 32 pages"),
     ("exec-ends-sharing", _ends(20), "20 pages stay shared"),
     ("switch-tables", _switch(0, 1, 0), "threads of one process keep theirs"),
+]
+
+# Further evidence: (id, evidence, whether the claim holds)
+FURTHER = [
+    ("lib-lazy", {"one": _LAZY | {"resident_pages": 16}, "random": _LAZY | {
+        "touched": 4, "faults": 4, "resident_pages": 64}}, True),
+    ("lib-lazy", {"one": _LAZY | {"resident_pages": 16}, "random": _LAZY | {
+        "touched": 4, "faults": 4, "resident_pages": 65}}, False),
+    ("lib-lazy", {"one": _LAZY | {"resident_pages": 16}, "sequential": _LAZY | {
+        "touched": PAGES, "faults": 0, "resident_pages": PAGES}}, False),
+    ("zero-page", _zero(0, there=0), False),
+    ("zero-page", _zero(1, there=1), False),
+    ("shell-out-copies", _shell_hidden(6, 100), True),
+    ("shell-out-copies", _shell_hidden(900, 100), False),
+    ("vfork-why", {path: {"pages": PAGES, "parent_faults_after": n}
+                   for path, n in (("fork", PAGES), ("vfork", 0))}, True),
 ]
 
 # Evidence that cannot be judged: (id, evidence, words of the reason)

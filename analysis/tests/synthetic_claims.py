@@ -12,7 +12,7 @@ MEM = PAGES * 4096
 FRAMES = ("equal_frames", "equal_frames_before", "equal_frames_after", "new_frames",
           "new_frames_after_write", "distinct_frames", "parent_child_equal_frames",
           "grandchild_new_frames", "frame_is_page_cache_before", "frame_is_page_cache_after",
-          "mapped_twice_before", "mapped_twice_after")
+          "mapped_twice_before", "mapped_twice_after", "present_pages", "parent_copied_pages")
 
 
 class World:
@@ -55,8 +55,9 @@ def _text(w):
     pair = {"pages": PAGES, "equal_frames": w.pick(PAGES, 0), "shared_bytes": shared,
             "private_bytes": MEM - shared}
     w.claim("text-unrelated", **pair)
-    w.claim("text-addresses", equal_addresses=0, page_table_bytes=49152, **pair)
-    w.claim("text-no-alloc", {"processes": "16"}, cached_pages_before=300,
+    w.claim("text-addresses", equal_addresses=0, page_table_bytes=49152,
+            other_page_table_bytes=49152, **pair)
+    w.claim("text-no-alloc", {"processes": "16"}, pages=15 * PAGES, cached_pages_before=300,
             cached_pages_after=w.pick(300, 4300), new_frames=w.pick(0, 4000),
             child_minor_faults=80, child_major_faults=w.pick(0, 3))
     w.claim("text-cow-independent", {"memory": "heap"}, pages=PAGES,
@@ -68,28 +69,33 @@ def _text(w):
 
 def _share(w):
     for n in (1, 4, 16):
-        for kind in ("one-inode", "copies", "hard-links", "symlinks"):
-            often = n if w.pick(kind == "copies", kind != "copies") else 1
-            w.case("share", {"what": "text", "kind": kind, "processes": str(n)},
-                   start_ns=5e5, first_start_ns=9e5 if kind == "copies" else 5e5,
+        for files in ("one-inode", "copies", "hard-links", "symlinks"):
+            often = n if w.pick(files == "copies", files != "copies") else 1
+            w.case("share", {"what": "text", "files": files, "processes": str(n),
+                             "page-cache": "warm"}, start_ns=5e5, first_start_ns=5e5,
                    pss_bytes=often * MEM, page_cache_bytes=often * 2 * MEM,
                    page_table_bytes=n * 49152, distinct_frames=often * PAGES, pages=PAGES,
-                   inodes=n if kind == "copies" else 1)
+                   inodes=n if files == "copies" else 1)
         often = w.pick(1, n)
-        w.case("share", {"what": "file", "kind": "one-inode", "processes": str(n)}, start_ns=5e5,
+        w.case("share", {"what": "file", "files": "one-inode", "processes": str(n),
+                         "page-cache": "warm"}, start_ns=5e5,
                pss_bytes=often * 64 * MIB, distinct_frames=often * 16384, pages=16384,
                page_table_bytes=n * 180000)
-    w.maker.not_measured("share", {"what": "text", "kind": "bind-mounts", "processes": "16"},
-                         "skipped", "needs CAP_SYS_ADMIN to mount: run as root")
+    for files, last in (("one-inode", 5e5), ("copies", 2e6)):
+        w.case("share", {"what": "text", "files": files, "processes": "16", "page-cache": "cold"},
+               start_ns=last, first_start_ns=2.1e6, pss_bytes=MEM, pages=PAGES)
+    w.maker.not_measured("share", {"what": "text", "files": "bind-mounts", "processes": "16",
+                                   "page-cache": "warm"}, "skipped", "needs CAP_SYS_ADMIN to mount: run as root")
 
 
 def _libraries(w):
     w.claim("lib-mmap", pages=PAGES, resident_after_map=w.pick(0, PAGES), cached_after_map=0,
             faults_at_map=0, major_faults_at_map=0, faults_at_touch=w.pick(16, 0),
             resident_after_touch=PAGES)
-    for pattern, touched in (("one", 1), ("sequential", PAGES), ("random", 8)):
-        w.claim("lib-lazy", {"pattern": pattern}, pages=PAGES, touched=touched,
-                faults=-(-touched // 16), resident_pages=w.pick(min(16 * touched, PAGES), PAGES))
+    for pattern, touched, faults in (("one", 1, 1), ("sequential", PAGES, PAGES // 16),
+                                     ("random", 8, 8)):
+        w.claim("lib-lazy", {"pattern": pattern}, pages=PAGES, touched=touched, faults=faults,
+                resident_pages=w.pick(min(16 * touched, PAGES), PAGES))
     for state, major, ns in (("cold-first", 40, 9e6), ("warm-first", 0, 8e5),
                              ("second", w.pick(0, 40), w.pick(8e5, 9e6))):
         w.claim("lib-second", {"state": state}, main_start_ns=ns, child_major_faults=major,
@@ -124,17 +130,18 @@ def _heap(w):
             grandchild_new_frames=PAGES, grandchild_faults=PAGES,
             parent_child_shared_bytes=w.pick(MEM, 0))
     w.claim("zero-page", pages=PAGES, read_faults=PAGES, distinct_frames=w.pick(1, PAGES),
-            read_rss_bytes=w.pick(0, MEM), write_faults=PAGES, new_frames=w.pick(PAGES, 0),
-            write_rss_bytes=MEM)
+            present_pages=PAGES, read_rss_bytes=w.pick(0, MEM), write_faults=PAGES,
+            new_frames=w.pick(PAGES, 0), write_rss_bytes=MEM)
     w.claim("data-cow", frame_is_page_cache_before=w.pick(1, 0), frame_is_page_cache_after=0,
             faults=1, private_dirty_before_bytes=w.pick(0, 4096), private_dirty_after_bytes=4096)
 
 
 def _more_heap(w):
     for writers in ("0", "1"):
+        copied = w.pick(10 + 300 * int(writers), 3000)
         w.claim("shell-out-copies", {"writers": writers}, pages=4096,
-                parent_copied_pages=w.pick(10 + 300 * int(writers), 3000),
-                child_copied_pages=w.pick(6, 900))
+                parent_copied_pages=copied, child_faults_before_exec=w.pick(6, 900),
+                **({"parent_faults": copied + 50} if writers == "1" else {}))
     for marks in ("in-place", "bitmap"):
         copied = w.pick(4096, 0) if marks == "in-place" else 2
         w.claim("gc-dirties", {"marks": marks}, pages=4096, objects=65536, copied_pages=copied,

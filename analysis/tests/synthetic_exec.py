@@ -172,32 +172,33 @@ def text_touches(maker, pages=4096):
 
 
 def share(maker, whats=("text", "library", "file"), counts=(1, 4, 16),
-          kinds=tuple(TRUTH["process"]), frames=True):
+          relations=tuple(TRUTH["process"]), frames=True):
     for what in whats:
         pages = 16384 if what == "file" else 263
-        for kind in kinds:
-            cache, dirty, tables, rest = TRUTH["process"][kind]
+        for files in relations:
+            cache, dirty, tables, rest = TRUTH["process"][files]
             cache = cache and pages * 4096
             for n in counts:
-                files = n if kind == "copies" else 1
-                thing = pages * 4096 * files
+                inodes = n if files == "copies" else 1
+                thing = pages * 4096 * inodes
                 rounds = []
                 for _ in range(maker.rounds):
-                    values = {"start_ns": maker.around(480e3 if kind != "forks" else 70e3),
+                    values = {"start_ns": maker.around(480e3 if files != "forks" else 70e3),
                               "first_start_ns": maker.around(500e3),
                               "pss_bytes": np.full(3, thing), "page_cache_bytes": np.full(3, thing),
                               "private_dirty_bytes": np.full(3, dirty * n),
                               "page_table_bytes": np.full(3, tables * n),
                               "process_pss_bytes": np.full(3, thing + (dirty + rest) * n),
-                              "pages": np.full(3, pages), "inodes": np.full(3, files)}
+                              "pages": np.full(3, pages), "inodes": np.full(3, inodes)}
                     if frames:
-                        values["distinct_frames"] = np.full(3, pages * files)
+                        values["distinct_frames"] = np.full(3, pages * inodes)
                         if n > 1:
                             values["added_process_bytes"] = np.full(3, cache + dirty + tables)
                     rounds.append(values)
-                axes = {"what": what, "kind": kind, "processes": str(n)}
+                axes = {"what": what, "files": files, "processes": str(n), "page-cache": "warm"}
                 maker.case("share", axes, rounds, "start_ns")
-    maker.not_measured("share", {"what": "text", "kind": "reflinks", "processes": "16"}, "skipped",
+    maker.not_measured("share", {"what": "text", "files": "reflinks", "processes": "16",
+                                  "page-cache": "warm"}, "skipped",
                        "the file system cannot make reflink copies: use btrfs or xfs")
     return maker
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 import synthetic
 import synthetic_claims
-from claims_evidence import EVIDENCE, LIMITS, UNJUDGED
+from claims_evidence import EVIDENCE, FURTHER, LIMITS, UNJUDGED
 from conftest import write
 import forkcost
 from forkcost import claims, report
@@ -33,7 +33,8 @@ NO_FRAMES = {  # those whose evidence has frames or map counts, and what the fal
     "ro-file-once": "by smaps", "lib-second": "by major faults", "heap-not-copied": "by smaps",
     "heap-pagewise": "by smaps", "heap-everything": "by fault counts",
     "heap-grandchild": "by smaps and faults", "zero-page": "by smaps", "data-cow": "by smaps",
-    "same-va": "by smaps", "last-owner": "by times", "exec-ends-sharing": "by smaps"}
+    "shell-out-copies": "by fault counts", "same-va": "by smaps", "last-owner": "by times",
+    "exec-ends-sharing": "by smaps"}
 
 
 def call(*words, **keywords):
@@ -71,6 +72,11 @@ def test_a_judge_can_say_both(claim_id):
     assert (contradicts.verdict, contradicts.limit) == (FAILS, "")
     assert supports.evidence != contradicts.evidence
     assert re.search(r"\d", supports.evidence) and re.search(r"\d", contradicts.evidence)
+
+
+@pytest.mark.parametrize("claim_id, evidence, supports", FURTHER)
+def test_a_judge_of_further_evidence(claim_id, evidence, supports):
+    assert BY_ID[claim_id].judge(evidence).verdict == (HOLDS if supports else FAILS)
 
 
 @pytest.mark.parametrize("claim_id, evidence, limit", LIMITS)
@@ -124,7 +130,7 @@ def test_one_round_has_no_intervals_but_verdicts(made):
 
 def test_what_was_skipped_is_said(answers, made):
     inode = next(j for j in answers if j.id == "text-inode")
-    assert "Not tested: share/what:text/kind:bind-mounts/processes:16 (skipped: needs CAP_SYS_" \
+    assert "Not tested: share/what:text/files:bind-mounts/processes:16/page-cache:warm (skipped: needs CAP_SYS_" \
         in inode.evidence
     maker = synthetic.Maker(rounds=3, samples=5).fork(heaps={"0": 0})
     maker.not_measured("claim", {"id": "zero-page"}, "failed", "a page was missing")

@@ -122,13 +122,13 @@ def test_the_first_point_is_shared_by_all_kinds(run):
 def test_one_process_is_the_first_point_of_all_kinds_of_files(made):
     m = truth.share(maker(), ("text",), (1,), ("one-inode",))
     run = made(truth.share(m, ("text",), (16,)))
-    found = {p.kind: p for p in one_more.processes(run)}
+    found = {p.files: p for p in one_more.processes(run)}
     assert set(found) == set(truth.TRUTH["process"])
     assert found["copies"].parts["file in the page cache"] == pytest.approx(1077248)
 
 
 def test_the_memory_of_one_more_process(run):
-    found = {(p.what, p.kind): p for p in one_more.processes(run)}
+    found = {(p.what, p.files): p for p in one_more.processes(run)}
     assert len(found) == 9
     for kind, expected in truth.TRUTH["process"].items():
         process = found["text", kind]
@@ -389,7 +389,7 @@ def test_amounts():
 def test_hostile_names_in_these_cases(made, tmp_path):
     m = truth.everything(maker(rounds=3))
     for entry in m.benchmarks:
-        for axis in ("image", "kind", "between", "path", "mode", "shape", "pattern"):
+        for axis in ("image", "kind", "files", "between", "path", "mode", "shape", "pattern"):
             if axis in entry["axes"] and entry["repetition_index"] >= 0:
                 entry["axes"][axis] = entry["axes"][axis] + "<script>$x^"
         entry["name"] = entry["run_name"] = "/".join(

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,7 +79,15 @@ static void hold_text(const void* somewhere) {
 
 static void hold_library(const char* path) {
   void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (library == NULL) fail("dlopen of the library", errno != 0 ? errno : ELIBACC);
+  if (library == NULL) {
+    const int error = errno != 0 ? errno : ELIBACC;
+    const char* why = dlerror();
+    const size_t length = strlen(path);
+    if (why != NULL && strncmp(why, path, length) == 0) why += length; /* there is not much room */
+    char doing[sizeof page->child_failed_at];
+    snprintf(doing, sizeof doing, "dlopen of the library%s", why != NULL ? why : "");
+    fail(doing, error);
+  }
   const void* const text = dlsym(library, "forkcost_resident_text");
   if (text == NULL) fail("dlsym of the library's text", ELIBBAD);
   hold_text(text);

@@ -70,16 +70,17 @@ void hard_link(const std::filesystem::path& from, const std::filesystem::path& t
   throw_errno("link of " + to.string(), errno);
 }
 
-void make_path(Kind kind, const std::filesystem::path& from, const std::filesystem::path& to) {
-  switch (kind) {
-    case Kind::kCopies:
+void make_path(Relation relation, const std::filesystem::path& from,
+               const std::filesystem::path& to) {
+  switch (relation) {
+    case Relation::kCopies:
       return duplicate_file(from, to);
-    case Kind::kHardLinks:
+    case Relation::kHardLinks:
       return hard_link(from, to);
-    case Kind::kSymlinks:
+    case Relation::kSymlinks:
       check(symlink(from.c_str(), to.c_str()), to.string());
       return;
-    case Kind::kReflinks:
+    case Relation::kReflinks:
       return reflink(from, to);
     default:  // the place for a mount
       FileDescriptor(
@@ -89,21 +90,22 @@ void make_path(Kind kind, const std::filesystem::path& from, const std::filesyst
 
 }  // namespace
 
-const char* kind_name(Kind kind) {
+const char* relation_name(Relation relation) {
   static constexpr std::array<const char*, 7> kNames = {
       "one-inode", "copies", "hard-links", "symlinks", "bind-mounts", "reflinks", "forks"};
-  return kNames.at(static_cast<size_t>(kind));
+  return kNames.at(static_cast<size_t>(relation));
 }
 
-bool has_inode_each(Kind kind) {
-  return kind == Kind::kCopies || kind == Kind::kReflinks;
+bool has_inode_each(Relation relation) {
+  return relation == Relation::kCopies || relation == Relation::kReflinks;
 }
 
-Files::Files(Timeline& timeline, Kind kind, Content content, size_t processes) {
+Files::Files(Timeline& timeline, Relation relation, Content content, size_t processes) {
   const bool data = content == Content::kData;
   const uint64_t bytes =
-      (data ? kDataBytes : 2 * kMiB) * (has_inode_each(kind) ? processes + 1 : 1);
+      (data ? kDataBytes : 2 * kMiB) * (has_inode_each(relation) ? processes + 1 : 1);
   scratch_.require_space(bytes);
+  if (!data) scratch_.require_executable();
   const uint64_t memory = bytes + processes * kProcessBytes;
   if (const uint64_t available = available_memory(); memory > available / 4 * 3) {
     throw Skip(fmt::format(
@@ -112,14 +114,18 @@ Files::Files(Timeline& timeline, Kind kind, Content content, size_t processes) {
         format_size(memory), available / kMiB));
   }
   make_first(content);
-  make_paths(timeline, kind, processes);
-  for (const std::filesystem::path& file : inodes_) {
-    try {
-      evict(file);
-    } catch (const Skip&) {
-      break;  // tmpfs and its like: it is in memory in any case
-    }
+  make_paths(timeline, relation, processes);
+  try {
+    evict(inodes_);
+  } catch (const Skip&) {
+    return;  // tmpfs and its like: they are in memory in any case
   }
+}
+
+size_t Files::cached() const {
+  size_t pages = 0;
+  for (const std::filesystem::path& file : inodes_) pages += cached_pages(file);
+  return pages;
 }
 
 const std::filesystem::path& Files::of(size_t process) const {
@@ -139,20 +145,21 @@ void Files::make_first(Content content) {
 }
 
 // Every process has a link, mount or reflink, the first one too.
-void Files::make_paths(Timeline& timeline, Kind kind, size_t processes) {
+void Files::make_paths(Timeline& timeline, Relation relation, size_t processes) {
   const std::filesystem::path first = inodes_.front();
-  if (kind == Kind::kReflinks) inodes_.clear();
-  if (kind == Kind::kOneInode || kind == Kind::kForks || kind == Kind::kCopies) {
+  if (relation == Relation::kReflinks) inodes_.clear();
+  if (relation == Relation::kOneInode || relation == Relation::kForks ||
+      relation == Relation::kCopies) {
     paths_.push_back(first);
-    if (kind != Kind::kCopies) return;
+    if (relation != Relation::kCopies) return;
   }
   while (paths_.size() < processes) {
     const std::filesystem::path path = scratch_.path() / std::to_string(paths_.size());
-    make_path(kind, first, path);
+    make_path(relation, first, path);
     paths_.push_back(path);
-    if (has_inode_each(kind)) inodes_.push_back(path);
+    if (has_inode_each(relation)) inodes_.push_back(path);
   }
-  if (kind != Kind::kBindMounts) return;
+  if (relation != Relation::kBindMounts) return;
   mounts_.emplace(timeline, first, paths_);
   for (std::filesystem::path& path : paths_) path = mounts_->inside(path);
 }

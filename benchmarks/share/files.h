@@ -15,7 +15,7 @@
 
 namespace forkcost {
 
-enum class Kind : uint8_t {
+enum class Relation : uint8_t {
   kOneInode,    // one file, one name
   kCopies,      // a file each
   kHardLinks,   // one file, a name each
@@ -25,9 +25,9 @@ enum class Kind : uint8_t {
   kForks        // one file, one exec: the other processes are forks of the first
 };
 
-const char* kind_name(Kind kind);
+const char* relation_name(Relation relation);
 // Whether every process has an inode of its own.
-bool has_inode_each(Kind kind);
+bool has_inode_each(Relation relation);
 
 // A file mounted on others, in a mount namespace that nobody but a process of ours is in: nothing
 // stays mounted when it ends, and it ends with us.
@@ -51,17 +51,20 @@ class Files {
   enum class Content : uint8_t { kImage, kLibrary, kData };
   static constexpr uint64_t kDataBytes = uint64_t{64} << 20;
 
-  // They are out of the page cache where the file system lets go of them. Throws Skip.
-  Files(Timeline& timeline, Kind kind, Content content, size_t processes);
+  // They are out of the page cache where the file system lets go of them. Throws Skip, also where
+  // what is to be run or loaded would lie on a file system mounted noexec.
+  Files(Timeline& timeline, Relation relation, Content content, size_t processes);
 
   const std::filesystem::path& of(size_t process) const;
   // One name of every distinct inode.
   const std::vector<std::filesystem::path>& inodes() const { return inodes_; }
   const std::filesystem::path& directory() const { return scratch_.path(); }
+  // Pages of all distinct inodes together that are in the page cache.
+  size_t cached() const;
 
  private:
   void make_first(Content content);
-  void make_paths(Timeline& timeline, Kind kind, size_t processes);
+  void make_paths(Timeline& timeline, Relation relation, size_t processes);
 
   ScratchDirectory scratch_;
   std::vector<std::filesystem::path> paths_;

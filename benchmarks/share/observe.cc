@@ -31,6 +31,9 @@ void Holdings::add(pid_t pid, uint64_t inode) {
   for (const Mapping& mapping : read_mappings(pid)) {
     if (mapping.path.starts_with("[v")) continue;  // vdso, vvar, vsyscall: the kernel's own
     collect(process_frames_, pid, mapping.begin, mapping.bytes());
+    // What is in the file only, and on a tmpfs always dirty, is nobody's own.
+    const bool writable = mapping.permissions.at(1) == 'w';
+    if (mapping.inode == inode && !writable) private_dirty_ -= field(mapping, "Private_Dirty");
     const bool is_part = part_ == Part::kWhole || mapping.permissions.at(2) == 'x';
     if (!is_part || mapping.inode != inode) continue;
     pages_ += mapping.bytes() / page_size();

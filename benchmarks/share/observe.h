@@ -28,7 +28,7 @@ class Holdings {
   uint64_t resident_pages() const { return resident_pages_; }
   uint64_t pss() const { return pss_; }  // of the thing
   uint64_t process_pss() const { return process_pss_; }
-  uint64_t private_dirty() const { return private_dirty_; }
+  uint64_t private_dirty() const { return private_dirty_; }  // what is only read of `inode`: not
   uint64_t page_tables() const { return page_tables_; }
   // Different page frames; none where they are hidden from us.
   std::optional<size_t> thing_frames() const;

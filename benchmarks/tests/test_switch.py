@@ -34,10 +34,11 @@ def test_every_pair_hands_over_on_one_cpu(tmp_path):
             assert int(checks["the partner's pages, resident"]) >= 256 * os.sysconf("SC_PAGESIZE")
         assert quantities["round_trip_ns"]["n"] == 3 * 1000
         assert quantities["handover_ns"]["min"] > 0 and quantities["primitive_ns"]["min"] > 0
-        # of the median sample: the round trip is two hand-overs and two primitives
-        half = quantities["round_trip_ns"]["p50"] / 2
-        whole = quantities["handover_ns"]["p50"] + quantities["primitive_ns"]["p50"]
-        assert half == pytest.approx(whole, rel=0.5), axes
+        waits = quantities["waits_per_turn"]
+        if axes["by"] == "pipe":  # every turn is read
+            assert waits["min"] == waits["max"] == 1
+        else:  # somebody has waited, if both were switched to
+            assert 0 < waits["min"] and waits["max"] < 2
 
 
 def test_reading_pages_is_in_the_primitive(tmp_path):

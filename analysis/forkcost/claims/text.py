@@ -7,7 +7,7 @@ from forkcost.claims.verdict import (
     number, own_cases, untestable)
 
 LINKS = ("hard-links", "symlinks", "bind-mounts")
-_KINDS = ("one-inode", "copies", *LINKS, "reflinks")
+_FILES = ("one-inode", "copies", *LINKS, "reflinks")
 
 
 def sharing(e, frames="equal_frames", shared="shared_bytes", private="private_bytes"):
@@ -38,20 +38,37 @@ def judge_unrelated(e):
 
 
 def gather_inode(view):
-    """By kind of file, at the largest number of processes that one inode and copies both have."""
-    by_kind = {kind: {whole(c, "processes"): c for c in view.find(kind=kind)} for kind in _KINDS}
-    for kind in ("one-inode", "copies"):
-        if not by_kind[kind]:
-            raise Missing(view.why_not(kind=kind))
-    common = [n for n in by_kind["one-inode"] if n in by_kind["copies"] and n > 1]
+    """By relation of the files, at the largest number of processes that one inode and copies both
+    have; with times of starts from a cold page cache where both have them, at such a number too."""
+    warm, cold = (_by_files(view, cache) for cache in ("warm", "cold"))
+    for files in ("one-inode", "copies"):
+        if not warm[files]:
+            raise Missing(view.why_not(files=files))
+    common = _common(warm)
     if not common:
         raise Missing("one inode and copies were not measured with the same number of processes "
                       "above 1")
     n = max(common)
-    kinds = {kind: view.read(cases[n], ("pages", "pss_bytes"), (
-        "distinct_frames", "page_cache_bytes", "first_start_ns"))
-        for kind, cases in by_kind.items() if n in cases}
-    return {"processes": n, "page_bytes": view.run.page_size, "kinds": kinds}
+    found = {"processes": n, "page_bytes": view.run.page_size, "files": {
+        files: view.read(cases[n], ("pages", "pss_bytes"), ("distinct_frames", "page_cache_bytes",
+                                                            "start_ns"))
+        for files, cases in warm.items() if n in cases}}
+    if common := _common(cold):
+        n = max(common)
+        found["cold"] = {"processes": n, **{
+            files: view.read(cold[files][n], ("first_start_ns", "start_ns"))
+            for files in ("one-inode", "copies")}}
+    return found
+
+
+def _by_files(view, cache):
+    """Relation of the files -> processes -> case, of one state of the page cache."""
+    return {files: {whole(c, "processes"): c for c in view.find(files=files)
+                    if c.axes.get("page-cache", "warm") == cache} for files in _FILES}
+
+
+def _common(by_files):
+    return [n for n in by_files["one-inode"] if n in by_files["copies"] and n > 1]
 
 
 def _times_in_memory(e, figures):
@@ -67,36 +84,45 @@ def judge_inode(e):
     more than 1.05 times: not. Where no kind of link was measured, that is a limit. Reflinks decide
     nothing: the claim leaves them open."""
     n = e["processes"]
-    found = {kind: _times_in_memory(e, figures) for kind, figures in e["kinds"].items()}
-    hidden = any("distinct_frames" not in figures for figures in e["kinds"].values())
+    found = {files: _times_in_memory(e, figures) for files, figures in e["files"].items()}
+    hidden = any("distinct_frames" not in figures for figures in e["files"].values())
     seen = [f"In memory with {n} processes{f' ({BY_SMAPS})' if hidden else ''}: " + ", ".join(
-        f"{kind} {units.number(times)}×" for kind, times in found.items())]
-    first = [e["kinds"][kind].get("first_start_ns") for kind in ("copies", "one-inode")]
-    if all(first):
-        seen.append(f"the first process of a copy starts in {units.time(first[0])}, of one inode "
-                    f"in {units.time(first[1])}")
+        f"{files} {units.number(times)}×" for files, times in found.items())]
+    if "cold" in e:
+        seen.append(_first_execs(e["cold"]))
     if "reflinks" in found:
         seen.append(f"reflinks {'share' if found['reflinks'] <= 1.05 else 'do not share'}")
     seen = "; ".join(seen) + "."
-    picture = Picture(tuple((kind, times * e["kinds"][kind]["pages"] * e["page_bytes"])
-                            for kind, times in found.items()), "bytes")
+    picture = Picture(tuple((files, times * e["files"][files]["pages"] * e["page_bytes"])
+                            for files, times in found.items()), "bytes")
     wrong = [k for k in ("one-inode", *LINKS) if found.get(k, 1) > 1.05]
     if found["copies"] < 0.95 * n:
         wrong.append("copies")
     if wrong:
         return fails(f"{seen} It is otherwise for {listed(wrong)}.", picture)
-    if not any(kind in found for kind in LINKS):
+    if not any(files in found for files in LINKS):
         return but("only a copy against one inode: this run has no link of any kind", seen, picture)
     return holds(seen, picture)
 
 
+def _first_execs(cold):
+    """What it takes when a file is not cached: every copy is read once more, one inode is not."""
+    one, copies = ([units.time(cold[files][q]) for q in ("first_start_ns", "start_ns")]
+                   for files in ("one-inode", "copies"))
+    return (f"from a cold page cache the first process starts in {copies[0]} and number "
+            f"{cold['processes']}, the first of its copy, in {copies[1]}; of one inode in "
+            f"{one[0]} and {one[1]}")
+
+
 def judge_addresses(e):
-    """Holds if frames are equal, addresses differ and a process has page tables of its own. Equal
-    addresses (no address-space randomisation) are a limit, unshared text or no tables refute."""
+    """Holds if frames are equal, addresses differ and each process has page tables of its own.
+    Equal addresses (no address-space randomisation) are a limit, unshared text or no tables
+    refute."""
     share, seen = sharing(e)
-    seen = (f"{seen}; addresses {'the same' if e['equal_addresses'] else 'differ'}; page tables of "
-            f"one process: {amount(e['page_table_bytes'])}.")
-    if not share or not e["page_table_bytes"]:
+    tables = [e[name] for name in ("page_table_bytes", "other_page_table_bytes")]
+    seen = (f"{seen}; addresses {'the same' if e['equal_addresses'] else 'differ'}; page tables "
+            f"{amount(tables[0])} and {amount(tables[1])}.")
+    if not share or not all(tables):
         return fails(seen)
     if e["equal_addresses"]:
         return but("the addresses are the same here (randomisation is off): that they may differ "
@@ -110,8 +136,8 @@ def judge_no_alloc(e):
     added = e["cached_pages_after"] - e["cached_pages_before"]
     seen = (f"Page cache before the later processes {many(e['cached_pages_before'], 'page')}, "
             f"after {number(e['cached_pages_after'])}; ")
-    seen += (f"{many(e['new_frames'], 'new frame')}" if "new_frames" in e else
-             "page frames are hidden here: by page cache and faults")
+    seen += (f"{many(e['new_frames'], 'new frame')} under {many(e['pages'], 'page')} of text"
+             if "new_frames" in e else "page frames are hidden here: by page cache and faults")
     seen += (f"; per process {many(e['child_minor_faults'], 'minor fault')}, "
              f"{number(e['child_major_faults'])} major.")
     new = added > 0 or e.get("new_frames", 0) > 0 or e["child_major_faults"] > 0
@@ -188,17 +214,18 @@ CLAIMS = (
           judge_unrelated),
     Claim("text-inode", "Sharing goes by inode: a copied binary shares nothing; a hard link, a "
           "symlink, a bind mount do (and a reflink copy: find out)",
-          (f"share/what:text/kind:(?:{'|'.join(_KINDS)})/",), gather_inode, judge_inode),
+          (f"share/what:text/files:(?:{'|'.join(_FILES)})/",), gather_inode, judge_inode),
     Claim("text-addresses", "The virtual address may differ while the frame is the same; each "
           "process still pays for its page tables", own_cases("text-addresses"),
-          lambda view: _gather_pair(view, ("equal_addresses", "page_table_bytes")),
+          lambda view: _gather_pair(view, ("equal_addresses", "page_table_bytes",
+                                           "other_page_table_bytes")),
           judge_addresses),
     Claim("text-no-alloc", "A later mapping of the same file allocates no page for its contents",
           own_cases("text-no-alloc"), lambda view: view.read(view.one(), (
-              "cached_pages_before", "cached_pages_after", "child_minor_faults",
+              "pages", "cached_pages_before", "cached_pages_after", "child_minor_faults",
               "child_major_faults"), ("new_frames",)), judge_no_alloc),
     Claim("text-cow-independent", "There is COW without text sharing, and text sharing without "
           "COW", own_cases("text-cow-independent"), gather_independent, judge_independent),
     Claim("ro-file-once", "Any file mapped read-only by several programs is in memory once",
-          ("share/what:file/kind:one-inode/",), gather_file_once, judge_file_once),
+          ("share/what:file/files:one-inode/",), gather_file_once, judge_file_once),
 )

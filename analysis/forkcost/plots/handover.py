@@ -31,7 +31,8 @@ def draw(run):
         (0, 0), 1, 1, color=COLOURS.get(by, common.GREY)) for by in bys}, 4)
     return common.Drawing(figure, message(rows, touches, bys), (
         f"median of handover_ns with its 95% interval; {common.counts(rows)}; both sides on one "
-        "CPU; subtracted is primitive_ns, the calls and the reading with nobody to hand over to"
+        "CPU; subtracted is primitive_ns: the reading and the calls that a turn made, with nobody to "
+        "hand over to"
         + ("; each panel has its own scale" if len(touches) > 1 else "")))
 
 

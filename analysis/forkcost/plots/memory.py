@@ -51,7 +51,7 @@ def _panel(ax, processes, used):
             text += f"; {units.whole(max(round(process.frames), 0))} frames"
         ax.annotate(text, (max(left, process.counted or 0), y), (5, 0), va="center",
                     textcoords="offset points", fontsize=8.5)
-    ax.set_yticks(range(len(processes)), [p.kind for p in processes])
+    ax.set_yticks(range(len(processes)), [p.files for p in processes])
     ax.set_ylim(len(processes) - 0.5, -0.5)
     ax.set_xlim(0, 1.75 * most)
     ax.xaxis.set_major_locator(common.byte_ticks(most))
@@ -61,7 +61,7 @@ def _panel(ax, processes, used):
 
 def _basis(found, rows):
     parts = ["slopes over the number of processes of the sums over all of them",
-             common.counts(rows), "one process alone is the first point of all kinds"]
+             common.counts(rows), "one process alone is the first point of all"]
     parts.append("the rest of the PSS is what the processes take of libc's and the loader's pages, "
                  "from others too")
     if any(p.frames is not None for p in found):
@@ -69,17 +69,17 @@ def _basis(found, rows):
     if any(p.counted is not None for p in found):
         parts.append("◆: added_process_bytes, what each further process really added in frames "
                      "that are mapped, and page tables")
-    broken = [f"{p.what}, {p.kind}: {p.total.remark}" for p in found if p.total.remark]
+    broken = [f"{p.what}, {p.files}: {p.total.remark}" for p in found if p.total.remark]
     return "; ".join([*parts, *broken])
 
 
 def message(found):
     what = found[0].what
-    by_kind = {p.kind: p for p in found if p.what == what}
-    same, copy = by_kind.get("one-inode"), by_kind.get("copies")
+    by_files = {p.files: p for p in found if p.what == what}
+    same, copy = by_files.get("one-inode"), by_files.get("copies")
     if same is None:
-        dear = max(by_kind.values(), key=lambda p: p.total.line.slope)
-        return f"One more process ({what}, {dear.kind}) costs {dear.total.sentence}."
+        dear = max(by_files.values(), key=lambda p: p.total.line.slope)
+        return f"One more process ({what}, {dear.files}) costs {dear.total.sentence}."
     text = f"One more process of the same file ({what}) costs {same.total.cost}"
     if copy is not None:
         text += f", of a copy {copy.total.cost}"

@@ -235,8 +235,7 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
     const bool huge = m.spec().backing != Backing::kBasePages;
     const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
     const TouchResult result = pages.touch(write);
-    const Check faults = check_count("minor faults", count / per_fault, result.faults);
-    if (!faults.ok || m.first_sample()) m.verified(faults);
+    m.require(check_count("minor faults", count / per_fault, result.faults));
     record_touches(m, pages, result);
     if (!m.first_sample()) continue;
     if (write) {

@@ -35,6 +35,7 @@
 // Where frames are hidden from us, distinct_frames and added_process_bytes are absent. What is
 // shared is a finding; only that every process has mapped its own file, and all of it, is verified.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -165,34 +166,34 @@ Found look_at(const Scenario& s, const Files& files, Processes& processes) {
   return {first, all};
 }
 
-// In the file once; in later samples it must only hold.
-void require_equal(Measurement& m, const char* name, uint64_t expected, uint64_t observed) {
-  if (expected == observed && !m.first_sample()) return;
-  m.verified({name, std::to_string(expected), std::to_string(observed), expected == observed});
-}
-
 void verify(Measurement& m, const Scenario& s, const Files& files, const Holdings& all) {
-  require_equal(m, "processes that map their file", s.processes, all.mapping_right());
-  require_equal(m, "distinct inodes", has_inode_each(s.relation) ? s.processes : 1,
-                all.inodes().size());
-  require_equal(m, "pages of the thing, over all processes", s.processes * all.pages(),
-                all.all_pages());
-  require_equal(m, "resident of them", all.all_pages(), all.resident_pages());
+  m.require_equal("processes that map their file", s.processes, all.mapping_right());
+  m.require_equal("distinct inodes", has_inode_each(s.relation) ? s.processes : 1,
+                  all.inodes().size());
+  m.require_equal("pages of the thing, over all processes", s.processes * all.pages(),
+                  all.all_pages());
+  m.require_equal("resident of them", all.all_pages(), all.resident_pages());
   const uint64_t least = (s.what == What::kFile ? Files::kDataBytes : 1 << 20) / page_size();
-  if (all.pages() < least) require_equal(m, "pages of the thing, at least", least, all.pages());
+  if (all.pages() < least) m.require_equal("pages of the thing, at least", least, all.pages());
   if (s.relation != Relation::kBindMounts) return;
   const std::string mounts = read_text_file("/proc/self/mountinfo").value_or("");
-  require_equal(m, "mounts that others see", 0, mounts.find(files.directory()) != mounts.npos);
+  m.require_equal("mounts that others see", 0, mounts.find(files.directory()) != mounts.npos);
 }
 
-// The page cache before the processes; `said`: it is in the file. Warm-up is never warm.
-void require_cached(Measurement& m, bool cold, size_t before, size_t after, bool& said) {
+// What was in the page cache before the processes. Warm-up is never warm.
+void require_cached(Measurement& m, bool cold, size_t before, size_t after) {
   if (!cold && m.warming_up()) return;
   const size_t expected = cold ? 0 : after;
-  if (before == expected && said) return;
-  said = true;
-  m.verified({"pages of the files cached before the start", std::to_string(expected),
-              std::to_string(before), before == expected});
+  if (before == expected) {
+    m.require_equal("pages of the files cached before the start", expected, before);
+    return;
+  }
+  throw Skip(
+      fmt::format("a sample was not {}: of the {} pages of its files that it used {} were in "
+                  "the page cache before; try it with more memory free, and with nobody "
+                  "else reading new files",
+                  cold ? "cold" : "warm", after, before),
+      Skip::kByChance);
 }
 
 void record_bytes(Measurement& m, const char* quantity, double bytes) {
@@ -233,7 +234,6 @@ void measure_share(Measurement& m, const Scenario& s) {
       Files::Content::kImage, Files::Content::kLibrary, Files::Content::kData};
   const Files files(m.timeline(), s.relation, kContents.at(static_cast<size_t>(s.what)),
                     s.processes);
-  bool said_cached = false;
   while (m.next_sample()) {
     Processes processes(m, s, files);
     if (s.cold) evict(files.inodes());
@@ -245,7 +245,7 @@ void measure_share(Measurement& m, const Scenario& s) {
     m.record("start_ns", start_ns(m));
     m.record("ready_ns", since_call_ns(m, m.timeline().page().steps[0].end));
     const size_t cached = files.cached();
-    require_cached(m, s.cold, cached_before, cached, said_cached);
+    require_cached(m, s.cold, cached_before, cached);
     const Found found = look_at(s, files, processes);
     verify(m, s, files, found.all);
     record(m, found, cached);

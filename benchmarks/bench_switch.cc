@@ -10,10 +10,10 @@
 //
 // Quantities, times in nanoseconds:
 //   round_trip_ns   from one turn of the first side to its next (a histogram): two hand-overs
-//   waits_per_turn  calls to wait for a turn that a side makes per turn, mean of both. By futex
-//                   fewer than 1: often the woken side is put in our place while we still wake it,
-//                   and the turn is ours again before we could wait for it. By pipe 1, as it is
-//                   read anyhow
+//   waits_per_turn  calls to wait for a turn that a side makes per turn, mean of both. By futex it
+//                   may be fewer than 1: where the kernel puts the woken side in our place while we
+//                   still wake it, the turn can be ours again before we wait for it. By pipe 1, as
+//                   it is read anyhow
 //   primitive_ns    the reading and the calls of one turn, as many as were made, without anybody to
 //                   hand over to: waking where no one waits, and waits_per_turn times waiting for
 //                   what is there already; with pipes writing to and reading from one's own
@@ -130,16 +130,6 @@ class FirstSide {
   std::vector<uint32_t> times_;
 };
 
-// In the file once; in later samples it must only hold.
-void verify(Measurement& m, Check check) {
-  if (!check.ok || m.first_sample()) m.verified(std::move(check));
-}
-
-void require_equal(Measurement& m, const char* name, const std::string& expected,
-                   const std::string& observed) {
-  verify(m, {name, expected, observed, expected == observed});
-}
-
 // Base pages, and all there.
 void require_pages(Measurement& m, const char* name, pid_t process, uint64_t address,
                    uint64_t bytes) {
@@ -148,14 +138,10 @@ void require_pages(Measurement& m, const char* name, pid_t process, uint64_t add
   const auto found = std::ranges::find_if(
       mappings, [&](const Mapping& at) { return at.begin <= address && address < at.end; });
   if (found == mappings.end()) throw Failure(std::string(name) + " are not mapped");
-  const auto field = [&](const char* key) {
-    const auto value = found->fields.find(key);
-    return value == found->fields.end() ? 0 : value->second;
-  };
-  verify(m, {std::string(name) + ", resident", ">= " + std::to_string(bytes),
-             std::to_string(field("Rss")), field("Rss") >= bytes});
-  require_equal(m, (std::string(name) + ", in huge pages").c_str(), "0",
-                std::to_string(field("AnonHugePages")));
+  m.require({std::string(name) + ", resident", ">= " + std::to_string(bytes),
+             std::to_string(found->field("Rss")), found->field("Rss") >= bytes});
+  m.require_equal(std::string(name) + ", in huge pages", "0",
+                  std::to_string(found->field("AnonHugePages")));
 }
 
 void verify_partner(Measurement& m, const TurnSpec& spec, Partner& partner,
@@ -165,9 +151,9 @@ void verify_partner(Measurement& m, const TurnSpec& spec, Partner& partner,
   const std::string program =
       std::filesystem::read_symlink("/proc/" + std::to_string(partner.process()) + "/exe");
   const std::string ours = std::filesystem::read_symlink("/proc/self/exe");
-  require_equal(m, "the partner's program",
-                spec.between == Between::kExec ? (image_directory() / "partner").string() : ours,
-                program);
+  m.require_equal("the partner's program",
+                  spec.between == Between::kExec ? (image_directory() / "partner").string() : ours,
+                  program);
   const uint64_t bytes = spec.pages * page_size();
   require_pages(m, "our pages", getpid(), reinterpret_cast<uintptr_t>(first.memory()), bytes);
   require_pages(m, "the partner's pages", partner.process(), turns.partner_memory, bytes);
@@ -198,13 +184,13 @@ void measure_switch(Measurement& m, const TurnSpec& spec) {
     const ThreadState ours = read_thread_state(getpid(), gettid());
     const ThreadState its = read_thread_state(partner->process(), partner->thread());
     const auto require_switches = [&](const char* name, int64_t switches) {
-      verify(m, {name, ">= " + std::to_string(kTurns), std::to_string(switches),
+      m.require({name, ">= " + std::to_string(kTurns), std::to_string(switches),
                  switches >= static_cast<int64_t>(kTurns)});
     };
     require_switches("context switches of the first side", ours.switches - our_before.switches);
     require_switches("context switches of the partner", its.switches - its_before.switches);
-    require_equal(m, "CPU of the first side", std::to_string(m.cpu()), std::to_string(ours.cpu));
-    require_equal(m, "CPU of the partner", std::to_string(m.cpu()), std::to_string(its.cpu));
+    m.require_equal("CPU of the first side", std::to_string(m.cpu()), std::to_string(ours.cpu));
+    m.require_equal("CPU of the partner", std::to_string(m.cpu()), std::to_string(its.cpu));
     m.record("memory_in_common", partner->shares_our_memory() ? 1 : 0,
              {.unit = "1", .better = "none"});
     m.record("waits_per_turn", waits, {.unit = "1", .better = "none"});

@@ -54,11 +54,6 @@ Check check_equal(const std::string& name, uint64_t expected, uint64_t observed)
   return {name, fmt::format("{}", expected), fmt::format("{}", observed), expected == observed};
 }
 
-uint64_t field(const Mapping& mapping, std::string_view name) {
-  const auto found = mapping.fields.find(name);
-  return found == mapping.fields.end() ? 0 : found->second;
-}
-
 }  // namespace
 
 std::string backing_name(Backing backing) {
@@ -165,21 +160,21 @@ std::vector<Check> Arena::verify() const {
   checks.push_back(check_equal("mapping bytes", spec_.bytes, mapping->end - mapping->begin));
   if (spec_.backing == Backing::kHugetlb) {
     checks.push_back(
-        check_equal("Private_Hugetlb", spec_.bytes, field(*mapping, "Private_Hugetlb")));
+        check_equal("Private_Hugetlb", spec_.bytes, mapping->field("Private_Hugetlb")));
     checks.push_back(
-        check_equal("KernelPageSize", huge_page_size(), field(*mapping, "KernelPageSize")));
+        check_equal("KernelPageSize", huge_page_size(), mapping->field("KernelPageSize")));
     return checks;
   }
   const uint64_t huge = spec_.backing == Backing::kThp ? spec_.bytes : 0;
-  checks.push_back(check_equal("Anonymous", spec_.bytes, field(*mapping, "Anonymous")));
-  checks.push_back(check_equal("AnonHugePages", huge, field(*mapping, "AnonHugePages")));
-  checks.push_back(check_equal("Swap", 0, field(*mapping, "Swap")));
+  checks.push_back(check_equal("Anonymous", spec_.bytes, mapping->field("Anonymous")));
+  checks.push_back(check_equal("AnonHugePages", huge, mapping->field("AnonHugePages")));
+  checks.push_back(check_equal("Swap", 0, mapping->field("Swap")));
   if (spec_.backing == Backing::kBasePages) {
     const uint64_t tables = spec_.bytes / page_size() * 8;
     const auto status = read_text_file("/proc/self/status").value_or("");
     const uint64_t observed = find_field(status, "VmPTE").value_or(0) * 1024;
     // AnonHugePages counts whole huge pages only; this is of any size that the kernel may use.
-    checks.push_back(check_equal("THPeligible", 0, field(*mapping, "THPeligible")));
+    checks.push_back(check_equal("THPeligible", 0, mapping->field("THPeligible")));
     checks.push_back(
         {"VmPTE", fmt::format(">= {}", tables), fmt::format("{}", observed), observed >= tables});
   }

@@ -125,6 +125,19 @@ void Measurement::verified(Check check) {
   }
 }
 
+void Measurement::require(Check check) {
+  if (!check.ok || first_sample()) verified(std::move(check));
+}
+
+void Measurement::require_equal(const std::string& name, const std::string& expected,
+                                const std::string& observed) {
+  require({name, expected, observed, expected == observed});
+}
+
+void Measurement::require_equal(const std::string& name, uint64_t expected, uint64_t observed) {
+  require_equal(name, std::to_string(expected), std::to_string(observed));
+}
+
 int Measurement::current_cpu() {
   return current_cpu_number();
 }

@@ -105,6 +105,11 @@ class Measurement {
 
   // Adds to what was verified; throws Failure at once unless `check.ok`.
   void verified(Check check);
+  // The same, of a check that every sample makes: once is enough in the file.
+  void require(Check check);
+  void require_equal(const std::string& name, const std::string& expected,
+                     const std::string& observed);
+  void require_equal(const std::string& name, uint64_t expected, uint64_t observed);
 
   // Finishes the sample before and says whether there is another. The first ones are warm-up: they
   // are not reported, and the number of samples comes from their length.

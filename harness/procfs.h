@@ -29,6 +29,11 @@ struct Mapping {
   std::map<std::string, uint64_t, std::less<>> fields = {};
 
   uint64_t bytes() const { return end - begin; }
+  // 0 where there is no such field.
+  uint64_t field(std::string_view name) const {
+    const auto found = fields.find(name);
+    return found == fields.end() ? 0 : found->second;
+  }
 };
 
 // From the text of maps or smaps, in the order of addresses.

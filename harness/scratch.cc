@@ -79,10 +79,8 @@ void duplicate_file(const std::filesystem::path& from, const std::filesystem::pa
   for (;;) {
     const ssize_t got = check(read(source.get(), buffer.data(), buffer.size()), from.string());
     if (got == 0) break;
-    for (ssize_t done = 0; done < got;) {
-      done += check(write(target.get(), buffer.data() + done, static_cast<size_t>(got - done)),
-                    to.string(), "name a larger place in TMPDIR");
-    }
+    check_write(target.get(), {buffer.data(), static_cast<size_t>(got)}, to.string(),
+                "name a larger place in TMPDIR");
   }
   check(fsync(target.get()), to.string());
 }

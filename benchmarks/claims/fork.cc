@@ -101,9 +101,9 @@ void observe_large_parent(Measurement& m, Path path, int mode, double share) {
   const auto bytes = static_cast<uint64_t>(static_cast<double>(memory_bytes()) * share);
   const OvercommitMode in_force(mode, bytes);
   const PromisedMemory heap(bytes);
-  require_equal(m, "vm.overcommit_memory", std::to_string(mode), std::to_string(overcommit_mode()));
-  require_equal(m, "mapping bytes", std::to_string(bytes / 2 / page_size() * 2 * page_size()),
-                std::to_string(heap.mapping_bytes()));
+  m.require_equal("vm.overcommit_memory", std::to_string(mode), std::to_string(overcommit_mode()));
+  m.require_equal("mapping bytes", std::to_string(bytes / 2 / page_size() * 2 * page_size()),
+                  std::to_string(heap.mapping_bytes()));
   const Image image("nolibc", m.timeline());
   while (m.next_sample()) {
     const Sample sample(m);

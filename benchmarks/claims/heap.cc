@@ -80,8 +80,8 @@ void observe_pagewise_medium(Measurement& m, size_t written) {
     const Sample sample(m);
     const MediumPages heap;
     write_pages(m, heap.pages(), written);
-    require_equal(m, "base pages of the parent in pages of 64KiB when the child has written",
-                  std::to_string(heap.pages().count), std::to_string(heap.verified()));
+    m.require_equal("base pages of the parent in pages of 64KiB when the child has written",
+                    std::to_string(heap.pages().count), std::to_string(heap.verified()));
   }
 }
 
@@ -122,7 +122,7 @@ void observe_library_page(Measurement& m) {
   auto* const data = static_cast<char*>(dlsym(library.get(), "forkcost_library_data"));
   if (data == nullptr) throw Failure(fmt::format("{}: {}", file, dlerror()));
   const Pages page = middle_page(data, 3 * kLargestPage);
-  require_equal(m, "file of the page", file, mapping_at(getpid(), page.address()).path);
+  m.require_equal("file of the page", file, mapping_at(getpid(), page.address()).path);
   observe_page_of(m, page);
 }
 
@@ -198,9 +198,9 @@ void observe_data(Measurement& m) {
     check(madvise(page.base, page_size(), MADV_DONTNEED), "madvise(MADV_DONTNEED)");
     touch(page, Access::kRead);
     const Mapping before = mapping_at(getpid(), page.address());
-    require_equal(m, "file of the page", program, before.path);
-    require_equal(m, "bytes of its mapping", std::to_string(page_size()),
-                  std::to_string(before.bytes()));
+    m.require_equal("file of the page", program, before.path);
+    m.require_equal("bytes of its mapping", std::to_string(page_size()),
+                    std::to_string(before.bytes()));
     const Frames cache = page_cache_frames(program);
     const size_t index = before.offset / page_size();
     const auto is_page_cache = [&](const Frames& frames) -> std::optional<uint64_t> {

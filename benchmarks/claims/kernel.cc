@@ -91,7 +91,7 @@ void observe_exec(Measurement& m) {
       child.reap();  // says why
       throw Failure("the image ended before it could be looked at");
     }
-    require_equal(m, "program of the child", image.path(), read_mappings(child.pid()).front().path);
+    m.require_equal("program of the child", image.path(), read_mappings(child.pid()).front().path);
     const Frames before = frames_of(getpid(), heap);
     record_count(m, "mapped_twice_after", frames_mapped_twice(before));
     record_bytes(m, "shared_bytes_after", shared_heap_bytes(getpid(), heap));

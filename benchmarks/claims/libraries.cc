@@ -28,8 +28,7 @@ class LibraryFile {
         check(open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755), path_.string()));
     const std::string block(kMiB, 'x');
     for (uint64_t done = 0; done < kFileBytes; done += block.size()) {
-      const ssize_t wrote = check(write(file.get(), block.data(), block.size()), path_.string());
-      if (wrote != static_cast<ssize_t>(block.size())) throw_errno(path_.string(), ENOSPC);
+      check_write(file.get(), block, path_.string(), "name a larger place in TMPDIR");
     }
     check(fsync(file.get()), path_.string());
   }
@@ -105,8 +104,8 @@ void observe_lazy(Measurement& m, size_t touched, Pattern pattern) {
   order.resize(touched);
   while (m.next_sample()) {
     const Sample sample(m);
-    require_equal(m, "pages in the page cache", std::to_string(pages),
-                  std::to_string(cached_pages(file.path())));
+    m.require_equal("pages in the page cache", std::to_string(pages),
+                    std::to_string(cached_pages(file.path())));
     const TextMapping text(file.path());
     const Faults faults = touch(text.pages(), Access::kRead, order);
     record_count(m, "pages", pages);
@@ -169,8 +168,8 @@ void observe_second(Measurement& m, State state) {
     const Faults before = children_faults();
     const std::unique_ptr<WaitingImage> process = start();
     const auto main_start = ticks_between(m.timeline().page(), FORKCOST_CALL, FORKCOST_MAIN);
-    require_equal(m, "the process has its library", "yes",
-                  maps(process->pid(), own.library) ? "yes" : "no");
+    m.require_equal("the process has its library", "yes",
+                    maps(process->pid(), own.library) ? "yes" : "no");
     const TextOfFile of_program = text_of_file(program, process->pid(), own.program);
     const TextOfFile of_library = text_of_file(library, process->pid(), own.library);
     process->end();

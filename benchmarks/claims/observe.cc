@@ -48,11 +48,6 @@ Faults touch_settled(char* base, size_t count, size_t distance, const uint32_t* 
   return touch_run(base, count, distance, order, access);
 }
 
-uint64_t field(const Mapping& mapping, std::string_view name) {
-  const auto found = mapping.fields.find(name);
-  return found == mapping.fields.end() ? 0 : found->second;
-}
-
 }  // namespace
 
 Case make_case(Claim claim) {
@@ -89,12 +84,6 @@ void record_count(Measurement& m, const std::string& quantity, std::optional<uin
 
 void record_bytes(Measurement& m, const std::string& quantity, uint64_t bytes) {
   m.record(quantity, static_cast<double>(bytes), {.unit = "bytes", .better = "none"});
-}
-
-void require_equal(Measurement& m, const char* what, const std::string& expected,
-                   const std::string& observed) {
-  const bool ok = expected == observed;
-  if (!ok || m.first_sample()) m.verified({what, expected, observed, ok});
 }
 
 Faults thread_faults() {
@@ -230,21 +219,20 @@ Mapping mapping_at(pid_t pid, uint64_t address) {
 }
 
 uint64_t resident_bytes(const Mapping& mapping) {
-  return field(mapping, "Rss") + field(mapping, "Shared_Hugetlb") +
-         field(mapping, "Private_Hugetlb");
+  return mapping.field("Rss") + mapping.field("Shared_Hugetlb") + mapping.field("Private_Hugetlb");
 }
 
 uint64_t shared_bytes(const Mapping& mapping) {
-  return field(mapping, "Shared_Clean") + field(mapping, "Shared_Dirty") +
-         field(mapping, "Shared_Hugetlb");
+  return mapping.field("Shared_Clean") + mapping.field("Shared_Dirty") +
+         mapping.field("Shared_Hugetlb");
 }
 
 uint64_t private_bytes(const Mapping& mapping) {
-  return field(mapping, "Private_Clean") + private_dirty_bytes(mapping);
+  return mapping.field("Private_Clean") + private_dirty_bytes(mapping);
 }
 
 uint64_t private_dirty_bytes(const Mapping& mapping) {
-  return field(mapping, "Private_Dirty") + field(mapping, "Private_Hugetlb");
+  return mapping.field("Private_Dirty") + mapping.field("Private_Hugetlb");
 }
 
 }  // namespace forkcost

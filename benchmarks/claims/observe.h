@@ -54,10 +54,6 @@ class Sample {
 void record_count(Measurement& m, const std::string& quantity, std::optional<uint64_t> count);
 void record_bytes(Measurement& m, const std::string& quantity, uint64_t bytes);
 
-// Something that the treatment needs. It is in the file once; later samples must only hold.
-void require_equal(Measurement& m, const char* what, const std::string& expected,
-                   const std::string& observed);
-
 struct Faults {
   int64_t minor = 0;
   int64_t major = 0;  // those that waited for a disk

@@ -113,10 +113,10 @@ class Stranger {
 
 void require_strangers(Measurement& m, const Stranger& a, const Stranger& b) {
   const auto differ = [&](const char* what, pid_t first, pid_t second) {
-    require_equal(m, what, "different", first != second ? "different" : "the same");
+    m.require_equal(what, "different", first != second ? "different" : "the same");
   };
-  require_equal(m, "program of the first process", a.path(), program_of(a.pid()));
-  require_equal(m, "program of the second process", b.path(), program_of(b.pid()));
+  m.require_equal("program of the first process", a.path(), program_of(a.pid()));
+  m.require_equal("program of the second process", b.path(), program_of(b.pid()));
   differ("sessions", getsid(a.pid()), getsid(b.pid()));
   differ("parents", parent_of(a.pid()), parent_of(b.pid()));
 }
@@ -141,8 +141,7 @@ void observe_addresses(Measurement& m) {
     const Image image("dynamic", m.timeline());
     WaitingImage first(m.timeline(), image);
     WaitingImage second(m.timeline(), image);
-    require_equal(m, "program of both processes", program_of(first.pid()),
-                  program_of(second.pid()));
+    m.require_equal("program of both processes", program_of(first.pid()), program_of(second.pid()));
     const TextPair pair = compare_text(first.pid(), second.pid());
     record_pair(m, pair);
     record_count(m, "equal_addresses", pair.equal_addresses == pair.mappings);
@@ -166,7 +165,7 @@ void observe_no_alloc(Measurement& m) {
     const Sample sample(m);
     WaitingImage first(m.timeline(), image);
     const size_t cached = cached_pages(file);
-    require_equal(m, "pages in the page cache", all, std::to_string(cached));
+    m.require_equal("pages in the page cache", all, std::to_string(cached));
     record_count(m, "cached_pages_before", cached);
     const Frames cache = page_cache_frames(file);
     const Faults before = children_faults();
@@ -174,7 +173,7 @@ void observe_no_alloc(Measurement& m) {
     TextOfFile seen;
     while (later.size() < kProcesses - 1) {
       later.push_back(std::make_unique<WaitingImage>(m.timeline(), image));
-      require_equal(m, "program of a later process", file, program_of(later.back()->pid()));
+      m.require_equal("program of a later process", file, program_of(later.back()->pid()));
       const TextOfFile text = text_of_file(cache, later.back()->pid(), file);
       seen.pages += text.pages;
       seen.new_frames = seen.new_frames && text.new_frames

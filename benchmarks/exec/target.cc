@@ -64,14 +64,6 @@ std::vector<std::string> padding(uint64_t bytes) {
   return words;
 }
 
-void write_all(int descriptor, std::string_view content, const std::string& name,
-               std::string_view remedy = "") {
-  while (!content.empty()) {
-    const ssize_t done = check(write(descriptor, content.data(), content.size()), name, remedy);
-    content.remove_prefix(static_cast<size_t>(done));
-  }
-}
-
 // A script that `interpreter` runs. On the disk when this returns, so that it can be evicted.
 void write_script(const std::filesystem::path& file, const std::filesystem::path& interpreter) {
   constexpr size_t kFirstLine = 255;  // of what the kernel reads of a script, one is the line's end
@@ -88,7 +80,7 @@ void write_script(const std::filesystem::path& file, const std::filesystem::path
   }
   const FileDescriptor descriptor(
       check(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700), file.string()));
-  write_all(descriptor.get(), line + "\n", file.string(), "name a larger place in TMPDIR");
+  check_write(descriptor.get(), line + "\n", file.string(), "name a larger place in TMPDIR");
   check(fsync(descriptor.get()), file.string());
 }
 
@@ -221,7 +213,7 @@ void Target::make_memfd() {
   require_execveat();
   const auto content = read_text_file(program_);
   if (!content) throw Failure(program_.string() + ": cannot be read");
-  write_all(memfd_.get(), *content, "the memfd");
+  check_write(memfd_.get(), *content, "the memfd");
   path_ = fmt::format("/proc/self/fd/{}", memfd_.get());
 }
 

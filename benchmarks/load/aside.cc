@@ -25,11 +25,6 @@ void Aside::record(Measurement& m) {
   }
 }
 
-void require_equal(Measurement& m, const char* name, uint64_t expected, uint64_t observed) {
-  if (expected == observed && !m.first_sample()) return;
-  m.verified({name, std::to_string(expected), std::to_string(observed), expected == observed});
-}
-
 LibraryUse read_library_use(pid_t pid, const LoadPoint& point) {
   std::set<std::string> names;
   for (const std::filesystem::path& library : load_libraries(point)) {
@@ -40,8 +35,7 @@ LibraryUse read_library_use(pid_t pid, const LoadPoint& point) {
   for (const Mapping& mapping : read_mappings(pid)) {
     if (!names.contains(mapping.path)) continue;
     mapped.insert(mapping.path);
-    const auto dirty = mapping.fields.find("Private_Dirty");
-    if (dirty != mapping.fields.end()) use.private_dirty += dirty->second;
+    use.private_dirty += mapping.field("Private_Dirty");
   }
   use.libraries = mapped.size();
   return use;

@@ -28,9 +28,6 @@ class Aside {
   std::map<std::string, Series> series_;
 };
 
-// In the file once; in later samples it must only hold.
-void require_equal(Measurement& m, const char* name, uint64_t expected, uint64_t observed);
-
 // What a process has mapped of the generated libraries of a point.
 struct LibraryUse {
   size_t libraries = 0;

@@ -40,9 +40,9 @@ void measure_call(Measurement& m, const std::string& binding, bool second) {
     cache.after_sample(m);
     const forkcost_loading& told = loading.told();
     const uint64_t all = kSet.relocations;
-    require_equal(m, "functions called", all, told.calls);
-    require_equal(m, "of them bound before", binding == "now" ? all : 0, told.bound_before);
-    require_equal(m, "and after", all, told.bound_after);
+    m.require_equal("functions called", all, told.calls);
+    m.require_equal("of them bound before", binding == "now" ? all : 0, told.bound_before);
+    m.require_equal("and after", all, told.bound_after);
     m.record_many("call_ns", times_ns(told, second ? 1 : 0));
   }
   cache.verify(m);

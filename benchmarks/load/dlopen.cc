@@ -27,14 +27,13 @@ const LoadPoint kSet{.libraries = 64, .relocations = 100, .kind = "plt"};
 
 void verify(Measurement& m, const Loading& asked, const forkcost_loading& told) {
   const uint64_t all = asked.libraries, slots = all * kSet.relocations;
-  require_equal(m, "libraries loaded", all, told.libraries);
-  require_equal(m, "jump slots", slots, told.jump_slots);
-  require_equal(m, "jump slots bound by loading", asked.mode == "now" ? slots : 0,
-                told.bound_before);
-  require_equal(m, "libraries that everybody finds", asked.scope == "global" ? all : 0,
-                told.global);
-  require_equal(m, "libraries loaded a second time", asked.time == "namespace" ? all : 0,
-                told.copies);
+  m.require_equal("libraries loaded", all, told.libraries);
+  m.require_equal("jump slots", slots, told.jump_slots);
+  m.require_equal("jump slots bound by loading", asked.mode == "now" ? slots : 0,
+                  told.bound_before);
+  m.require_equal("libraries that everybody finds", asked.scope == "global" ? all : 0, told.global);
+  m.require_equal("libraries loaded a second time", asked.time == "namespace" ? all : 0,
+                  told.copies);
 }
 
 void measure_dlopen(Measurement& m, const Loading& asked) {

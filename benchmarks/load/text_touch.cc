@@ -57,8 +57,7 @@ class MappedText {
     const std::string smaps = read_text_file("/proc/self/smaps").value_or("");
     const auto mapping = find_mapping(smaps, reinterpret_cast<uintptr_t>(memory_));
     if (!mapping) throw Failure("/proc/self/smaps does not show the mapped text");
-    const auto resident = mapping->fields.find("Rss");
-    return resident == mapping->fields.end() ? 0 : resident->second / page_size();
+    return mapping->field("Rss") / page_size();
   }
 
  private:
@@ -113,7 +112,7 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
              static_cast<double>(resident_after_one(library, segment->offset)), kCount);
     if (cold) put_out(library);
     const MappedText text(library, segment->offset);
-    require_equal(m, "pages resident before the touches", 0, text.resident_pages());
+    m.require_equal("pages resident before the touches", 0, text.resident_pages());
     PageToucher toucher(text.base(), page_size(), pages, pattern);
     const int64_t before = major_faults();
     const TouchResult touched = toucher.touch(false);
@@ -125,7 +124,7 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
     m.record("major_faults", static_cast<double>(major), kCount);
     const uint64_t resident = text.resident_pages();
     m.record("resident_pages", static_cast<double>(resident), kCount);
-    require_equal(m, "pages resident after them", pages, resident);
+    m.require_equal("pages resident after them", pages, resident);
     most_major = std::max(most_major, major);
     least_major = std::min(least_major, major);
   }

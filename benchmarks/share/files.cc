@@ -31,11 +31,8 @@ void write_data(const std::filesystem::path& path, uint64_t bytes) {
   uint64_t next = 0;
   for (uint64_t written = 0; written < bytes;) {
     for (uint64_t& word : words) word = ++next;
-    for (uint64_t done = 0; done < kMiB;) {
-      done += static_cast<uint64_t>(
-          check(write(file.get(), reinterpret_cast<const char*>(words.data()) + done, kMiB - done),
-                path.string(), kLargerPlace));
-    }
+    check_write(file.get(), {reinterpret_cast<const char*>(words.data()), kMiB}, path.string(),
+                kLargerPlace);
     written += kMiB;
   }
   check(fsync(file.get()), path.string(), kLargerPlace);  // dirty pages would count as private

@@ -14,11 +14,6 @@ std::optional<size_t> count_distinct(std::optional<std::vector<uint64_t>> frames
   return static_cast<size_t>(end - frames->begin());
 }
 
-uint64_t field(const Mapping& mapping, const char* name) {
-  const auto found = mapping.fields.find(name);
-  return found == mapping.fields.end() ? 0 : found->second;
-}
-
 }  // namespace
 
 void Holdings::add(pid_t pid, uint64_t inode) {
@@ -33,12 +28,12 @@ void Holdings::add(pid_t pid, uint64_t inode) {
     collect(process_frames_, pid, mapping.begin, mapping.bytes());
     // What is in the file only, and on a tmpfs always dirty, is nobody's own.
     const bool writable = mapping.permissions.at(1) == 'w';
-    if (mapping.inode == inode && !writable) private_dirty_ -= field(mapping, "Private_Dirty");
+    if (mapping.inode == inode && !writable) private_dirty_ -= mapping.field("Private_Dirty");
     const bool is_part = part_ == Part::kWhole || mapping.permissions.at(2) == 'x';
     if (!is_part || mapping.inode != inode) continue;
     pages_ += mapping.bytes() / page_size();
-    resident_pages_ += field(mapping, "Rss") / page_size();
-    pss_ += field(mapping, "Pss");
+    resident_pages_ += mapping.field("Rss") / page_size();
+    pss_ += mapping.field("Pss");
     inodes_.insert(mapping.inode);
     collect(thing_frames_, pid, mapping.begin, mapping.bytes());
   }

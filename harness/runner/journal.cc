@@ -105,14 +105,8 @@ void Journal::append(const Record& record, const Json& context) {
 }
 
 void Journal::write_line(const Json& line) {
-  const std::string text = to_text(line) + '\n';
-  for (std::string_view rest = text; !rest.empty();) {
-    const ssize_t written = write(fd_.get(), rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    check(written, "writing the journal " + path_,
-          "free some space there, then go on with --resume");
-    rest.remove_prefix(static_cast<size_t>(written));
-  }
+  check_write(fd_.get(), to_text(line) + '\n', "writing the journal " + path_,
+              "free some space there, then go on with --resume");
   check(fdatasync(fd_.get()), "syncing the journal " + path_);
 }
 

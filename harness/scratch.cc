@@ -41,7 +41,8 @@ std::filesystem::path choose_path() {
 
 ScratchDirectory::ScratchDirectory() : path_(choose_path()), cleaner_("rm -rf -- \"$1\"", {path_}) {
   if (mkdir(path_.c_str(), 0700) == 0) return;
-  throw Skip(describe_errno("making the directory " + path_.string(), errno, kRemedy));
+  throw Skip(
+      describe_errno("making a directory in " + path_.parent_path().string(), errno, kRemedy));
 }
 
 ScratchDirectory::~ScratchDirectory() {
@@ -53,7 +54,7 @@ void ScratchDirectory::require_executable() const {
   struct statvfs system {};
   check(statvfs(path_.c_str(), &system), path_.string());
   if ((system.f_flag & ST_NOEXEC) == 0) return;
-  throw Skip(path_.string() +
+  throw Skip(path_.parent_path().string() +
              " is on a file system that is mounted noexec: name another place in TMPDIR");
 }
 
@@ -63,7 +64,8 @@ void ScratchDirectory::require_space(uint64_t bytes) const {
   const uint64_t free = uint64_t{space.f_bavail} * space.f_frsize;
   if (free / 10 * 9 < bytes) {  // leave something to the others
     throw Skip(fmt::format("needs {} of files, and {} has {} free: name a larger place in TMPDIR",
-                           format_size(bytes), path_.string(), format_size(free / kMiB * kMiB)));
+                           format_size(bytes), path_.parent_path().string(),
+                           format_size(free / kMiB * kMiB)));
   }
 }
 

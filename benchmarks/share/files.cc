@@ -38,6 +38,11 @@ void write_data(const std::filesystem::path& path, uint64_t bytes) {
   check(fsync(file.get()), path.string(), kLargerPlace);  // dirty pages would count as private
 }
 
+// Without the name that is another one in every round.
+std::string place_of(const std::filesystem::path& scratch_file) {
+  return scratch_file.parent_path().parent_path();
+}
+
 void reflink(const std::filesystem::path& from, const std::filesystem::path& to) {
   const FileDescriptor source(check(open(from.c_str(), O_RDONLY | O_CLOEXEC), from.string()));
   const FileDescriptor target(
@@ -49,7 +54,7 @@ void reflink(const std::filesystem::path& from, const std::filesystem::path& to)
       case ENOSYS:
       case EINVAL:
       case EXDEV:
-        throw Skip(describe_errno("a reflink (FICLONE) in " + to.parent_path().string(), errno,
+        throw Skip(describe_errno("a reflink (FICLONE) in " + place_of(to), errno,
                                   "name a directory on Btrfs or XFS in TMPDIR"));
       default:
         throw_errno("a reflink (FICLONE) of " + from.string(), errno, kLargerPlace);
@@ -61,7 +66,7 @@ void reflink(const std::filesystem::path& from, const std::filesystem::path& to)
 void hard_link(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (link(from.c_str(), to.c_str()) == 0) return;
   if (errno == EPERM || errno == EOPNOTSUPP) {
-    throw Skip(describe_errno("a hard link in " + to.parent_path().string(), errno,
+    throw Skip(describe_errno("a hard link in " + place_of(to), errno,
                               "its file system has none: name another directory in TMPDIR"));
   }
   throw_errno("link of " + to.string(), errno);

@@ -31,6 +31,7 @@ base|python3-jinja2|Jinja2 for Python|python jinja2|python3-jinja2|python-jinja|
 base|python3-rich|rich for Python|python rich|python3-rich|python-rich|python3-rich
 base|python3-click|click for Python|python click|python3-click|python-click|python3-click
 base|python3-pytest|pytest|python pytest|python3-pytest|python-pytest|python3-pytest
+base|python3-pytest-xdist|pytest-xdist (with it the tests of analysis/ run side by side)|-|-|-|-
 dev|clang-format|clang-format|command clang-format|clang-tools-extra|clang|clang-tools
 dev|clang-tidy|clang-tidy|command clang-tidy|clang-tools-extra|clang|clang-tools
 dev|shellcheck|ShellCheck|command shellcheck|ShellCheck|shellcheck|ShellCheck

@@ -133,6 +133,10 @@ def how_long(run):
         return Answer(question, f"{units.time(last.p50)} {at}.",
                       f"{more} A line through all sizes has {slope}, but the cost is not one "
                       f"straight line: see {units.size(line.breaks_at)}.")
+    if line.bends:
+        below, most = (units.size(n) for n in line.sizes[-2:])
+        last = units.number(line.last_slope * units.GIB / 1e6)
+        more += f" From {below} to {most} it grows by {last} ms per GiB."
     passes = line.passes(1e6)
     if passes:
         beyond = passes > line.sizes.max()

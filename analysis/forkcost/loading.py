@@ -35,8 +35,9 @@ def loading(run):
     relocation = by_key.get(("relocation", "rela"))
     short = [f"{library.cost} per library"]
     more = [f"At start, {library.over}, warm page cache" + (
-        f": 95% {library.interval}." if library.interval else ".")]
-    if library.remark:
+        f": 95% {library.interval}" if library.interval else "") + (
+        f"; {library.bend}." if library.bend else ".")]
+    if library.line.breaks_at is not None:
         most = int(library.line.sizes[-1])
         short = [f"{units.time(library.line.medians[-1])} with {most} libraries"]
         more = [f"A line has {library.sentence} per library, but it is {library.remark}."]
@@ -106,7 +107,7 @@ def slopes(run):
         return ("this run has neither `load` cases with two numbers of libraries or relocations "
                 "nor `share` cases with two numbers of processes")
     rows = [[m.what, m.cost, m.interval or "too few rounds",
-             _account(m.account), m.over, _straight(m)] for m in found]
+             m.account_cost or "–", m.over, _straight(m)] for m in found]
     missing = [what for kind, what in (("library", "libraries"), ("relocation", "relocations"),
                                        ("failed open", "directories in RUNPATH"),
                                        ("process", "processes"))
@@ -117,6 +118,9 @@ def slopes(run):
     if any(m.account for m in found):
         note += (" The loader's own account (LD_DEBUG=statistics): loader_ns of a library, "
                  "relocation_ns of a relocation.")
+    if any(m.key[0] == "relocation" for m in found):
+        note += (" A relocation brings its part of the page faults on what it writes and on the "
+                 "tables that it is read from.")
     if missing:
         note += f" Not measured at two counts: {', '.join(missing)}."
     return Table("What one more costs", note, ["one more", "costs", "95%", "loader's account",
@@ -127,10 +131,6 @@ def _straight(found):
     if len(found.line.sizes) == 2:
         return "only two points"
     return found.remark or "yes"
-
-
-def _account(line):
-    return units.time(line.slope) if line is not None else "–"
 
 
 def dlopen(run):

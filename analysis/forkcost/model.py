@@ -8,7 +8,7 @@ import numpy as np
 from forkcost import stats
 from forkcost.units import GIB
 
-BREAK = 0.15  # a point this far from the line (relative) means: not one straight line
+BREAK = 0.15  # a point or the last slope this far off (relative) means: not one straight line
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Line:
     """`slope` in ns per byte, `intercept` in ns, of the line through the medians; for other costs
     and counts in their units. Intervals are (low, high), 95%, or None with too few rounds. `sizes`:
     the bytes, or the counts, ascending. `residuals`: measured divided by fitted, minus 1, one per
-    size (for Combined: relative to their scale)."""
+    size (for Combined: relative to their scale). `bend_interval`: of `last_slope` / `slope`; None
+    with too few rounds or fewer than three sizes."""
 
     slope: float
     intercept: float
@@ -25,6 +26,7 @@ class Line:
     sizes: np.ndarray
     medians: np.ndarray
     residuals: np.ndarray
+    bend_interval: tuple | None = None
 
     def predict(self, n_bytes):
         return self.intercept + self.slope * n_bytes
@@ -53,6 +55,20 @@ class Line:
         if self.intercept >= ns:
             return 0.0
         return (ns - self.intercept) / self.slope if self.rises else None
+
+    @property
+    def last_slope(self):
+        """From the last size but one to the last."""
+        return float(np.diff(self.medians[-2:])[0] / np.diff(self.sizes[-2:])[0])
+
+    @property
+    def bends(self):
+        """Whether from the last size but one to the last it surely rises otherwise than the line,
+        by more than BREAK: the weights let the small sizes decide, and residuals hide it."""
+        if self.bend_interval is None or not self.rises:
+            return False
+        low, high = self.bend_interval
+        return abs(self.last_slope / self.slope - 1) > BREAK and not low <= 1 <= high
 
     @property
     def breaks_at(self):
@@ -113,14 +129,24 @@ def fit(points, from_zero=False):
     scales = np.array([getattr(q, "scale", np.nan) for _, q in points])
     slope, intercept = _weighted_lines(sizes, medians[None, :], scales)
     n_rounds = min(len(_rounds(q)) for _, q in points)
-    intervals = [None, None]
+    intervals, bend = [None, None], None
     if n_rounds >= stats.MIN_ROUNDS:
         replicates = np.column_stack([q.median_replicates for _, q in points])
-        intervals = [stats.interval(r, n_rounds)
-                     for r in _weighted_lines(sizes, replicates, scales)]
+        lines = _weighted_lines(sizes, replicates, scales)
+        intervals = [stats.interval(r, n_rounds) for r in lines]
+        bend = _bend(sizes, replicates, lines[0], n_rounds)
     fitted = intercept[0] + slope[0] * sizes
     return Line(float(slope[0]), float(intercept[0]), *intervals, sizes, medians,
-                _relative(medians - fitted, np.where(np.isnan(scales), fitted, scales)))
+                _relative(medians - fitted, np.where(np.isnan(scales), fitted, scales)), bend)
+
+
+def _bend(sizes, replicates, slopes, n_rounds):
+    """The interval of the last slope, divided by the line's."""
+    if len(np.unique(sizes)) < 3 or sizes[-1] == sizes[-2]:
+        return None
+    last = (replicates[:, -1] - replicates[:, -2]) / (sizes[-1] - sizes[-2])
+    return stats.interval(np.divide(last, slopes, out=np.ones_like(last), where=slopes != 0),
+                          n_rounds)
 
 
 def _relative(residuals, scales):

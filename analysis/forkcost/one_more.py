@@ -51,8 +51,8 @@ class OneMore:
     @property
     def summary(self):
         """The cost of one; where the points are on no line, that of the most."""
-        if not self.remark:
-            return self.cost
+        if self.line.breaks_at is None:
+            return self.cost + (f" ({self.bend})" if self.bend else "")
         return (f"{_worth(self.line.medians[-1], self.unit)} for "
                 f"{units.whole(self.line.sizes[-1])} (no straight line)")
 
@@ -63,15 +63,30 @@ class OneMore:
         return f"{units.whole(low)}–{units.whole(high)} {self.counted}"
 
     @property
+    def bend(self):
+        """`from 64 to 256 each costs 42 µs`: where that is not the line's slope; else empty."""
+        return self._last(self.line) if self.line.bends else ""
+
+    @property
     def remark(self):
         """Where the points do not lie on a line; empty where they do."""
         at = self.line.breaks_at
         if at is None:
+            return self.bend
+        return f"not one straight line, see {units.whole(at)}: {self._last(self.line)}"
+
+    @property
+    def account_cost(self):
+        """As `cost`, by the loader's account, with its bend; empty without one."""
+        if self.account is None:
             return ""
-        below, most = self.line.sizes[-2:]
-        last = _worth(np.diff(self.line.medians[-2:])[0] / (most - below), self.unit)
-        return (f"not one straight line, see {units.whole(at)}: from {units.whole(below)} to "
-                f"{units.whole(most)} each costs {last}")
+        bent = self.account.bends or self.account.breaks_at is not None
+        return _worth(self.account.slope, self.unit) + (
+            f"; {self._last(self.account)}" if bent else "")
+
+    def _last(self, line):
+        below, most = (units.whole(n) for n in line.sizes[-2:])
+        return f"from {below} to {most} each costs {_worth(line.last_slope, self.unit)}"
 
 
 def _worth(value, unit):
@@ -127,7 +142,8 @@ def relocation_kinds(run, quantity="main_start_ns"):
 
 
 def failed_opens(run):
-    """An open that finds no file: what directories cost above the same libraries in one place."""
+    """An open that finds no file: what directories cost above the same libraries in one place, by
+    how many opens more fail as counted."""
     away = choose.along(run, "load", "main_start_ns", "libraries", shape="directories",
                         **{"page-cache": "warm"})
     near = away and choose.along(run, "load", "main_start_ns", "libraries",
@@ -139,19 +155,13 @@ def failed_opens(run):
     for _, row in away.rows[(away.rows.x > 0) & away.rows.x.isin(beside.index)].iterrows():
         names = (row["name"], beside[row.x])
         costs = [run.quantity(name, "main_start_ns") for name in names]
-        points.append((_opens(run, *names, row.x), model.Combined(tuple(zip((1, -1), costs)))))
+        opens = [run.quantity(name, "failed_opens") for name in names]
+        if None not in opens:
+            more = opens[0].quantile(0.5) - opens[1].quantile(0.5)
+            points.append((more, model.Combined(tuple(zip((1, -1), costs)))))
     line = model.fit(points, from_zero=True)
     return [OneMore(("failed open",), "open that fails (directories against flat, warm)",
                     "failed opens", "ns", line)] if line else []
-
-
-def _opens(run, away, near, n_libraries):
-    """How many opens more fail: as counted, else as glibc searches: in each directory in turn, and
-    the k-th library is in the k-th."""
-    counted = [run.quantity(name, "failed_opens") for name in (away, near)]
-    if counted[0] is None:
-        return n_libraries * (n_libraries - 1) // 2
-    return counted[0].quantile(0.5) - (counted[1].quantile(0.5) if counted[1] else 0)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def opens_of(libraries):
     return libraries * (libraries - 1) // 2
 
 
-def load_libraries(maker, series=tuple(TRUTH["library"]), counts=LIBRARIES, counted=False):
+def load_libraries(maker, series=tuple(TRUTH["library"]), counts=LIBRARIES, counted=True):
     for shape, cache in series:
         for n in counts:
             if n == 0 and shape != "flat":

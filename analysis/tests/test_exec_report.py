@@ -69,9 +69,7 @@ def test_failed_opens_bend_the_line_of_directories_which_is_said(run):
     assert "no straight line" in found.summary
 
 
-@pytest.mark.parametrize("counted", [False, True])
-def test_the_cost_of_a_failed_open(made, counted):
-    run = made(truth.load_libraries(maker(), counted=counted))
+def test_the_cost_of_a_failed_open(run):
     found, = one_more.failed_opens(run)
     assert found.line.slope == pytest.approx(truth.TRUTH["failed_open"], rel=0.03)
     low, high = found.line.slope_interval
@@ -79,8 +77,9 @@ def test_the_cost_of_a_failed_open(made, counted):
     assert not found.remark and found.over == "0–32,640 failed opens"
 
 
-def test_failed_opens_as_counted_stand_before_the_formula(made):
-    m = truth.load_libraries(maker(), counted=True)
+def test_failed_opens_are_those_that_were_counted(made):
+    assert one_more.failed_opens(made(truth.load_libraries(maker(), counted=False))) == []
+    m = truth.load_libraries(maker())
     for entry in m.benchmarks:
         q = entry["quantities"]["failed_opens"]
         q["samples"] = [v / 2 for v in q["samples"]]
@@ -102,6 +101,47 @@ def test_the_intervals_of_slopes_cover_the_truth(made):
             hits += low <= expected <= high
             all_of += 1
     assert hits >= 0.85 * all_of
+
+
+def bent():
+    """Libraries of 31 µs each up to 64, of 41 µs after that."""
+    m = truth.load_libraries(maker(), [("flat", "warm"), ("chain", "warm")])
+    for entry in m.benchmarks:
+        if entry["axes"]["libraries"] == "256" and entry["axes"]["shape"] == "flat":
+            q = entry["quantities"]["main_start_ns"]
+            q["samples"] = [v + 192 * 10e3 for v in q["samples"]]
+    return m
+
+
+def test_a_bend_at_the_end_is_said_beside_the_slope(made):
+    run = made(bent())
+    found = slopes(one_more.libraries(run))
+    line = found["flat", "warm"].line
+    assert line.bends and line.breaks_at is None  # no point is far from the line
+    assert not found["chain", "warm"].line.bends
+    said = rf"from 64 to 256 each costs [34]\d\.\d{NBSP}µs"
+    assert re.fullmatch(said, found["flat", "warm"].remark)
+    assert re.search(f"costs 3.* at start .{said}.;", libraries.message(run))
+    answer = loading.loading(run)
+    assert "µs per library" in answer.short and re.search(said, answer.more)
+
+
+def test_a_bend_of_the_loaders_account_is_said_too(made):
+    m = bent()
+    for entry in m.benchmarks:
+        if entry["axes"]["libraries"] == "256" and entry["axes"]["shape"] == "flat":
+            q = entry["quantities"]["loader_ns"]
+            q["samples"] = [v * 1.35 for v in q["samples"]]
+    found = slopes(one_more.libraries(made(m)))
+    assert "; from 64 to 256 each costs" in found["flat", "warm"].account_cost
+    assert "from" not in found["chain", "warm"].account_cost
+
+
+def test_slopes_of_two_ranges_are_not_compared_without_saying_so(made):
+    m = truth.load_libraries(maker(), [("flat", "warm")])
+    truth.load_libraries(m, [("chain", "warm")], counts=(4, 16))
+    said = libraries.message(made(m))
+    assert re.search(r"in a chain [^;]* \(0–16 libraries\)", said), said
 
 
 def test_the_cost_of_a_relocation_by_kind(run):

@@ -70,3 +70,29 @@ def test_a_break_is_found_where_it_is():
     costs = [s * 0.01 for s in sizes]
     costs[2] *= 2
     assert model.fit([(s, Fixed(c)) for s, c in zip(sizes, costs)]).breaks_at == 256 * MIB
+
+
+class Sampled(Fixed):
+    """The same with replicates of 1% noise."""
+
+    def __init__(self, median, seed):
+        super().__init__(median)
+        self.rounds = [np.array([median])] * 5
+        self.median_replicates = median * np.random.default_rng(seed).normal(1, 0.01, 999)
+
+
+def fit_of(costs):
+    sizes = (16 * MIB, 64 * MIB, 256 * MIB, GIB)[-len(costs):]
+    return model.fit([(s, Sampled(c, i)) for i, (s, c) in enumerate(zip(sizes, costs))])
+
+
+def test_a_bend_at_the_end_is_found_where_residuals_are_small():
+    straight = fit_of([16, 64, 256, 1024])
+    assert not straight.bends and straight.last_slope == pytest.approx(1 / MIB)
+    low, high = straight.bend_interval
+    assert low < 1 < high
+    bent = fit_of([16, 64, 256, 256 + 768 * 1.3])
+    assert bent.bends and bent.breaks_at is None
+    assert bent.last_slope == pytest.approx(1.3 / MIB)
+    assert fit_of([16, 64]).bend_interval is None
+    assert not fit_of([16, 16, 16, 16.5]).bends  # flat: no slope to bend

@@ -105,13 +105,22 @@ def message(run):
         first = next(iter(slopes.values()), None)
         return (f"One more {first.what}: {first.summary}." if first else
                 "No slope could be fitted to the libraries of this run.")
-    text = f"A library costs {flat.sentence} at start"
-    if flat.remark:
+    text = f"A library costs {flat.sentence} at start" + (f" ({flat.bend})" if flat.bend else "")
+    if flat.line.breaks_at is not None:
         text = f"At start {flat.summary}"
     for (shape, cache), found in slopes.items():
         if cache == "warm" and shape != "flat":
             where = {"chain": "in a chain", "directories": "each in a directory of its own"}
-            text += f"; {where.get(shape, shape)} {found.summary}"
-    if ("flat", "cold") in slopes:
-        text += f"; out of the page cache {slopes['flat', 'cold'].summary}"
+            text += f"; {where.get(shape, shape)} {found.summary}{_range(found, flat)}"
+    cold = slopes.get(("flat", "cold"))
+    if cold is not None:
+        text += f"; out of the page cache {cold.summary}{_range(cold, flat)}"
     return text + "."
+
+
+def _range(found, other):
+    """Over which numbers, where these are not the other's: slopes of two ranges may differ by that
+    alone."""
+    low, high = (units.whole(n) for n in found.line.sizes[[0, -1]])
+    same = found.line.sizes[[0, -1]].tolist() == other.line.sizes[[0, -1]].tolist()
+    return "" if same or found.line.breaks_at is not None else f" ({low}–{high} libraries)"

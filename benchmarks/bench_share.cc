@@ -46,6 +46,7 @@
 #include <string>
 
 #include "benchmarks/image.h"
+#include "benchmarks/loader_run.h"
 #include "benchmarks/share/files.h"
 #include "benchmarks/share/observe.h"
 #include "harness/bench_case.h"
@@ -77,7 +78,8 @@ uint64_t inode_of(const std::filesystem::path& path) {
 // The processes of one sample. They end with this, or when we die.
 class Processes {
  public:
-  Processes(Measurement& m, const Scenario& s, const Files& files) : m_(m), s_(s), files_(files) {}
+  Processes(Measurement& m, const Scenario& s, const Files& files)
+      : m_(m), s_(s), files_(files), environment_(plain_environment()) {}
 
   // One that is not measured, and that has ended when this returns.
   void start_another() {
@@ -85,7 +87,7 @@ class Processes {
     const bool has_path = !s_.cold && s_.what != What::kText;
     const Image image(s_.cold || has_path ? "resident" : file, m_.timeline(),
                       {kWhatNames.at(static_cast<size_t>(has_path ? s_.what : What::kText)), file});
-    WaitingImage(m_.timeline(), image).end();
+    WaitingImage(m_.timeline(), image, environment_.get()).end();
   }
 
   void start_next() {
@@ -115,7 +117,7 @@ class Processes {
     }
     const Image image(s_.what == What::kText ? file : "resident", m_.timeline(),
                       std::move(arguments));
-    return images_.emplace_back(m_.timeline(), image).pid();
+    return images_.emplace_back(m_.timeline(), image, environment_.get()).pid();
   }
 
   pid_t fork_first() {
@@ -133,6 +135,7 @@ class Processes {
   Measurement& m_;
   const Scenario& s_;
   const Files& files_;
+  Words environment_;
   std::deque<WaitingImage> images_;
   FileDescriptor orders_;  // to the first process, to fork
   std::vector<pid_t> pids_;

@@ -162,6 +162,9 @@ bool Measurement::next_sample() {
   } else {
     finish_sample();
   }
+  if (TimeLimit::expired()) {
+    throw Failure(fmt::format("not done after {} s; raise --time-limit-s", TimeLimit::seconds()));
+  }
   if (planned_ != 0 && kept_ >= planned_) return false;
   if (attempts_ >= kAttemptsPerSample * (kWarmup + std::max(planned_, kMinSamples))) {
     if (kept_ >= kMinSamples) return false;

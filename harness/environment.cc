@@ -325,6 +325,17 @@ std::string seccomp_mode(uint64_t mode) {
   return mode < kModes.size() ? kModes[mode] : std::to_string(mode);
 }
 
+// Names only: what they say is nobody's business.
+json loader_variables() {
+  json names = json::array();
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view name = std::string_view(*variable).substr(0, strcspn(*variable, "="));
+    if (name.starts_with("LD_") || name == "GLIBC_TUNABLES") names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 json describe_process(const SystemFiles& files) {
   json process = json::object();
   const bool fixed = (personality(0xffffffff) & ADDR_NO_RANDOMIZE) != 0;
@@ -353,6 +364,7 @@ json describe_process(const SystemFiles& files) {
     process["perf_event_paranoid"] = std::atoi(paranoid->c_str());
   }
   process["pagemap_frames"] = can_read_frames();
+  process["loader_variables"] = loader_variables();
   return process;
 }
 

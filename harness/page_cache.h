@@ -13,7 +13,8 @@ namespace forkcost {
 size_t cached_pages(const std::filesystem::path& file);
 
 // Puts the file out of the page cache. Throws Skip where pages stay: a file system that has no
-// other place for them (tmpfs), or somebody who maps the file.
+// other place for them (tmpfs), or somebody who maps the file. As cached_pages() where the kernel
+// does not tell us; the file is left as it was then.
 void evict(const std::filesystem::path& file);
 // All of them, waiting once.
 void evict(const std::vector<std::filesystem::path>& files);

@@ -1,6 +1,7 @@
 #include "harness/warnings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -34,6 +35,7 @@ class Judge {
     judge_pages();
     judge_rights();
     judge_limits();
+    judge_loader();
     return std::move(warnings_);
   }
 
@@ -211,6 +213,17 @@ class Judge {
       warn("address-space", "ulimit -v unlimited",
            "the address space is limited to {} MiB: large heaps will be skipped", space / kMiB);
     }
+  }
+
+  void judge_loader() {
+    const json& set = at("/process/loader_variables");
+    if (!set.is_array() || set.empty()) return;
+    const std::string names =
+        fmt::format("{}", fmt::join(set.get<std::vector<std::string>>(), " "));
+    warn("loader-variables", "unset " + names,
+         "{} in the environment: what they ask for is in the start of every dynamic program of "
+         "bench_spawn and bench_claims, and in the size of the process that forks",
+         names);
   }
 
   const json& environment_;

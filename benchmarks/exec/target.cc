@@ -243,6 +243,13 @@ void Target::make_directories(size_t count) {
     path += directories_.back().string() + ":";
   }
   directories_.push_back(path_.parent_path());
+  for (const std::filesystem::path& directory : directories_) {
+    if (directory.string().find(':') == std::string::npos) continue;
+    throw Skip(
+        fmt::format("{}: a colon would make two directories of PATH of it; install forkcost "
+                    "to, or name in TMPDIR, a directory without one",
+                    directory.parent_path().string()));
+  }
   name_ = path_.filename();
   search_path_.emplace(path + directories_.back().string());
 }

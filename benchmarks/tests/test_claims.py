@@ -253,3 +253,13 @@ def alive(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_a_writer_without_a_cpu_of_its_own_is_no_accident(tmp_path):
+    cpu = {max(os.sched_getaffinity(0))}
+    _, document = measure(tmp_path, "bench_claims", "--samples=1",
+                          "--case=claim/id:shell-out-copies/writers:1",
+                          preexec_fn=lambda: os.sched_setaffinity(0, cpu))
+    for entry in document["unmeasured"]:  # measured, if others give it the time to
+        assert "second CPU" in entry["outcome"]["reason"]
+        assert entry["outcome"]["status"] == "skipped" and "by_chance" not in entry["outcome"]

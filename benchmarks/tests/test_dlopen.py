@@ -160,3 +160,10 @@ def test_a_server_that_is_killed_is_a_failure(tmp_path):
     assert process.returncode == 1
     (entry,) = json.loads((tmp_path / "run.json").read_text())["unmeasured"]
     assert entry["outcome"]["status"] == "failed" and "fork server" in entry["outcome"]["reason"]
+
+
+def test_a_case_without_children_ends_by_the_time_limit(tmp_path):
+    done, document = measure(tmp_path, "bench_load", "--samples=1000000", "--time-limit-s=0.3",
+                             "--case=text-touch/pattern:sequential/pages:1024/page-cache:warm")
+    assert done.returncode == 1
+    assert "--time-limit-s" in document["unmeasured"][0]["outcome"]["reason"]

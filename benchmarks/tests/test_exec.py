@@ -192,6 +192,16 @@ def test_path_is_searched_in_vain_sixteen_times(tmp_path):
         assert checks_of(entry)["directories of PATH without the image"] == "16"
 
 
+def test_directories_that_path_would_divide_are_a_skip(tmp_path):
+    place = tmp_path / "with:colon"
+    place.mkdir()
+    _, document = measure_exec(tmp_path, "image:nolibc/page-cache:warm/args:small/path-dirs:.*/"
+                               "heap:0", env={**os.environ, "TMPDIR": str(place)})
+    assert [entry["axes"]["path-dirs"] for entry in document["benchmarks"]] == ["0"]
+    (entry,) = document["unmeasured"]
+    assert entry["outcome"]["status"] == "skipped" and "colon" in entry["outcome"]["reason"]
+
+
 def test_a_stack_limit_that_is_too_small_for_the_arguments_is_named(tmp_path):
     def with_stack(kib):
         limit = lambda: resource.setrlimit(

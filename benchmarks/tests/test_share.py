@@ -263,6 +263,16 @@ def test_a_case_that_takes_too_long_fails(tmp_path):
     assert "--time-limit-s" in document["unmeasured"][0]["outcome"]["reason"]
 
 
+def test_the_users_environment_stays_outside(tmp_path):
+    done, _ = measure(tmp_path, "bench_share", "--samples=1",
+                      "--case=share/what:text/files:one-inode/processes:16/page-cache:warm",
+                      env={**os.environ, "LD_DEBUG": "statistics",
+                           "LD_DEBUG_OUTPUT": str(tmp_path / "loader")})
+    assert done.returncode == 0, done.stderr
+    # our own, and that of the shell that would clean up; not 17 in each sample
+    assert 1 <= len(list(tmp_path.glob("loader.*"))) < 10
+
+
 def test_presets_hold_what_is_cheap_enough_for_them():
     def cases(preset):
         listed = json.loads(run("bench_share", "--list-cases", f"--preset={preset}").stdout)

@@ -151,6 +151,15 @@ TEST_F(EnvironmentTest, ReadsTheMachine) {
   EXPECT_EQ(environment["process"]["capabilities"], "000000000000000f");
 }
 
+TEST_F(EnvironmentTest, NamesWhatTheLoaderIsTold) {
+  setenv("LD_BIND_NOW", "a secret", 1);
+  const json environment = describe();
+  unsetenv("LD_BIND_NOW");
+  const auto names = environment["process"]["loader_variables"].get<std::vector<std::string>>();
+  EXPECT_EQ(std::ranges::count(names, "LD_BIND_NOW"), 1);
+  EXPECT_EQ(environment.dump().find("a secret"), std::string::npos);
+}
+
 TEST_F(EnvironmentTest, ReadsHugePages) {
   const std::string thp = "/sys/kernel/mm/transparent_hugepage";
   put(thp + "/enabled", "always [madvise] never\n");
@@ -291,6 +300,7 @@ TEST(Warnings, EachHasItsCause) {
       {"/process/cgroup_cpu_limit", 1.5, "cpu-quota"},
       {"/process/pagemap_frames", false, "pagemap"},
       {"/process/rlimit_as", 1000000, "address-space"},
+      {"/process/loader_variables", {"LD_PRELOAD"}, "loader-variables"},
       {"/process/uid", 1000, "nproc"},
       {"/software/build_type", "Debug", "build"},
       {"/software/build_type", "Release+sanitizers", "build"}};

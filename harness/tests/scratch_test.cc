@@ -171,6 +171,29 @@ TEST(PageCache, FilesGoOutTogether) {
   EXPECT_THROW(evict(files), Failure);
 }
 
+TEST(PageCache, StaysForWhoIsNotTold) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  const ScratchDirectory scratch;
+  fs::permissions(scratch.path(), fs::perms(0755));
+  const fs::path file = scratch.path() / "file";
+  write_file(file, 3 * page_size());
+  const pid_t other = fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) {
+    if (setuid(65534) != 0) _exit(1);
+    try {
+      evict(file);
+    } catch (const Skip&) {
+      _exit(0);
+    }
+    _exit(2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(other, &status, 0), other);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(cached_pages(file), 3u);
+}
+
 TEST(PageCache, SaysWhenPagesStay) {
   const fs::path file = "/dev/shm/forkcost-page-cache-test." + std::to_string(getpid());
   if (access("/dev/shm", W_OK) != 0) GTEST_SKIP() << "no /dev/shm";

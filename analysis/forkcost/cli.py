@@ -99,7 +99,7 @@ def claims(runs, measured, preset, save, output, form):
     if measured:
         with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
             path = save or Path(scratch) / "run.json"
-            measure.measure(path, preset or "quick")
+            measure.measure(path, preset or "quick", kept=save is not None)
             judged = judge(load.load([path]))
     else:
         judged = judge(load.load(runs))

@@ -135,6 +135,7 @@ _CACHED = {"pages": 15 * PAGES, "cached_pages_before": 300, "cached_pages_after"
 _MMAP = {"pages": PAGES, "resident_after_map": 0, "faults_at_touch": 16,
          "resident_after_touch": PAGES}
 _REGION = {"faults": 1, "equal_frames_before": 1, "new_frames": 1}
+_EVERYWHERE = {region: _REGION for region in ("heap", "stack", "data", "bss", "library")}
 _GRAND = {"page_bytes": PAGE, "pages": PAGES, "grandchild_faults": PAGES,
           "parent_child_shared_bytes": MEM, "parent_child_equal_frames": PAGES,
           "grandchild_new_frames": PAGES}
@@ -163,9 +164,7 @@ EVIDENCE = {
     "lib-preload": (_preload(5e6, 10**7), _preload(9e5, 10**5)),
     "heap-not-copied": (_READ, _READ | {"equal_frames": 0, "copied_bytes": MEM}),
     "heap-pagewise": (_pagewise(1), _pagewise(512)),
-    "heap-everything": ({"heap": _REGION, "stack": _REGION},
-                        {"heap": _REGION | {"new_frames": 0},
-                         "stack": _REGION | {"new_frames": 0}}),
+    "heap-everything": (_EVERYWHERE, {r: f | {"new_frames": 0} for r, f in _EVERYWHERE.items()}),
     "heap-grandchild": (_GRAND, _GRAND | {"parent_child_equal_frames": 0}),
     "fork-light": (_light(5.1e4, 0), _light(13e6, 1)),
     "vfork-useless": (_useless(1.05), _useless(27)),
@@ -196,13 +195,16 @@ LIMITS = [
     ("lib-second", {"second": _SECOND}, "was not measured"),
     ("lib-rw", {**_rw(32), "rows": [*_rw(32)["rows"], {"kind": "plt", "relocations": 1000,
                                                        "dirty_bytes": 32768}]}, "plt"),
+    ("lib-rw", {**_rw(32), "rows": _rw(32)["rows"][:2]}, "not measured for relocations of kind relr"),
     ("lib-preload", _preload(5e6, 10**5), "no memory is saved"),
     ("lib-preload", _preload(1.02e6, 10**7), "no time is saved"),
     ("heap-not-copied", _READ | {"faults": 200}, "reading takes faults"),
     ("heap-pagewise", {**_pagewise(1), "rows": [*_pagewise(1)["rows"], {
         "backing": "hugetlb", "written": 1, "new_frames": 512, "copied_bytes": 0}]},
      "hugetlb (512 for 1)"),
-    ("heap-everything", {"heap": _REGION, "bss": _REGION | {"new_frames": 0}}, "bss"),
+    ("heap-everything", _EVERYWHERE | {"bss": _REGION | {"new_frames": 0}}, "not seen for bss"),
+    ("heap-everything", {"heap": _REGION, "stack": _REGION},
+     "not measured for data, bss and library"),
     ("fork-light", _light(4e5, 1), "seen up to 1\u00a0GiB"),
     ("vfork-useless", _useless(1.5), "1.50×"),
     ("vfork-why", _why(100, 0), "only 100 of 256"),
@@ -242,6 +244,7 @@ FURTHER = [
 
 # Evidence that cannot be judged: (id, evidence, words of the reason)
 UNJUDGED = [
+    ("heap-everything", {"heap": _REGION}, "no region but the heap"),
     ("big-parent-enomem", {**_enomem(0, ("0",)), "not_tried": "skipped: needs root"}, "needs root"),
     ("same-va", _same_va(0) | {"equal_frames_before": 0}, "nothing was shared before"),
     ("exec-ends-sharing", _ends(0) | {"mapped_twice_before": 0}, "nothing was shared before"),

@@ -138,7 +138,8 @@ def test_what_was_skipped_is_said(answers, made):
     found = {j.id: j for j in claims.judge(made(maker))}
     assert found["zero-page"].reason == "failed: a page was missing"
     assert found["data-cow"].reason == "skipped: no such section"
-    assert found["same-va"].reason == "not in this run: forkcost claims --run measures it"
+    assert found["same-va"].reason == ("not in this run: forkcost claims --run --preset "
+                                       "quick measures it")
     assert found["fork-light"].reason.startswith("one size of the process only")
 
 
@@ -319,6 +320,7 @@ def test_how_the_measuring_ends_is_passed_on(runner, then, copies, status, said)
     runner(then, copies)
     result = call("claims", "--run")
     assert result.exit_code == status and said in result.stderr
+    assert ("nothing is kept" in result.stderr) == then.startswith("kill")
 
 
 def test_a_signal_is_passed_on_and_waited_for(runner, tmp_path):

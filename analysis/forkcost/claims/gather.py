@@ -11,7 +11,7 @@ import numpy as np
 from forkcost import stats
 from forkcost.claims.verdict import Missing, number
 
-HOW_TO_GET = "forkcost claims --run measures it"
+HOW_TO_GET = "forkcost claims --run --preset quick measures it"
 
 
 class View:

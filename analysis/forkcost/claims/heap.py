@@ -1,9 +1,10 @@
 """Claims: fork and the heap: what is shared, what is copied, and when."""
 
 from forkcost import units
+from forkcost.claims.gather import HOW_TO_GET
 from forkcost.claims.verdict import (
     BY_FAULTS, BY_SMAPS, Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many,
-    none_of, number, own_cases)
+    none_of, number, own_cases, untestable)
 
 MUCH = 0.05  # share of the heap that is more than "nothing much"
 REGIONS = ("heap", "stack", "data", "bss", "library")
@@ -85,8 +86,9 @@ def gather_everything(view):
 
 def judge_everything(e):
     """A region is covered if the page was the same frame before and one write brings one new frame
-    (where frames are hidden: a fault). All regions: holds; some: those that are not are the limit;
-    none: not."""
+    (where frames are hidden: a fault). All REGIONS: holds; some: those that are not, and those that
+    were not measured, are the limit; none: not. The heap alone decides nothing: the claim is about
+    the others."""
     hidden = [r for r, f in e.items() if "new_frames" not in f]
     covered = [r for r, f in e.items() if f.get("equal_frames_before", 1) >= 1
                and f.get("new_frames", f["faults"]) >= 1]
@@ -96,8 +98,13 @@ def judge_everything(e):
         for region, f in e.items()) + (f" ({BY_FAULTS})." if hidden else ".")
     if not covered:
         return fails(seen)
+    if set(e) == {"heap"}:
+        return untestable(f"no region but the heap was measured: {HOW_TO_GET}")
     lacking = [r for r in e if r not in covered]
-    return but(f"not seen for {listed(lacking)}", seen) if lacking else holds(seen)
+    absent = [r for r in REGIONS if r not in e]
+    limits = [f"{words} {listed(found)}" for words, found in (
+        ("not seen for", lacking), ("not measured for", absent)) if found]
+    return but("; ".join(limits), seen) if limits else holds(seen)
 
 
 def gather_grandchild(view):

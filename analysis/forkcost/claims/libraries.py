@@ -9,6 +9,7 @@ from forkcost.claims.verdict import (
     times)
 
 AROUND = 16  # pages that the claim allows one fault to map
+RELATIVE = ("rela", "relr")  # kinds of relocation that the claim is tested with
 STATES = ("cold-first", "warm-first", "second")
 
 
@@ -113,7 +114,7 @@ def gather_rw(view):
 def judge_rw(e):
     """What libraries without relocations dirty is subtracted. Holds if every kind of relocation
     dirties memory and no kind dirties less with more relocations; with a limit if some kinds do
-    not; not if none does."""
+    not, or if one of RELATIVE was not measured; not if none does."""
     by_kind = defaultdict(list)
     for row in e["rows"]:
         by_kind[row["kind"]].append((row["relocations"],
@@ -133,9 +134,11 @@ def judge_rw(e):
         (k, e["floor_bytes"] + max(points)[1]) for k, points in by_kind.items())), "bytes")
     if len(clean) == len(by_kind):
         return fails(seen, picture)
-    if clean:
-        return but(f"no more is dirtied by more relocations of kind {listed(clean)}", seen, picture)
-    return holds(seen, picture)
+    absent = [kind for kind in RELATIVE if kind not in by_kind]
+    limits = [f"{words} {listed(kinds)}" for words, kinds in (
+        ("no more is dirtied by more relocations of kind", clean),
+        ("not measured for relocations of kind", absent)) if kinds]
+    return but("; ".join(limits), seen, picture) if limits else holds(seen, picture)
 
 
 def gather_preload(view):

@@ -43,18 +43,19 @@ def program():
                      "measured elsewhere: forkcost claims RUN.json")
 
 
-def measure(path, preset):
+def measure(path, preset, kept):
     """Runs the cases that claims need and leaves the result file at `path`. What the program prints
-    goes to stderr: our stdout is the answer. A run in which cases failed is still a run."""
+    goes to stderr: our stdout is the answer. A run in which cases failed is still a run. `kept`:
+    whether that file, and after an interruption its journal, stays."""
     if Path(path).exists():
         raise InputError(f"{path}: exists: name another file with --save, or remove it")
     words = [program(), "--preset", preset, "--filter", case_filter(), "--out", str(path)]
     status = _call(words)
     if status < 0:
         name = signal.Signals(-status).name
-        raise Interrupted(f"{words[0]} was stopped by {name}: nothing is judged; with --save FILE "
-                          "it can be resumed: forkcost-run --resume --preset "
-                          f"{preset} --filter … --out FILE", -status)
+        raise Interrupted(f"{words[0]} was stopped by {name}: nothing is judged" + (
+            "" if kept else "; nothing is kept either, so there is nothing to resume: with --save "
+                            "FILE there would be"), -status)
     if status in (0, 1, 3) and Path(path).exists():
         return
     if status == 3:

@@ -39,6 +39,7 @@ bool is_told(const std::vector<std::filesystem::path>& files) {
 CacheState::CacheState(std::vector<std::filesystem::path> files, bool cold)
     : files_(std::move(files)), cold_(cold), told_(is_told(files_)) {
   for (const std::filesystem::path& file : files_) {
+    sync_file(file);  // the suite may have been installed a moment ago
     fill_cache(file);
     pages_.push_back(pages_of(file));
   }

@@ -23,14 +23,6 @@ FileDescriptor open_file(const std::filesystem::path& file) {
   return FileDescriptor(check(open(file.c_str(), O_RDONLY | O_CLOEXEC), file.string()));
 }
 
-// Dirty pages would stay. A file system that cannot write has none.
-void sync_file(const std::filesystem::path& file) {
-  const FileDescriptor descriptor = open_file(file);
-  if (fsync(descriptor.get()) != 0 && errno != EINVAL && errno != EROFS) {
-    throw_errno("fsync of " + file.string(), errno);
-  }
-}
-
 void let_go(const std::filesystem::path& file) {
   const FileDescriptor descriptor = open_file(file);
   const int error = posix_fadvise(descriptor.get(), 0, 0, POSIX_FADV_DONTNEED);
@@ -38,6 +30,14 @@ void let_go(const std::filesystem::path& file) {
 }
 
 }  // namespace
+
+void sync_file(const std::filesystem::path& file) {
+  const FileDescriptor descriptor = open_file(file);
+  // A file system that cannot write has no dirty pages.
+  if (fsync(descriptor.get()) != 0 && errno != EINVAL && errno != EROFS) {
+    throw_errno("fsync of " + file.string(), errno);
+  }
+}
 
 size_t cached_pages(const std::filesystem::path& file) {
   const FileDescriptor descriptor = open_file(file);
@@ -69,7 +69,7 @@ void evict(const std::filesystem::path& file) {
 void evict(const std::vector<std::filesystem::path>& files) {
   for (const std::filesystem::path& file : files) {
     cached_pages(file);  // whoever is not told must not put it out, either
-    sync_file(file);
+    sync_file(file);  // dirty pages would stay
   }
   // What the kernel reads ahead for whoever used a file last cannot be put out while it is on its
   // way, and counts as cached only once it is there.

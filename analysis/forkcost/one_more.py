@@ -160,8 +160,8 @@ def failed_opens(run):
             more = opens[0].quantile(0.5) - opens[1].quantile(0.5)
             points.append((more, model.Combined(tuple(zip((1, -1), costs)))))
     line = model.fit(points, from_zero=True)
-    return [OneMore(("failed open",), "open that fails (directories against flat, warm)",
-                    "failed opens", "ns", line)] if line else []
+    return [OneMore(("failed open",), "open that fails: directories",
+                    "opens that fail, above flat", "ns", line)] if line else []
 
 
 @dataclass(frozen=True)

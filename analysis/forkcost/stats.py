@@ -24,6 +24,8 @@ def bootstrap_medians(rounds, replicates=REPLICATES, seed=0):
     padded = np.full((len(rounds), longest), np.nan)
     for row, values in zip(padded, rounds):
         row[: len(values)] = values
+    if np.nanmin(padded) == np.nanmax(padded):  # counts mostly: whatever is drawn
+        return np.full(replicates, np.nanmin(padded))
     picked = rng.integers(len(rounds), size=(replicates, len(rounds)))
     picked_sizes = sizes[picked]
     within = rng.random((replicates, len(rounds), longest)) * picked_sizes[..., None]

@@ -245,6 +245,7 @@ FURTHER = [
 # Evidence that cannot be judged: (id, evidence, words of the reason)
 UNJUDGED = [
     ("heap-everything", {"heap": _REGION}, "no region but the heap"),
+    ("heap-everything", {"heap": _REGION | {"new_frames": 0}}, "no region but the heap"),
     ("big-parent-enomem", {**_enomem(0, ("0",)), "not_tried": "skipped: needs root"}, "needs root"),
     ("same-va", _same_va(0) | {"equal_frames_before": 0}, "nothing was shared before"),
     ("exec-ends-sharing", _ends(0) | {"mapped_twice_before": 0}, "nothing was shared before"),

@@ -20,6 +20,7 @@ from conftest import write
 import forkcost
 from forkcost import claims, report
 from forkcost.claims import measure, output
+from forkcost.claims.gather import HOW_TO_GET
 from forkcost.claims.verdict import BUT, FAILS, HOLDS, UNTESTABLE, Missing
 from forkcost.cli import main
 from forkcost.load import load
@@ -141,6 +142,33 @@ def test_what_was_skipped_is_said(answers, made):
     assert found["same-va"].reason == ("not in this run: forkcost claims --run --preset "
                                        "quick measures it")
     assert found["fork-light"].reason.startswith("one size of the process only")
+
+
+def test_the_heap_alone_does_not_test_everything(made):
+    maker = synthetic.Maker(rounds=3, samples=5)
+    synthetic_claims.World(maker, True, True).claim(
+        "heap-everything", {"region": "heap"}, faults=1, equal_frames_before=1, new_frames=1)
+    found = {j.id: j for j in claims.judge(made(maker))}["heap-everything"]
+    assert (found.verdict, found.reason) == (
+        UNTESTABLE, f"no region but the heap was measured: {HOW_TO_GET}")
+    maker.not_measured("claim", {"id": "heap-everything", "region": "stack"}, "failed", "no stack")
+    found = {j.id: j for j in claims.judge(made(maker))}["heap-everything"]
+    assert (found.verdict, found.reason) == (UNTESTABLE, "failed: no stack")
+
+
+def test_a_smoke_run_names_the_preset_that_measures_the_rest(made):
+    maker = synthetic.Maker(rounds=3, samples=5).fork(heaps={"0": 0})
+    world = synthetic_claims.World(maker, True, True)
+    world.case("switch", {"between": "threads", "by": "futex", "touch": "0"}, handover_ns=2000,
+               memory_in_common=1)
+    world.case("cow", {"writer": "parent", "state": "first", "access": "write",
+                       "pattern": "sequential", "heap": "16MiB", "backing": "4k"},
+               synthetic.MIB * 16, debt_ns=1e6)
+    found = {j.id: j for j in claims.judge(made(maker))}
+    for claim_id in ("fork-light", "last-owner", "switch-tables", "zero-page", "lib-rw"):
+        assert found[claim_id].verdict == UNTESTABLE
+        assert found[claim_id].reason.endswith(": forkcost claims --run --preset quick measures it")
+    assert "(between:forked)" in found["switch-tables"].reason
 
 
 @pytest.mark.parametrize("claim_id", BY_ID)
@@ -339,6 +367,31 @@ def test_a_signal_is_passed_on_and_waited_for(runner, tmp_path):
     _, said = running.communicate(timeout=60)
     assert running.returncode == 128 + signal.SIGTERM and "was stopped by SIGTERM" in said
     assert (tmp_path / "bye").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("saved", [True, False])
+def test_only_what_is_kept_can_be_resumed(runner, tmp_path, number, saved):
+    name = number.name[3:]
+    runner(f"""trap 'trap - {name}; test -e "$2.journal" && echo "go on with --resume"
+kill -{name} $$' {name}
+echo > "$2.journal"; echo > {tmp_path}/ready\nwhile :; do sleep 0.05; done""", copies=False)
+    words = ["--save", str(tmp_path / "kept.json")] if saved else []
+    running = subprocess.Popen([sys.executable, "-m", "forkcost", "claims", "--run", *words],
+                               env=os.environ | {"PYTHONPATH": str(ROOM)},
+                               stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(number)
+    if number == signal.SIGINT:  # from a terminal the program would have it too
+        time.sleep(0.5)
+        [program] = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        os.kill(int(program), number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 128 + number
+    assert ("--resume" in said) == saved == (tmp_path / "kept.json.journal").exists()
+    assert ("nothing is kept" in said) != saved
 
 
 def test_where_the_measuring_program_is_looked_for(tmp_path, monkeypatch):

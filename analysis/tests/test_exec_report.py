@@ -74,7 +74,7 @@ def test_the_cost_of_a_failed_open(run):
     assert found.line.slope == pytest.approx(truth.TRUTH["failed_open"], rel=0.03)
     low, high = found.line.slope_interval
     assert low < truth.TRUTH["failed_open"] < high
-    assert not found.remark and found.over == "0–32,640 failed opens"
+    assert not found.remark and found.over == "0–32,640 opens that fail, above flat"
 
 
 def test_failed_opens_are_those_that_were_counted(made):

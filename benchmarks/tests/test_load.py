@@ -244,6 +244,15 @@ def test_a_file_that_is_missing_is_named(tmp_path, pattern, made, lost):
     assert f"libraries/{made}/{lost}" in reason and "ENOENT" in reason and "install" in reason
 
 
+def test_files_that_were_just_written_are_nobodys_private_memory(design, tmp_path):
+    program, _ = suite_with(tmp_path, CENTRE)
+    done, document = measure_with(program, tmp_path, load_name())
+    assert done.returncode == 0, document["unmeasured"]
+    (entry,) = document["benchmarks"]
+    here, there = (medians_of(e)["library_private_dirty_bytes"] for e in (entry, point(design)))
+    assert here == there
+
+
 def test_a_library_that_is_another_one_fails(tmp_path):
     program, libraries = suite_with(tmp_path, CENTRE)
     shutil.copy(SETS / "flat-rela-10000-lazy-gnu" / "libfc-002.so", libraries / CENTRE)

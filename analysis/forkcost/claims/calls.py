@@ -3,7 +3,7 @@
 import errno
 
 from forkcost import choose, units
-from forkcost.claims.gather import ratio
+from forkcost.claims.gather import HOW_TO_GET, ratio
 from forkcost.claims.verdict import (
     Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many, none_of, number,
     own_cases, surely, times, untestable)
@@ -23,7 +23,7 @@ def gather_light(view):
         raise Missing(view.why_not())
     line = series.line("fork")
     if line is None:
-        raise Missing("one size of the process only: a slope needs two above 0")
+        raise Missing(f"one size of the process only, and a slope needs two above 0: {HOW_TO_GET}")
     first, last = rows.iloc[0], rows.iloc[-1]
     page = view.run.page_size
     found = {"smallest_bytes": int(first.heap_bytes), "smallest_ns": float(first.p50),

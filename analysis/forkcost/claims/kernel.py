@@ -2,7 +2,7 @@
 
 from forkcost import choose, units
 from forkcost.claims.calls import BASE
-from forkcost.claims.gather import difference, plain, ratio
+from forkcost.claims.gather import HOW_TO_GET, difference, plain, ratio
 from forkcost.claims.verdict import (
     BY_SMAPS, Claim, Missing, Picture, all_of, but, fails, holds, listed, many, none_of,
     number, own_cases, surely, times, untestable)
@@ -56,7 +56,8 @@ def gather_last_owner(view):
     backings = {b: f for b, f in backings.items() if "new_frames" in f or "cow" in f}
     if view.run.base not in backings:
         raise Missing(view.why_not() if not view.run.cases else
-                      f"neither frames nor times of {view.run.base} pages after the child's end")
+                      f"neither frames nor times of {view.run.base} pages after the child's end: "
+                      f"{HOW_TO_GET}")
     return {"base": view.run.base, "backings": backings}
 
 
@@ -199,8 +200,7 @@ def gather_switch(view):
             key = (case.axes.get("by", ""), case.axes.get("touch", ""))
             by_set.setdefault(key, {})[between] = case.quantities["handover_ns"]
     if "threads" not in common or not {"forked", "exec"} & common.keys():
-        raise Missing(view.why_not() if not view.run.cases else
-                      "threads and processes were not both measured")
+        raise Missing(view.why_not(between="forked" if "threads" in common else "threads"))
     sets = []
     for (by, touch), found in sorted(by_set.items()):
         kinds = [kind for kind in ("forked", "exec") if kind in found]

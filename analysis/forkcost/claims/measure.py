@@ -50,7 +50,7 @@ def measure(path, preset, kept):
     if Path(path).exists():
         raise InputError(f"{path}: exists: name another file with --save, or remove it")
     words = [program(), "--preset", preset, "--filter", case_filter(), "--out", str(path)]
-    status = _call(words)
+    status = _call(words, None if kept else Path(f"{path}.journal"))
     if status < 0:
         name = signal.Signals(-status).name
         raise Interrupted(f"{words[0]} was stopped by {name}: nothing is judged" + (
@@ -65,16 +65,23 @@ def measure(path, preset, kept):
                      "why")
 
 
-def _call(words):
+def _call(words, dropped):
     """Its exit status, negative for a signal. Ctrl-C reaches the program through the terminal; it
     stops its own children and undoes its settings, so we wait for it; other signals are passed on.
-    """
+    `dropped`: a journal that will not be kept. It goes before the signal is passed on: the program
+    prints how to resume only where there is one."""
+    def stop(number, _):
+        if dropped:
+            dropped.unlink(missing_ok=True)
+        if number in _PASSED_ON:
+            running.send_signal(number)
+
     # A handler, unlike SIG_IGN, is not inherited by the program.
-    before = {signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None)}
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, stop)}
     try:
         running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=2)
         for number in _PASSED_ON:
-            before[number] = signal.signal(number, lambda n, _: running.send_signal(n))
+            before[number] = signal.signal(number, stop)
         return running.wait()
     except OSError as error:
         raise InputError(f"{words[0]}: cannot be run: {error.strerror}: name forkcost-run in "

@@ -69,7 +69,7 @@ void evict(const std::filesystem::path& file) {
 void evict(const std::vector<std::filesystem::path>& files) {
   for (const std::filesystem::path& file : files) {
     cached_pages(file);  // whoever is not told must not put it out, either
-    sync_file(file);  // dirty pages would stay
+    sync_file(file);     // dirty pages would stay
   }
   // What the kernel reads ahead for whoever used a file last cannot be put out while it is on its
   // way, and counts as cached only once it is there.

@@ -19,8 +19,8 @@ void evict(const std::filesystem::path& file);
 // All of them, waiting once.
 void evict(const std::vector<std::filesystem::path>& files);
 
-// Writes what is dirty of the file to its disk: dirty pages that a process maps count as its private
-// dirty memory, though it only reads them. Throws Failure.
+// Writes what is dirty of the file to its disk: dirty pages that a process maps count as its
+// private dirty memory, though it only reads them. Throws Failure.
 void sync_file(const std::filesystem::path& file);
 
 // Reads the whole file, so that it is in the page cache. Throws Failure when it cannot be read.

@@ -107,10 +107,11 @@ sources() {
   find "$root/harness" "$root/benchmarks" "$root/ci" "$root/analysis" -type f \( "$@" \) -print0
 }
 
-# One clang-tidy per file and CPU; only what is found is printed, and each file's in one piece.
+# One clang-tidy per file and CPU; only what is found is printed, and each file's in one piece. As the
+# asan build compiles it, which is sooner done (fmt has a library there).
 tidy() {
-  if [ ! -e "$root/build/release/compile_commands.json" ]; then
-    echo "no compile_commands.json in build/release, so clang-tidy cannot know how to compile"
+  if [ ! -e "$root/build/asan/compile_commands.json" ]; then
+    echo "no compile_commands.json in build/asan, so clang-tidy cannot know how to compile"
     return 1
   fi
   # shellcheck disable=SC2016 # for the inner shell
@@ -118,7 +119,7 @@ tidy() {
     # For a file that this configuration does not compile, clang-tidy would guess the flags.
     grep -qF "\"file\": \"$2\"" "$1/compile_commands.json" || exit 0
     findings=$(clang-tidy --quiet -p "$1" "$2" 2>&1) || { printf "%s\n" "$findings"; exit 1; }
-  ' tidy "$root/build/release"
+  ' tidy "$root/build/asan"
 }
 
 step set-up

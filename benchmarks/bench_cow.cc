@@ -128,6 +128,10 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
   link.become_worker();
   for (;;) {
     switch (const Order order = link.wait_for_order()) {
+      case Order::kSettle:
+        pages.settle();
+        link.answer({});
+        break;
       case Order::kWrite:
         pages.touch_untimed(true);
         link.answer({});
@@ -207,10 +211,17 @@ void measure_cow(Measurement& m, const Scenario& s) {
     if (s.state == State::kSecond) write_all(to_writer);
 
     oracle.before(writer);
+    if (m.watched()) {  // so that nothing of a process's start is counted among the touches
+      if (s.state != State::kAlone) tell_child(Order::kSettle);
+      if (to_writer == nullptr) pages.settle();
+      if (to_writer == &to_grandchild) ask(m, to_grandchild, to_child, Order::kSettle);
+    }
+    m.begin_operation();
     const TouchResult result =
         to_writer == nullptr
             ? pages.touch(s.write)
             : ask(m, *to_writer, to_child, s.write ? Order::kTimeWrite : Order::kTimeRead);
+    m.end_operation();
     oracle.after(writer, result);
     record_touches(m, pages, result);
 
@@ -234,7 +245,10 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
     const auto count = static_cast<int64_t>(m.spec().bytes / page_size());
     const bool huge = m.spec().backing != Backing::kBasePages;
     const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
+    if (m.watched()) pages.settle();
+    m.begin_operation();
     const TouchResult result = pages.touch(write);
+    m.end_operation();
     m.require(check_count("minor faults", count / per_fault, result.faults));
     record_touches(m, pages, result);
     if (!m.first_sample()) continue;
@@ -258,11 +272,13 @@ void measure_copy_page(Measurement& m) {
   std::vector<uint32_t> times(ticks.size());
   const double cost = clock_info().stamp_cost_ns;
   while (m.next_sample()) {
+    m.begin_operation();
     for (size_t page = 0; page < ticks.size(); ++page) {
       const uint64_t before = clock_ticks();
       memcpy(target.base() + page * size, source.base() + page * size, size);
       ticks[page] = static_cast<uint32_t>(clock_ticks() - before);
     }
+    m.end_operation();
     for (size_t page = 0; page < times.size(); ++page) {
       times[page] = static_cast<uint32_t>(std::max(ticks_to_ns(ticks[page]) - cost, 0.0));
     }

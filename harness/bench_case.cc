@@ -88,9 +88,11 @@ std::vector<HeapSize> default_heaps(uint64_t available_bytes) {
   return heaps;
 }
 
-Measurement::Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples)
+Measurement::Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples,
+                         Probe* probe)
     : case_(the_case),
       options_(options),
+      probe_(probe),
       binding_(the_case.placement, options.cpu),
       min_samples_(min_samples) {
   limit_.emplace(options.time_limit_s);
@@ -177,7 +179,8 @@ bool Measurement::next_sample() {
   timeline_.reset();
   current_.clear();
   child_usage_.reset();
-  reads_cpu_clock_ = !case_.required.empty() && (!alternates_ || kept_ % 2 == 1);
+  reads_cpu_clock_ =
+      probe_ == nullptr && !case_.required.empty() && (!alternates_ || kept_ % 2 == 1);
   sample_began_ = clock_ticks();
   return true;
 }
@@ -201,6 +204,7 @@ void Measurement::resumed(pid_t pid, int error) {
 void Measurement::reap() {
   rusage usage{};
   child_->reap(timeline_, reads_cpu_clock_ ? &usage : nullptr);
+  if (watches_creation()) probe_->end();
   child_.reset();
   if (!reads_cpu_clock_) return;
   child_usage_ = usage;
@@ -208,6 +212,7 @@ void Measurement::reap() {
 
 void Measurement::reaped(int status) {
   timeline_.stamp(FORKCOST_REAPED);
+  if (watches_creation()) probe_->end();
   // system() ignores the terminal's Ctrl-C in us and leaves it to the command.
   const bool interrupted = WIFSIGNALED(status) && WTERMSIG(status) == SIGINT;
   if (interrupted || (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGINT)) raise(SIGINT);
@@ -242,11 +247,13 @@ void Measurement::finish_sample() {
     throw Failure(fmt::format("{}: the clock ({}) is not in step on all CPUs", disorder,
                               clock_source_name(clock_info().source)));
   }
-  if (misplaced()) {
+  const bool wrong_cpu = misplaced();
+  if (probe_ != nullptr) probe_->sample_ended(!wrong_cpu && !warming_up());
+  if (wrong_cpu) {
     ++misplaced_;
     return;
   }
-  if (planned_ != 0) {
+  if (!warming_up()) {
     keep_sample();
     return;
   }
@@ -254,18 +261,19 @@ void Measurement::finish_sample() {
   const double took_ms = ticks_to_ns(static_cast<double>(clock_ticks() - sample_began_)) / 1e6;
   if (warmup_ < kWarmup && took_ms < options_.budget_ms) return;
   const auto affordable = static_cast<size_t>(options_.budget_ms / took_ms);
-  planned_ = std::max(std::clamp(affordable, kMinSamples, kMaxSamples), min_samples_);
+  planned_ = std::max(std::clamp(affordable, kMinSamples, options_.max_samples), min_samples_);
   if (options_.samples > 0) planned_ = options_.samples;
   // The CPU clock is a system call inside call -> reaped (2% of a vfork where it takes 0.5 us), and
   // so is adding up the child's CPU time. Where that would show, samples take turns.
   const auto total = ticks_between(page, FORKCOST_CALL, FORKCOST_REAPED);
-  alternates_ = total && clock_info().cpu_clock_cost_ns >
-                             kVisibleShare * ticks_to_ns(static_cast<double>(*total));
+  alternates_ =
+      probe_ == nullptr && total &&
+      clock_info().cpu_clock_cost_ns > kVisibleShare * ticks_to_ns(static_cast<double>(*total));
   if (alternates_ && options_.samples == 0) planned_ *= 2;
 }
 
 void Measurement::keep_sample() {
-  if (!case_.required.empty()) record_timeline();
+  if (probe_ == nullptr && !case_.required.empty()) record_timeline();
   for (auto& [name, quantity] : quantities_) {
     quantity.samples.resize(kept_, std::nan(""));  // absent in the samples before
     const auto found = current_.find(name);
@@ -360,46 +368,6 @@ CaseResult Measurement::finish() const {
                   {"warmup", warmup_},
                   {"primary", case_.primary},
                   {"primary_cpu", case_.primary_cpu}};
-  return result;
-}
-
-CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples) {
-  CaseResult result;
-  const auto give_up = [&](const char* status, const std::exception& error) {
-    result.entry["outcome"] = {{"status", status}, {"reason", error.what()}};
-    Measurement::drop_arena();  // it may be what is broken
-  };
-  try {
-    Measurement measurement(the_case, options, min_samples);
-    try {
-      the_case.body(measurement);
-      if (!the_case.required.empty()) {
-        std::string events;
-        for (const forkcost_event event : the_case.required) {
-          events += fmt::format("{}{}", events.empty() ? "" : ", ", event_name(event));
-        }
-        // finish_sample() has seen to it; here it is said.
-        measurement.verified({"stamped in every sample, in order", events, events, true});
-      }
-      result = measurement.finish();
-      result.entry["outcome"] = {{"status", "ok"}};
-    } catch (const std::exception&) {
-      result.entry["verification"] = measurement.describe_checks();
-      throw;
-    }
-  } catch (const Skip& skip) {
-    give_up("skipped", skip);
-    if (skip.by_chance) result.entry["outcome"]["by_chance"] = true;
-  } catch (const Failure& failure) {
-    give_up("failed", failure);
-  }
-  nlohmann::json& entry = result.entry;
-  entry["name"] = the_case.name();
-  entry["benchmark"] = the_case.benchmark;
-  entry["axes"] = nlohmann::json::object();
-  for (const auto& [axis, value] : the_case.axes) entry["axes"][axis] = value;
-  if (the_case.arena) entry["heap_bytes"] = the_case.arena->bytes;
-  entry["pid"] = getpid();
   return result;
 }
 

@@ -12,6 +12,11 @@
 //
 // The harness decides how many samples there are, checks each one's timeline, and turns the events
 // into quantities (results/FORMAT.md).
+//
+// The same body runs once for each pass: first times are taken, with nothing else switched on;
+// then, where they are asked for, counters (counters.h) and a profile (profile.h) watch the
+// operation. That is call -> reaped; a body that is not about a creation names its own by
+// begin_operation() and end_operation().
 #pragma once
 
 #include <sys/resource.h>
@@ -28,7 +33,9 @@
 
 #include "harness/arena.h"
 #include "harness/child.h"
+#include "harness/perf_event.h"
 #include "harness/placement.h"
+#include "harness/probe.h"
 #include "harness/samples.h"
 #include "harness/timeline.h"
 
@@ -65,8 +72,14 @@ struct Case {
 struct MeasureOptions {
   int cpu = -1;  // of the parent; -1: the last one that we may use (the first serves interrupts)
   double budget_ms = 40;
-  size_t samples = 0;  // exactly so many; 0: what the budget allows
+  size_t samples = 0;       // exactly so many; 0: what the budget allows
+  size_t max_samples = 60;  // within the budget
   double time_limit_s = 60;
+  // Further passes after the times.
+  bool count = false;
+  std::vector<Event> counters = {};  // none: default_events()
+  bool profile = false;
+  std::optional<Event> profile_event = {};  // none: default_profile_event()
 };
 
 // The heap sizes of a run: those of --heap, else ours up to 3/4 of the memory, with the smallest
@@ -90,7 +103,9 @@ struct CaseResult;  // case_result.h
 // The taking of samples for one case.
 class Measurement {
  public:
-  Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples);
+  // With `probe`, which must outlive it, in a pass in which nothing is timed.
+  Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples,
+              Probe* probe = nullptr);
   ~Measurement();
   Measurement(const Measurement&) = delete;
   Measurement& operator=(const Measurement&) = delete;
@@ -118,6 +133,7 @@ class Measurement {
   void call() {
     parent_cpu_ = current_cpu();
     if (reads_cpu_clock_) cpu_before_ = thread_cpu_ns();
+    if (watches_creation()) probe_->begin();
     timeline_.stamp(FORKCOST_CALL);
   }
   // After the call returned in the parent. Throws for pid -1, with `error`. Calls that do not say
@@ -125,6 +141,16 @@ class Measurement {
   void resumed(pid_t pid, int error = errno);
   void reap();              // waits for the child of resumed(), stamps `reaped`
   void reaped(int status);  // for calls that waited themselves
+
+  // What the case is about, where that is no creation; what else happens in a sample is not
+  // watched.
+  void begin_operation() {
+    if (probe_ != nullptr) probe_->begin();
+  }
+  void end_operation() {
+    if (probe_ != nullptr) probe_->end();
+  }
+  bool watched() const { return probe_ != nullptr; }
 
   // A quantity that does not come from the timeline, of the current sample.
   void record(const std::string& quantity, double value, const QuantityInfo& info = {});
@@ -143,10 +169,10 @@ class Measurement {
  private:
   static constexpr size_t kWarmup = 2;
   static constexpr size_t kMinSamples = 3;
-  static constexpr size_t kMaxSamples = 60;
   static constexpr size_t kAttemptsPerSample = 5;  // where the placement is up to the kernel
 
   static int current_cpu();
+  bool watches_creation() const { return probe_ != nullptr && !case_.required.empty(); }
   void begin();
   void finish_sample();
   void keep_sample();
@@ -169,6 +195,7 @@ class Measurement {
 
   const Case& case_;
   const MeasureOptions& options_;
+  Probe* const probe_;
   CpuBinding binding_;
   // Of what the body does before its samples, then of these; populating a large heap takes its time
   // and does not count.

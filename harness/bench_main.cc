@@ -17,6 +17,7 @@
 #include "harness/bench_case.h"
 #include "harness/environment.h"
 #include "harness/error.h"
+#include "harness/events.h"
 #include "harness/procfs.h"
 #include "harness/reporter.h"
 #include "harness/result_file.h"
@@ -31,6 +32,8 @@ struct Options {
   std::string heap;
   std::string max_heap;
   bool list_cases = false;
+  bool list_counters = false;
+  std::string counter_names, profile_name, counter_pattern;  // of flags that may have a value
   MeasureOptions measure;
   std::string out;           // --benchmark_out, when the format is JSON
   bool filtered = false;     // --benchmark_filter was given
@@ -54,6 +57,17 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--time-limit-s", options.measure.time_limit_s,
                  "Fail a case that is not done after this long")
       ->check(CLI::PositiveNumber);
+  app.add_option("--counters", options.counter_names,
+                 "After the times, count these events per operation (default: those that fit): "
+                 "--counters=cycles:u,instructions:k,page-faults")
+      ->expected(0, 1);
+  app.add_option("--profile", options.profile_name,
+                 "After that, sample which kernel functions the time goes to, by this event "
+                 "(default: cycles, or cpu-clock where there is no PMU)")
+      ->expected(0, 1);
+  app.add_option("--list-counters", options.counter_pattern,
+                 "Print the events that libpfm4 knows and what opens here, and exit")
+      ->expected(0, 1);
   app.add_flag("--list-cases", options.list_cases, "Print the selected cases as JSON and exit");
   app.set_version_flag("--version", [] {
     const nlohmann::json suite = describe_suite();
@@ -124,7 +138,22 @@ Options parse(int argc, char** argv) {
     const int status = app.exit(error);  // prints help, version or what is wrong
     std::exit(status == 0 ? kExitOk : kExitUsage);
   }
+  options.measure.count = app.count("--counters") > 0;
+  options.measure.profile = app.count("--profile") > 0;
+  options.list_counters = app.count("--list-counters") > 0;
   return options;
+}
+
+// What --counters and --profile ask for, so that a wrong name is told before anything is measured.
+void choose_events(Options& options) {
+  MeasureOptions& measure = options.measure;
+  if (!options.counter_names.empty()) measure.counters = encode_events(options.counter_names);
+  if (options.profile_name.empty()) return;
+  std::vector<Event> events = encode_events(options.profile_name);
+  if (events.size() != 1) {
+    throw UsageError(fmt::format("--profile={}: one event", options.profile_name));
+  }
+  measure.profile_event = std::move(events.front());
 }
 
 void check_cpu(MeasureOptions& options) {
@@ -203,17 +232,16 @@ nlohmann::json describe_context(const Options& options, const std::string& progr
   char time[32];
   std::tm utc{};
   std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
-  return {{"schema", kSchema},
-          {"suite", describe_suite()},
-          {"run",
-           {{"program", program},
-            {"command", options.command},
-            {"cpu", options.measure.cpu},
-            {"started", time},
-            {"seconds", std::time(nullptr) - started}}},
-          {"estimators", describe_estimators()},
-          {"clock", describe_clock()},
-          {"environment", describe_environment()}};
+  nlohmann::json run = {{"program", program},
+                        {"command", options.command},
+                        {"cpu", options.measure.cpu},
+                        {"started", time},
+                        {"seconds", std::time(nullptr) - started}};
+  if (options.measure.count) run["counters"] = options.counter_names;
+  if (options.measure.profile) run["profile"] = options.profile_name;
+  return {{"schema", kSchema},         {"suite", describe_suite()},
+          {"run", std::move(run)},     {"estimators", describe_estimators()},
+          {"clock", describe_clock()}, {"environment", describe_environment()}};
 }
 
 // The reporter behind --benchmark_out_format.
@@ -249,7 +277,9 @@ int exit_status(const std::vector<CaseResult>& results) {
 
 int run(int argc, char** argv) {
   Options options = parse(argc, argv);
+  if (options.list_counters) list_events(options.counter_pattern);
   check_cpu(options.measure);
+  choose_events(options);
   const std::vector<Case> cases = select_cases(options);
   const std::string program = std::filesystem::path(argv[0]).filename().string();
   if (options.list_cases) {

@@ -9,6 +9,7 @@
 namespace forkcost {
 
 enum class Order : uint8_t {
+  kSettle,     // get ready to touch (PageToucher::settle)
   kWrite,      // write every page, untimed
   kTimeWrite,  // write every page, each timed
   kTimeRead,   // read every page, each timed

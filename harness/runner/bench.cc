@@ -89,6 +89,10 @@ bool agrees(int exit_status, const std::string& outcome) {
   }
 }
 
+void append(std::vector<std::string>& words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+}
+
 bool is_program(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
@@ -162,6 +166,16 @@ std::vector<std::string> BenchPrograms::heap_flags(const std::string& heap) cons
   return flags;
 }
 
+std::vector<std::string> BenchPrograms::pass_flags() const {
+  std::vector<std::string> flags;
+  const auto add = [&](const char* flag, const std::optional<std::string>& value) {
+    if (value) flags.push_back(flag + (value->empty() ? "" : "=" + *value));
+  };
+  add("--counters", options_.counters);
+  add("--profile", options_.profile);
+  return flags;
+}
+
 std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
   std::vector<Case> cases;
   for (const std::string& program : find_programs(directory_)) {
@@ -169,8 +183,8 @@ std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
                     temporary_.path() + "/list",
                     temporary_.path() + "/stderr",
                     kListLimitS};
-    const auto flags = heap_flags(options_.heap);
-    command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
+    append(command.arguments, heap_flags(options_.heap));
+    append(command.arguments, pass_flags());  // so that a wrong name of an event is told now
     const Ended ended = run_command(signals_, command);
     if (ended.timed_out || ended.status != 0) {
       throw UsageError(fmt::format("{} --list-cases {}: {}", program,
@@ -188,25 +202,23 @@ Measured BenchPrograms::measure(const Case& which, size_t samples) {
   const std::string file = temporary_.path() + "/result.json";
   if (unlink(file.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + file, errno);
   const double limit_s = options_.time_limit_s.value_or(preset_.time_limit_s);
+  // The limit is that of one pass; counting takes two.
+  const int passes = 1 + (options_.counters ? 2 : 0) + (options_.profile ? 1 : 0);
   // Its own limit, on the sampling, comes first: then the reason names the case's child.
   Command command{{directory_ + "/" + which.binary, "--case", which.name, "--benchmark_out=" + file,
                    "--budget-ms", std::to_string(preset_.budget_ms), "--time-limit-s",
                    fmt::format("{:g}", 0.9 * limit_s)},
                   "/dev/null",
                   temporary_.path() + "/stderr",
-                  limit_s};
-  if (samples > 0) {
-    command.arguments.insert(command.arguments.end(), {"--samples", std::to_string(samples)});
-  }
+                  limit_s * passes};
+  if (samples > 0) append(command.arguments, {"--samples", std::to_string(samples)});
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
   // plan was made, so this size is asked for by name.
   std::string heap = options_.heap;
   if (which.description.contains("axes")) heap = which.description["axes"].value("heap", heap);
-  const auto flags = heap_flags(heap);
-  command.arguments.insert(command.arguments.end(), flags.begin(), flags.end());
-  if (options_.cpu) {
-    command.arguments.insert(command.arguments.end(), {"--cpu", std::to_string(*options_.cpu)});
-  }
+  append(command.arguments, heap_flags(heap));
+  if (options_.cpu) append(command.arguments, {"--cpu", std::to_string(*options_.cpu)});
+  append(command.arguments, pass_flags());
   Evidence evidence;
   evidence.time_limit_s = command.time_limit_s;
   try {

@@ -58,6 +58,8 @@ class BenchPrograms : public Bench {
 
  private:
   std::vector<std::string> heap_flags(const std::string& heap) const;
+  // Those of the passes after the times.
+  std::vector<std::string> pass_flags() const;
 
   Signals& signals_;
   const std::string directory_;

@@ -15,6 +15,8 @@
 
 #include "harness/environment.h"
 #include "harness/error.h"
+#include "harness/events.h"
+#include "harness/near_names.h"
 #include "harness/result_file.h"
 #include "harness/runner/bench.h"
 #include "harness/runner/journal.h"
@@ -62,7 +64,9 @@ void print(const std::string& text) {
         fmt::format("{}, but {} of preset full do; add --preset full", message, others));
   }
   message += "; the nearest are";
-  for (const std::string& name : near_names(cases, options.filter, kNearNames)) {
+  std::vector<std::string> names;
+  for (const Case& c : cases) names.push_back(c.name);
+  for (const std::string& name : near_names(names, options.filter, kNearNames)) {
     message += "\n  " + name;
   }
   throw UsageError(message + "\n--list shows all");
@@ -198,6 +202,7 @@ int doctor() {
 
 int run(Signals& signals, const Options& options) {
   if (options.doctor) return doctor();
+  if (options.list_counters) list_events(*options.list_counters);
   const std::string directory = options.bin_dir.empty()
                                     ? std::filesystem::path(own_path()).parent_path().string()
                                     : options.bin_dir;

@@ -27,6 +27,8 @@ Json describe_run(const Plan& plan, const RunFacts& facts, const Json& bench_run
   } else if (bench_run.contains("cpu")) {
     run["cpu"] = bench_run["cpu"];
   }
+  if (plan.counters) run["counters"] = *plan.counters;
+  if (plan.profile) run["profile"] = *plan.profile;
   run["started"] = plan.started;
   run["seconds"] = facts.seconds;
   run["interrupted"] = facts.interrupted;

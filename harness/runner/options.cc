@@ -19,6 +19,19 @@ constexpr const char* kFooter =
     "Exit status: 0 fine; 1 a case failed; 2 the call is wrong; 3 nothing could be measured.\n"
     "Example: forkcost-run --preset quick --filter heap:1GiB --out run.json";
 
+// A flag that may have a value: `value` is empty with the flag alone.
+void add_flag_with_value(CLI::App& app, const std::string& name, std::optional<std::string>& value,
+                         const std::string& description) {
+  app.add_option_function<std::vector<std::string>>(
+         name,
+         [&value](const std::vector<std::string>& given) {
+           value = given.empty() ? "" : given.front();
+         },
+         description)
+      ->expected(0, 1)
+      ->type_name("TEXT");
+}
+
 void add_flags(CLI::App& app, Options& options) {
   app.add_option("--preset", options.preset,
                  "smoke (seconds), quick (2 min), standard (15 min) or full")
@@ -37,6 +50,14 @@ void add_flags(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("--bin-dir", options.bin_dir,
                  "Where the bench_* programs are (default: beside this one)");
+  add_flag_with_value(app, "--counters", options.counters,
+                      "After the times of each case, count these events per operation (default: "
+                      "those that fit): --counters=cycles:u,instructions:k,page-faults");
+  add_flag_with_value(app, "--profile", options.profile,
+                      "After that, sample which kernel functions the time goes to, by this event "
+                      "(default: cycles, or cpu-clock where there is no PMU)");
+  add_flag_with_value(app, "--list-counters", options.list_counters,
+                      "Print the events that libpfm4 knows and what opens here, and exit");
   app.add_flag("--list", options.list, "Print the names of the cases and exit");
   app.add_flag("--resume", options.resume, "Go on with an interrupted run of the same --out");
   app.add_flag("--force", options.force, "Overwrite the result file or journal that is there");
@@ -121,6 +142,12 @@ std::string resume_command(const Options& options) {
   if (options.rounds) add("--rounds", std::to_string(*options.rounds));
   if (options.cpu) add("--cpu", std::to_string(*options.cpu));
   if (options.time_limit_s) add("--time-limit-s", fmt::format("{}", *options.time_limit_s));
+  // With `=`: their values may be left out.
+  const auto add_with_value = [&](const char* flag, const std::optional<std::string>& value) {
+    if (value) line += " " + quoted(flag + (value->empty() ? "" : "=" + *value));
+  };
+  add_with_value("--counters", options.counters);
+  add_with_value("--profile", options.profile);
   add("--out", options.out);
   if (options.force) line += " --force";
   if (options.quiet) line += " --quiet";

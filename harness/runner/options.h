@@ -19,6 +19,10 @@ struct Options {
   std::optional<int> cpu;
   std::optional<uint64_t> seed;
   std::optional<double> time_limit_s;
+  // Passes after the times; an empty string leaves the choice of events to the bench programs.
+  std::optional<std::string> counters;
+  std::optional<std::string> profile;
+  std::optional<std::string> list_counters;  // a pattern
   bool list = false;
   bool resume = false;
   bool force = false;

@@ -12,22 +12,6 @@
 #include "harness/error.h"
 
 namespace forkcost::runner {
-namespace {
-
-// Length of the longest common part.
-size_t likeness(std::string_view a, std::string_view b) {
-  size_t best = 0;
-  std::vector<size_t> row(b.size() + 1);
-  for (const char c : a) {
-    for (size_t j = b.size(); j > 0; --j) {
-      row[j] = b[j - 1] == c ? row[j - 1] + 1 : 0;
-      best = std::max(best, row[j]);
-    }
-  }
-  return best;
-}
-
-}  // namespace
 
 std::vector<Case> parse_case_list(std::string_view text, const std::string& binary) {
   std::vector<Case> cases;
@@ -57,17 +41,6 @@ std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string
   return found;
 }
 
-std::vector<std::string> near_names(const std::vector<Case>& cases, std::string_view wanted,
-                                    size_t count) {
-  std::vector<std::pair<size_t, std::string>> ranked;
-  for (const Case& c : cases) ranked.emplace_back(likeness(c.name, wanted), c.name);
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::vector<std::string> names;
-  for (size_t i = 0; i < std::min(count, ranked.size()); ++i) names.push_back(ranked[i].second);
-  return names;
-}
-
 Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string kernel,
                std::string started, std::vector<Case> cases) {
   std::set<std::string_view> names;
@@ -79,9 +52,19 @@ Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string ke
                       c.name));
     }
   }
-  return {options.preset,  options.filter, options.heap,     options.max_heap,  options.cpu,
-          options.rounds,  seed,           std::move(suite), std::move(kernel), std::move(started),
-          std::move(cases)};
+  return {.preset = options.preset,
+          .filter = options.filter,
+          .heap = options.heap,
+          .max_heap = options.max_heap,
+          .cpu = options.cpu,
+          .exact_rounds = options.rounds,
+          .counters = options.counters,
+          .profile = options.profile,
+          .seed = seed,
+          .suite = std::move(suite),
+          .kernel = std::move(kernel),
+          .started = std::move(started),
+          .cases = std::move(cases)};
 }
 
 Json to_json(const Plan& plan) {
@@ -91,6 +74,8 @@ Json to_json(const Plan& plan) {
                {"max_heap", plan.max_heap}};
   if (plan.cpu) json["cpu"] = *plan.cpu;
   if (plan.exact_rounds) json["exact_rounds"] = *plan.exact_rounds;
+  if (plan.counters) json["counters"] = *plan.counters;
+  if (plan.profile) json["profile"] = *plan.profile;
   json["seed"] = plan.seed;
   json["suite"] = plan.suite;
   json["kernel"] = plan.kernel;
@@ -110,6 +95,8 @@ Plan parse_plan(const Json& json) {
   json.at("max_heap").get_to(plan.max_heap);
   if (json.contains("cpu")) plan.cpu = json["cpu"].get<int>();
   if (json.contains("exact_rounds")) plan.exact_rounds = json["exact_rounds"].get<int>();
+  if (json.contains("counters")) plan.counters = json["counters"].get<std::string>();
+  if (json.contains("profile")) plan.profile = json["profile"].get<std::string>();
   json.at("seed").get_to(plan.seed);
   plan.suite = json.at("suite");
   json.at("kernel").get_to(plan.kernel);

@@ -27,10 +27,6 @@ std::vector<Case> parse_case_list(std::string_view text, const std::string& bina
 // Those whose name the regular expression finds. Throws UsageError for a malformed one.
 std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string& filter);
 
-// The names that are most like `wanted`, best first.
-std::vector<std::string> near_names(const std::vector<Case>& cases, std::string_view wanted,
-                                    size_t count);
-
 struct Plan {
   std::string preset;
   std::string filter;
@@ -38,6 +34,8 @@ struct Plan {
   std::string max_heap;
   std::optional<int> cpu;
   std::optional<int> exact_rounds;  // by --rounds
+  std::optional<std::string> counters;
+  std::optional<std::string> profile;
   uint64_t seed = 0;
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs

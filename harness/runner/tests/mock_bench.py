@@ -124,17 +124,23 @@ def main():
     for flag in ("--case", "--preset", "--heap", "--max-heap", "--cpu", "--budget-ms",
                  "--time-limit-s", "--samples", "--benchmark_out"):
         parser.add_argument(flag)
+    for flag in ("--counters", "--profile"):
+        parser.add_argument(flag, nargs="?", const="default")
     parser.add_argument("--list-cases", action="store_true")
     parser.add_argument("directory")
     arguments = parser.parse_args()
     with open(os.path.join(arguments.directory, "cases.json")) as file:
         names = json.load(file)
+    if arguments.counters == "wrong":
+        print("wrong: event not found", file=sys.stderr)
+        return USAGE
     if arguments.list_cases:
         print(json.dumps({"binary": "bench_mock", "cases": [describe(name) for name in names]}))
         return OK
     if arguments.case not in names:
         return USAGE
     log(arguments.directory, f"given {arguments.time_limit_s} {arguments.samples}")
+    log(arguments.directory, f"passes {arguments.counters} {arguments.profile}")
     log(arguments.directory, f"begin {arguments.case} {os.getpid()} {arguments.heap}")
     block_at = os.path.join(arguments.directory, "block_at")
     if os.path.exists(block_at):

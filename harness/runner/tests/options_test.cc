@@ -44,6 +44,21 @@ TEST(OptionsTest, ResumeCommandSaysTheSameAgain) {
             "--out 'x y.json' --resume");
 }
 
+TEST(OptionsTest, FlagsOfPassesMayHaveAValue) {
+  EXPECT_FALSE(parse({}).counters || parse({}).profile || parse({}).list_counters);
+  const Options plain = parse({"--counters", "--profile", "--out", "x.json"});
+  EXPECT_EQ(plain.counters, "");
+  EXPECT_EQ(plain.profile, "");
+  EXPECT_EQ(resume_command(plain),
+            "forkcost-run --preset quick --counters --profile --out x.json --resume");
+  const Options named = parse({"--counters=cycles:u,page-faults", "--profile=cpu-clock"});
+  EXPECT_EQ(named.counters, "cycles:u,page-faults");
+  EXPECT_EQ(named.profile, "cpu-clock");
+  EXPECT_NE(resume_command(named).find("--counters=cycles:u,page-faults --profile=cpu-clock "),
+            std::string::npos);
+  EXPECT_EQ(parse({"--list-counters=dtlb"}).list_counters, "dtlb");
+}
+
 TEST(ProgressTest, LineSaysWhereTheRunIsAndFitsTheTerminal) {
   const Position position{1, 34, 120, 20, 41};
   EXPECT_EQ(progress_line("fork/heap:0", position, 5, 0),

@@ -60,14 +60,6 @@ TEST(Filter, SearchesAnywhereInTheName) {
   EXPECT_THROW(filter_cases(cases, "["), UsageError);
 }
 
-TEST(NearNames, AreThoseWithTheLongestCommonPart) {
-  const std::vector<Case> cases = {make_case("cow/writer:child"), make_case("fork/heap:1GiB"),
-                                   make_case("fork/heap:64MiB")};
-  EXPECT_EQ(near_names(cases, "heap:64GiB", 2),
-            (std::vector<std::string>{"fork/heap:64MiB", "fork/heap:1GiB"}));
-  EXPECT_EQ(near_names(cases, "x", 9).size(), 3U);
-}
-
 TEST(MakePlan, RefusesOneNameForTwoCases) {
   Plan plan = make_test_plan("quick", 2);
   plan.cases.push_back(plan.cases[0]);

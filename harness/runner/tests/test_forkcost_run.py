@@ -132,6 +132,34 @@ def test_a_heap_is_asked_for_by_its_size(runner):
     assert runner.logged("begin")[0][2] == "17GiB"
 
 
+def test_counters_and_profile_are_the_programs_affair(runner):
+    assert runner.run("--preset", "smoke").returncode == 0
+    assert runner.logged("passes") == [["None", "None"]]
+    assert "counters" not in runner.result()["context"]["forkcost"]["run"]
+    assert runner.run("--preset", "smoke", "--force", "--counters=cycles:u,page-faults",
+                      "--profile").returncode == 0
+    assert runner.logged("passes")[-1] == ["cycles:u,page-faults", "default"]
+    run = runner.result()["context"]["forkcost"]["run"]
+    assert (run["counters"], run["profile"]) == ("cycles:u,page-faults", "")
+
+
+def test_a_wrong_event_is_told_before_anything_is_measured(runner):
+    done = runner.run("--counters=wrong")
+    assert done.returncode == 2
+    assert "wrong: event not found" in done.err
+    assert runner.logged("begin") == [] and not runner.journal.exists()
+
+
+def test_a_limit_is_that_of_each_pass(runner):
+    """Else a case that is counted and profiled would be ended for taking all of its passes."""
+    runner.set_cases("a/mode:hang")
+    begun = time.monotonic()
+    assert runner.run("--preset", "smoke", "--time-limit-s", "0.5", "--counters",
+                      "--profile").returncode == 1
+    assert time.monotonic() - begun > 4 * 0.5
+    assert "2 s" in runner.result()["unmeasured"][0]["outcome"]["reason"]
+
+
 def test_filter_and_list(runner):
     runner.set_cases(*many(12))
     listed = runner.run("--list", "--filter", "n:1$|n:11")

@@ -1,0 +1,154 @@
+"""Counters and kernel functions of the bench binaries, as a user asks for them."""
+
+import os
+
+import pytest
+
+from programs import KILLED, NOBODY, as_root, forbid, measure, run
+
+FORK = "--case=fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
+SOFTWARE = ["minor-faults", "major-faults", "context-switches", "cpu-migrations", "task-clock"]
+
+
+def entry_of(tmp_path, program, *arguments, **options):
+    done, document = measure(tmp_path, program, *arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return document["benchmarks"][0]
+
+
+def test_a_software_event_is_counted_for_parent_child_and_family(tmp_path):
+    events = entry_of(tmp_path, "bench_fork", FORK, "--counters")["counters"]["events"]
+    for name in SOFTWARE:
+        event = events[name]
+        assert event["unit"] == ("ns" if name == "task-clock" else "1")
+        assert event["running_share"] == 1
+        assert event["child"]["n"] == event["family"]["n"] >= 3 <= event["parent"]["n"]
+    faults = events["minor-faults"]
+    assert faults["family"]["p50"] == faults["parent"]["p50"] + faults["child"]["p50"]
+    assert faults["child"]["p50"] > 0  # its own stack, at least
+
+
+def test_what_cannot_be_counted_has_a_reason_and_no_figure(tmp_path):
+    events = entry_of(tmp_path, "bench_fork", FORK, "--counters")["counters"]["events"]
+    assert set(SOFTWARE) < set(events)
+    for event in events.values():
+        assert ("reason" in event) != ("parent" in event)
+
+
+@pytest.mark.parametrize("writer, other", [("parent", "child"), ("child", "parent")])
+def test_the_faults_of_the_touches_are_counted_exactly(writer, other, tmp_path):
+    case = f"cow/writer:{writer}/state:first/access:write/pattern:random/heap:8MiB/backing:4k"
+    entry = entry_of(tmp_path, "bench_cow", f"--case={case}", "--heap=8MiB",
+                     "--counters=minor-faults")
+    faults = entry["counters"]["events"]["minor-faults"]
+    pages = (8 << 20) // 4096
+    assert entry["quantities"]["faults"]["p50"] == pages
+    assert faults[writer]["samples"] == [pages] * faults[writer]["n"]
+    assert faults[other]["max"] == 0
+    assert faults["family"]["p50"] == pages
+
+
+def test_an_image_counts_as_the_child_that_it_was(tmp_path):
+    entry = entry_of(tmp_path, "bench_exec", "--benchmark_filter=image:dynamic/.*heap:0",
+                     "--preset=smoke", "--counters=minor-faults", "--samples=5")
+    faults = entry["counters"]["events"]["minor-faults"]
+    # by wait4, which counts from the child's first instruction on
+    assert faults["child"]["p50"] == pytest.approx(
+        entry["quantities"]["child_minor_faults"]["p50"], rel=0.1, abs=2)
+
+
+def test_a_case_without_an_operation_says_so(tmp_path):
+    entry = entry_of(tmp_path, "bench_harness", "--case=harness/figure:stamp", "--counters",
+                     "--profile", "--budget-ms=1")
+    assert "operation" in entry["counters"]["reason"]
+    assert "operation" in entry["profile"]["reason"]
+
+
+def test_nothing_is_opened_that_was_not_asked_for(tmp_path):
+    for program in ("bench_fork", "bench_cow", "bench_spawn", "bench_exec"):
+        done, document = measure(tmp_path, program, "--preset=smoke", "--budget-ms=1",
+                                 preexec_fn=forbid("perf_event_open", action=KILLED))
+        assert done.returncode == 0 and document["unmeasured"] == [], (program, done.stderr)
+        assert not any("counters" in b or "profile" in b for b in document["benchmarks"])
+    # the trap is one: with counters it is fallen into
+    assert run("bench_fork", FORK, "--counters=page-faults",
+               preexec_fn=forbid("perf_event_open", action=KILLED)).returncode < 0
+
+
+def test_times_stand_where_counters_are_forbidden(tmp_path):
+    entry = entry_of(tmp_path, "bench_fork", FORK, "--counters=page-faults,cycles", "--profile",
+                     preexec_fn=forbid("perf_event_open"))
+    assert entry["quantities"]["total_ns"]["p50"] > 0
+    reasons = [event["reason"] for event in entry["counters"]["events"].values()]
+    for reason in [*reasons, entry["profile"]["reason"]]:
+        assert reason.startswith("forbidden by seccomp"), reason
+
+
+@as_root
+def test_a_user_is_told_the_setting_that_forbids(tmp_path):
+    with open("/proc/sys/kernel/perf_event_paranoid") as file:
+        paranoid = int(file.read())
+    if paranoid < 2:
+        pytest.skip(f"perf_event_paranoid is {paranoid} here: users may count")
+    os.chown(tmp_path, NOBODY, NOBODY)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    entry = entry_of(tmp_path, "bench_fork", FORK, "--counters=page-faults", "--profile",
+                     user=NOBODY, group=NOBODY)
+    for reason in (entry["counters"]["events"]["page-faults"]["reason"],
+                   entry["profile"]["reason"]):
+        assert reason.startswith(f"perf_event_paranoid is {paranoid}") and "sysctl" in reason
+
+
+@pytest.mark.parametrize("flags, words", [
+    (["--counters=cyclse"], "CYCLES"),
+    (["--counters=page-faults:u"], "without its modifier"),
+    (["--counters=cycles,cycles"], "twice"),
+    (["--profile=cycles,instructions"], "one event"),
+    (["--profile=cpu-clock:freq=99"], "period"),
+])
+def test_a_wrong_name_is_told_before_anything_is_measured(flags, words):
+    done = run("bench_fork", FORK, *flags)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Iterations" not in done.stdout
+
+
+def test_the_list_tells_what_opens_here():
+    listed = run("bench_fork", "--list-counters")
+    assert listed.returncode == 0
+    here = listed.stdout.partition("can be counted here")[2]
+    assert "PAGE-FAULTS" in here
+    some = run("bench_fork", "--list-counters=page.faults")
+    assert "PAGE-FAULTS" in some.stdout and "CONTEXT-SWITCHES" not in some.stdout
+    assert run("bench_fork", "--list-counters=no such event").returncode == 2
+
+
+def test_a_fork_is_taken_apart_by_kernel_function(tmp_path):
+    profile = entry_of(tmp_path, "bench_fork", "--profile=cpu-clock",
+                       FORK.replace("64MiB", "256MiB"))["profile"]
+    if "reason" in profile:
+        pytest.skip(profile["reason"])
+    parts = profile["functions"] + profile["images"]
+    assert sum(part["samples"] for part in parts) == profile["samples"] > 500
+    assert profile["event"] == "cpu-clock" and profile["unit"] == "ns"
+    assert profile["lost"] == 0 and profile["operations"] >= 3
+    # on one CPU an operation is all CPU time: samples and clock must agree on how long it took
+    names = {part["name"] for part in profile["functions"][:8]}
+    assert any("copy" in name for name in names), names
+    if profile["child_end_sampled"]:
+        assert any("unmap" in name or "zap" in name for name in names), names
+
+
+def test_the_samples_are_those_of_the_operation(tmp_path):
+    """On one CPU a fork is CPU time from call to reaped; populating the heap, which takes longer
+    than a fork, is not among its samples."""
+    entry = entry_of(tmp_path, "bench_fork", "--profile=cpu-clock",
+                     FORK.replace("64MiB", "256MiB"))
+    profile = entry["profile"]
+    if "reason" in profile or not profile["child_end_sampled"]:
+        pytest.skip("the child's end is not sampled here")
+    per_operation = profile["samples"] * profile["period"] / profile["operations"]
+    assert 0.4 < per_operation / entry["quantities"]["total_ns"]["p50"] < 2.5
+    clearing = sum(part["samples"] for part in profile["functions"] if "clear_page" in part["name"])
+    assert clearing < 0.2 * profile["samples"]

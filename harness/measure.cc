@@ -1,0 +1,141 @@
+// The passes of a case: its times, and then, each by itself, what explains them.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/case_result.h"
+#include "harness/counters.h"
+#include "harness/error.h"
+#include "harness/profile.h"
+
+namespace forkcost {
+namespace {
+
+// A profile needs thousands of samples, all rounds together: this many times the budget of the
+// times.
+constexpr double kProfileBudget = 5;
+
+constexpr const char* kNoOperation = "this case does not say where its operation begins and ends";
+
+CaseResult take_times(const Case& the_case, const MeasureOptions& options, size_t min_samples) {
+  CaseResult result;
+  const auto give_up = [&](const char* status, const std::exception& error) {
+    result.entry["outcome"] = {{"status", status}, {"reason", error.what()}};
+    Measurement::drop_arena();  // it may be what is broken
+  };
+  try {
+    Measurement measurement(the_case, options, min_samples);
+    try {
+      the_case.body(measurement);
+      if (!the_case.required.empty()) {
+        std::string events;
+        for (const forkcost_event event : the_case.required) {
+          events += fmt::format("{}{}", events.empty() ? "" : ", ", event_name(event));
+        }
+        // finish_sample() has seen to it; here it is said.
+        measurement.verified({"stamped in every sample, in order", events, events, true});
+      }
+      result = measurement.finish();
+      result.entry["outcome"] = {{"status", "ok"}};
+    } catch (const std::exception&) {
+      result.entry["verification"] = measurement.describe_checks();
+      throw;
+    }
+  } catch (const Skip& skip) {
+    give_up("skipped", skip);
+    if (skip.by_chance) result.entry["outcome"]["by_chance"] = true;
+  } catch (const Failure& failure) {
+    give_up("failed", failure);
+  }
+  return result;
+}
+
+// A pass with a probe: the case's body once more.
+void watch(const Case& the_case, const MeasureOptions& options, Probe& probe) {
+  Measurement measurement(the_case, options, 0, &probe);
+  the_case.body(measurement);
+}
+
+// What was timed stands, whatever becomes of a later pass; that says why it gave nothing.
+template <typename F>
+nlohmann::json or_reason(F pass) {
+  try {
+    return pass();
+  } catch (const Skip& skip) {
+    return {{"reason", skip.what()}};
+  } catch (const Failure& failure) {
+    Measurement::drop_arena();  // it may be what is broken
+    return {{"reason", fmt::format("failed: {}", failure.what())}};
+  }
+}
+
+// Chosen once, after the first case's times: no event is open while a time is taken.
+const std::vector<Event>& events_of(const MeasureOptions& options) {
+  if (!options.counters.empty()) return options.counters;
+  static const std::vector<Event> events = default_events(real_perf_kernel());
+  return events;
+}
+
+nlohmann::json count(const Case& the_case, const MeasureOptions& options) {
+  PerfKernel& kernel = real_perf_kernel();
+  const std::vector<Event>& events = events_of(options);
+  static const std::optional<bool> child_end = child_end_is_counted(kernel);
+  const auto run = [&](Counters::Who who) {
+    auto counters = std::make_unique<Counters>(kernel, events, who);
+    watch(the_case, options, *counters);
+    return counters;
+  };
+  // One after the other: an inherited event would add to what the parent alone counts.
+  auto alone = run(Counters::Who::kParent);
+  if (alone->samples() == 0) throw Skip(kNoOperation);
+  alone->close();
+  const auto family = run(Counters::Who::kFamily);
+  nlohmann::json out = {{"samples", family->samples()},
+                        {"events", describe_counters(events, *alone, *family)}};
+  if (child_end) out["child_end_counted"] = *child_end;
+  return out;
+}
+
+nlohmann::json sample_functions(const Case& the_case, const MeasureOptions& options) {
+  PerfKernel& kernel = real_perf_kernel();
+  MeasureOptions longer = options;
+  longer.budget_ms = options.budget_ms * kProfileBudget;
+  longer.max_samples = std::numeric_limits<size_t>::max();
+  longer.samples = 0;
+  Profile profile(kernel,
+                  options.profile_event ? *options.profile_event : default_profile_event(kernel));
+  watch(the_case, longer, profile);
+  if (profile.operations() == 0) throw Skip(kNoOperation);
+  nlohmann::json out = profile.describe();
+  out["quantity"] = the_case.required.empty() ? the_case.primary : "total_ns";
+  return out;
+}
+
+}  // namespace
+
+CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples) {
+  CaseResult result = take_times(the_case, options, min_samples);
+  nlohmann::json& entry = result.entry;
+  if (result.samples > 0) {
+    if (options.count) {
+      entry["counters"] = or_reason([&] { return count(the_case, options); });
+    }
+    if (options.profile) {
+      entry["profile"] = or_reason([&] { return sample_functions(the_case, options); });
+    }
+  }
+  entry["name"] = the_case.name();
+  entry["benchmark"] = the_case.benchmark;
+  entry["axes"] = nlohmann::json::object();
+  for (const auto& [axis, value] : the_case.axes) entry["axes"][axis] = value;
+  if (the_case.arena) entry["heap_bytes"] = the_case.arena->bytes;
+  entry["pid"] = getpid();
+  return result;
+}
+
+}  // namespace forkcost

@@ -242,9 +242,15 @@ void measure_share(Measurement& m, const Scenario& s) {
     if (s.cold) evict(files.inodes());
     const size_t cached_before = files.cached();
     processes.start_another();
-    processes.start_next();
+    const auto start_next = [&] {  // the last one is what is watched
+      const bool last = processes.pids().size() + 1 == s.processes;
+      if (last) m.begin_operation();
+      processes.start_next();
+      if (last) m.end_operation();
+    };
+    start_next();
     m.record("first_start_ns", start_ns(m));
-    while (processes.pids().size() < s.processes) processes.start_next();
+    while (processes.pids().size() < s.processes) start_next();
     m.record("start_ns", start_ns(m));
     m.record("ready_ns", since_call_ns(m, m.timeline().page().steps[0].end));
     const size_t cached = files.cached();
@@ -294,6 +300,7 @@ Case make_case(const Scenario& s) {
                    {"page-cache", s.cold ? "cold" : "warm"}},
           .preset = preset_of(s),
           .switches_per_sample = 2 * static_cast<double>(s.processes + 1),  // and one unmeasured
+          .operation = "ready_ns",
           .primary = "start_ns",
           .primary_cpu = "",
           .body = [s](Measurement& m) { measure_share(m, s); }};

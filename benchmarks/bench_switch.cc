@@ -179,7 +179,9 @@ void measure_switch(Measurement& m, const TurnSpec& spec) {
     const ThreadState our_before = read_thread_state(getpid(), gettid());
     const ThreadState its_before = read_thread_state(partner->process(), partner->thread());
     const uint32_t waits_before = count_waits(partner->turns());
+    m.begin_operation();
     const std::vector<uint32_t>& times = *go();
+    m.end_operation();
     const double waits = (count_waits(partner->turns()) - waits_before) / (2.0 * kTurns);
     const ThreadState ours = read_thread_state(getpid(), gettid());
     const ThreadState its = read_thread_state(partner->process(), partner->thread());
@@ -223,6 +225,8 @@ std::vector<Case> register_cases(const std::vector<HeapSize>&) {
                          .preset = preset_of(spec),
                          // Threads count together: either side may put the other aside.
                          .switches_per_sample = 2.0 * kTurns,
+                         .operation = "round_trip_ns",
+                         .operations = kTurns,
                          .primary = "handover_ns",
                          .primary_cpu = "",
                          .body = [spec](Measurement& m) { measure_switch(m, spec); }});

@@ -76,6 +76,12 @@ std::string Case::name() const {
   return text;
 }
 
+const std::string& Case::operation_quantity() const {
+  static const std::string creation = "total_ns";
+  if (!operation.empty()) return operation;
+  return required.empty() ? primary : creation;
+}
+
 std::vector<HeapSize> default_heaps(uint64_t available_bytes) {
   std::vector<HeapSize> heaps = {{0, Preset::kSmoke},           {kMiB, Preset::kFull},
                                  {4 * kMiB, Preset::kStandard}, {16 * kMiB, Preset::kSmoke},

@@ -61,11 +61,17 @@ struct Case {
   // Involuntary context switches that its own children may cause: a child that starts on our CPU,
   // and one that ends there. More than that disturbs a round.
   double switches_per_sample = 2;
+  // What lies between begin_operation() and end_operation(), or of a creation: the quantity that is
+  // the time of it, and how many of these there are. Empty: total_ns of a creation, else the
+  // primary.
+  std::string operation = "";
+  size_t operations = 1;
   std::string primary = "blocked_ns";  // FORMAT.md: real_time and cpu_time
   std::string primary_cpu = "blocked_cpu_ns";
   std::function<void(Measurement&)> body;
 
   std::string name() const;  // "fork/path:fork/heap:1GiB/backing:4k"
+  const std::string& operation_quantity() const;
 };
 
 // What the command line says of how to measure.

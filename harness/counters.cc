@@ -161,7 +161,7 @@ std::optional<Counters::Counted> Counters::counted(size_t event) const {
 }
 
 nlohmann::json describe_counters(const std::vector<Event>& events, const Counters& alone,
-                                 const Counters& family) {
+                                 const Counters& family, size_t operations) {
   nlohmann::json out = nlohmann::json::object();
   for (size_t i = 0; i < events.size(); ++i) {
     const auto parent = alone.counted(i);
@@ -185,15 +185,18 @@ nlohmann::json describe_counters(const std::vector<Event>& events, const Counter
     }
     const QuantityInfo info{.unit = events[i].unit()};
     const auto describe = [&](std::vector<double> samples) {
-      for (double& sample : samples) sample = std::max(sample, 0.0);  // NaN stays
+      for (double& sample : samples) {
+        sample = std::max(sample, 0.0) / static_cast<double>(operations);  // NaN stays
+      }
       return describe_samples(samples, info);
     };
-    out[events[i].name] = {{"unit", info.unit},
-                           {"running_share", std::min(parent->running_share, both->running_share)},
-                           {"parent", describe(parent->parent)},
-                           {"child", describe(child)},
-                           {"family", describe(both->family)},
-                           {"inheriting", std::llround(inheriting)}};
+    out[events[i].name] = {
+        {"unit", info.unit},
+        {"running_share", std::min(parent->running_share, both->running_share)},
+        {"parent", describe(parent->parent)},
+        {"child", describe(child)},
+        {"family", describe(both->family)},
+        {"inheriting", std::llround(inheriting / static_cast<double>(operations))}};
   }
   return out;
 }

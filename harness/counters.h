@@ -76,9 +76,9 @@ class Counters : public Probe {
 };
 
 // The object `events` of the result file's `counters`, from two passes over the same events: one
-// without inherited events, and one with.
+// without inherited events, and one with. A sample had so many `operations`, of which one is told.
 nlohmann::json describe_counters(const std::vector<Event>& events, const Counters& alone,
-                                 const Counters& family);
+                                 const Counters& family, size_t operations = 1);
 
 // What is counted when nothing is named: software events, and of the hardware's as many as count
 // without taking turns, each for parent and family. Throws as encode_events() does.

@@ -20,7 +20,9 @@ namespace {
 // times.
 constexpr double kProfileBudget = 5;
 
-constexpr const char* kNoOperation = "this case does not say where its operation begins and ends";
+constexpr const char* kNoOperation =
+    "not watched: this case is about a part of what another program does, or about the measuring "
+    "itself, not about an operation of this process and its children";
 
 CaseResult take_times(const Case& the_case, const MeasureOptions& options, size_t min_samples) {
   CaseResult result;
@@ -95,8 +97,10 @@ nlohmann::json count(const Case& the_case, const MeasureOptions& options) {
   if (alone->samples() == 0) throw Skip(kNoOperation);
   alone->close();
   const auto family = run(Counters::Who::kFamily);
-  nlohmann::json out = {{"samples", family->samples()},
-                        {"events", describe_counters(events, *alone, *family)}};
+  nlohmann::json out = {
+      {"samples", family->samples()},
+      {"quantity", the_case.operation_quantity()},
+      {"events", describe_counters(events, *alone, *family, the_case.operations)}};
   if (child_end) out["child_end_counted"] = *child_end;
   return out;
 }
@@ -112,7 +116,8 @@ nlohmann::json sample_functions(const Case& the_case, const MeasureOptions& opti
   watch(the_case, longer, profile);
   if (profile.operations() == 0) throw Skip(kNoOperation);
   nlohmann::json out = profile.describe();
-  out["quantity"] = the_case.required.empty() ? the_case.primary : "total_ns";
+  out["quantity"] = the_case.operation_quantity();
+  out["operations"] = profile.operations() * the_case.operations;
   return out;
 }
 

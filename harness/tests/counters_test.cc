@@ -222,6 +222,26 @@ TEST(DescribeCounters, OneThatOpensForTheParentOnlyHasTheReason) {
   EXPECT_TRUE(out["odd"].contains("reason"));
 }
 
+TEST(DescribeCounters, OneOperationOfSeveralIsTold) {
+  FakePerfKernel kernel;
+  bool empty = true;
+  kernel.on_operation = [&](const perf_event_attr& attr) {
+    return PerfReading{empty ? 0 : attr.inherit ? 3000U : 1000U, 1000, 1000};
+  };
+  const std::vector<Event> events = {kSwitches};
+  Counters alone(kernel, events, Who::kParent), family(kernel, events, Who::kFamily);
+  empty = false;
+  for (Counters* counters : {&alone, &family}) {
+    counters->begin();
+    counters->end();
+    counters->sample_ended(true);
+  }
+  const nlohmann::json out = describe_counters(events, alone, family, 1000)["context-switches"];
+  EXPECT_EQ(out["parent"]["p50"], 1);
+  EXPECT_EQ(out["child"]["p50"], 2);
+  EXPECT_EQ(out["family"]["p50"], 3);
+}
+
 // The inherited event makes the parent's fork dearer: that belongs to none of the three.
 TEST(DescribeCounters, WhatInheritingCostsIsNotTheParents) {
   FakePerfKernel kernel;

@@ -1,10 +1,15 @@
 """Counters and kernel functions of the bench binaries, as a user asks for them."""
 
+import collections
+import json
 import os
+import re
+import shutil
+import subprocess
 
 import pytest
 
-from programs import KILLED, NOBODY, as_root, forbid, measure, run
+from programs import BIN, KILLED, NOBODY, as_root, forbid, measure, run
 
 FORK = "--case=fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
 SOFTWARE = ["minor-faults", "major-faults", "context-switches", "cpu-migrations", "task-clock"]
@@ -170,3 +175,46 @@ def test_the_samples_are_those_of_the_operation(tmp_path):
     assert 0.4 < per_operation / entry["quantities"]["total_ns"]["p50"] < 2.5
     clearing = sum(part["samples"] for part in profile["functions"] if "clear_page" in part["name"])
     assert clearing < 0.2 * profile["samples"]
+
+
+def shares_by_perf(data, operations):
+    """Function → share of the samples of bench_fork and its children during its last `operations`
+    forks: before lie populating and verifying the heap, and after them reading kallsyms."""
+    script = subprocess.run(
+        ["perf", "script", "-i", data, "--show-task-events", "-F", "comm,pid,tid,time,ip,sym"],
+        capture_output=True, text=True, errors="replace", timeout=120).stdout
+    family, samples, forks = set(), [], []
+    for line in script.splitlines():
+        found = re.match(r"\s*(.*?)\s+(\d+)/\d+\s+([\d.]+):\s+(.*)", line)
+        if not found:
+            continue
+        comm, pid, time, rest = found[1], int(found[2]), float(found[3]), found[4]
+        fork = re.match(r"PERF_RECORD_FORK\((\d+):\d+\):\((\d+)", rest)
+        if fork and comm == "bench_fork":
+            family |= {int(fork[1]), int(fork[2])}
+            forks.append(time)
+        elif not rest.startswith("PERF_RECORD"):
+            samples.append((pid, time, rest.split()[-1]))
+    counts = collections.Counter(
+        name for pid, time, name in samples if pid in family and forks[-operations] <= time <= forks[-1])
+    return {name: count / counts.total() for name, count in counts.items()}
+
+
+@as_root
+@pytest.mark.skipif(shutil.which("perf") is None, reason="apt-get install linux-perf")
+def test_the_largest_shares_are_those_that_perf_finds(tmp_path):
+    out, data = tmp_path / "fork.json", tmp_path / "perf.data"
+    done = subprocess.run(
+        ["perf", "record", "-a", "-o", data, "-e", "cpu-clock", "-c", "100003", "--",
+         BIN / "bench_fork", FORK.replace("64MiB", "1GiB"), "--samples=3", "--budget-ms=300",
+         "--profile=cpu-clock", f"--benchmark_out={out}"],
+        capture_output=True, text=True, timeout=120)
+    if not data.exists():
+        pytest.skip(f"perf record: {done.stderr}")
+    profile = json.loads(out.read_text())["benchmarks"][0]["profile"]
+    if not profile.get("child_end_sampled"):
+        pytest.skip(profile.get("reason", "not all CPUs may be sampled"))
+    ours = {f["name"]: f["samples"] / profile["samples"] for f in profile["functions"]}
+    theirs = shares_by_perf(data, profile["operations"])
+    for name in sorted(theirs, key=theirs.get)[-5:]:
+        assert ours.get(name, 0) == pytest.approx(theirs[name], abs=0.03), name

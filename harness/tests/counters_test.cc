@@ -148,6 +148,43 @@ TEST_F(OnThisKernel, SaysWhetherAChildsEndIsCounted) {
   EXPECT_EQ(*said, with_end) << "the child's CPU time before its end and by the counter: " << child;
 }
 
+#if defined(__x86_64__) || defined(__aarch64__)
+// kLoopLength instructions, so many times.
+constexpr uint64_t kLoopLength = 8;
+[[gnu::noinline]] void run_loop(uint64_t times) {
+#if defined(__x86_64__)
+  asm volatile("1: nop; nop; nop; nop; nop; nop; dec %0; jnz 1b" : "+r"(times) : : "cc");
+#else
+  asm volatile("1: nop; nop; nop; nop; nop; nop; subs %0, %0, #1; b.ne 1b" : "+r"(times) : : "cc");
+#endif
+}
+
+// Only where there is a PMU: on a machine of metal, and in the VM of ci/tests.
+TEST_F(OnThisKernel, InstructionsOfALoopAreItsLengthTimesItsIterations) {
+  Event instructions = hardware_event("instructions:u");
+  instructions.attr.exclude_kernel = 1;
+  instructions.attr.exclude_hv = 1;
+  if (const auto reason = why_not(real_perf_kernel(), instructions)) GTEST_SKIP() << *reason;
+  constexpr uint64_t kTimes = 1'000'000;
+  const auto counted = count(instructions, Who::kFamily, 3, [] {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      run_loop(2 * kTimes);
+      _exit(0);
+    }
+    run_loop(kTimes);
+    waitpid(pid, nullptr, 0);
+  });
+  constexpr double kExpected = kTimes * kLoopLength;
+  for (size_t i = 0; i < 3; ++i) {
+    const double parent = counted.parent[i], family = counted.family[i];
+    EXPECT_NEAR(parent, kExpected, 0.001 * kExpected) << i;
+    EXPECT_NEAR(family - parent, 2 * kExpected, 0.002 * kExpected) << i;
+    EXPECT_NEAR(family, 3 * kExpected, 0.003 * kExpected) << i;
+  }
+}
+#endif
+
 TEST(Counters, AreTheDifferencesOfWhatAnOperationAdds) {
   FakePerfKernel kernel;
   kernel.on_operation = [](const auto& attr) {

@@ -72,11 +72,11 @@ void evict(const std::vector<std::filesystem::path>& files) {
     sync_file(file);     // dirty pages would stay
   }
   // What the kernel reads ahead for whoever used a file last cannot be put out while it is on its
-  // way, and counts as cached only once it is there.
+  // way, and counts as cached only once it is there: on a busy disk that takes its time.
   std::vector<std::filesystem::path> left = files;
-  for (int attempt = 0; attempt < 20 && !left.empty(); ++attempt) {
+  for (int attempt = 0; attempt < 9 && !left.empty(); ++attempt) {
     for (const std::filesystem::path& file : left) let_go(file);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1 << attempt));
     std::erase_if(left, [](const auto& file) { return cached_pages(file) == 0; });
   }
   if (left.empty()) return;

@@ -32,8 +32,8 @@ KernelSymbols::KernelSymbols(std::string text) : text_(std::move(text)) {
   }
   // Of names of one address kallsyms' order decides, which has the global ones of the kernel first.
   std::ranges::stable_sort(symbols_, {}, &Symbol::address);
-  const auto doubles = std::ranges::unique(symbols_, {}, &Symbol::address);
-  symbols_.erase(doubles.begin(), doubles.end());
+  const auto same = [](const Symbol& a, const Symbol& b) { return a.address == b.address; };
+  symbols_.erase(std::unique(symbols_.begin(), symbols_.end(), same), symbols_.end());
 }
 
 std::optional<KernelSymbols::Function> KernelSymbols::find(uint64_t address) const {

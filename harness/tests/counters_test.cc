@@ -132,8 +132,9 @@ TEST_F(OnThisKernel, SaysWhetherAChildsEndIsCounted) {
   const auto counted = count(clock, Who::kFamily, 1, [&] {
     const pid_t pid = fork();
     if (pid == 0) {
-      mmap(nullptr, kPages * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file,
-           0);
+      const void* const pages = mmap(nullptr, kPages * page_size(), PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_POPULATE, file, 0);
+      if (pages == MAP_FAILED) _exit(1);
       *before_end = thread_cpu_ns();
       _exit(0);
     }

@@ -213,10 +213,10 @@ uint64_t count_symbols(const Reader& reader) {
     const uint64_t offset = i * sizeof(Elf64_Shdr);
     if (header.e_shoff > UINT64_MAX - offset) reader.damaged("its sections lie outside of it");
     const auto section = reader.at<Elf64_Shdr>(header.e_shoff + offset);
-    // The first one is no symbol.
-    if (section.sh_type == SHT_DYNSYM && section.sh_size >= sizeof(Elf64_Sym)) {
-      return section.sh_size / sizeof(Elf64_Sym) - 1;
-    }
+    if (section.sh_type != SHT_DYNSYM) continue;
+    // The local ones come first, and nobody looks them up: an empty one, and on aarch64 sections.
+    const uint64_t symbols = section.sh_size / sizeof(Elf64_Sym);
+    return symbols > section.sh_info ? symbols - section.sh_info : 0;
   }
   return 0;
 }

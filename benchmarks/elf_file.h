@@ -34,7 +34,7 @@ struct ElfFile {
   std::string runpath;  // DT_RUNPATH, else DT_RPATH
   std::vector<std::string> needed;
   ElfRelocations relocations;
-  uint64_t dynamic_symbols = 0;  // 0 where there are no section headers
+  uint64_t dynamic_symbols = 0;  // but local ones; 0 where there are no section headers
   bool gnu_hash = false;
   bool sysv_hash = false;
   bool bind_now = false;

@@ -4,7 +4,7 @@ sentence is computed from the run, and has a form for a run that cannot say it."
 from collections import Counter
 from dataclasses import dataclass
 
-from forkcost import choose, stats, units
+from forkcost import choose, counters, stats, units
 from forkcost.plots.touches import KINDS, huge_faults
 
 FEW = 100  # of fewer samples p99 is the maximum
@@ -259,12 +259,15 @@ def trust(run):
 @dataclass(frozen=True)
 class Summary:
     """A table path × size. `rows`: (path, [(median, p99, factor against fork) per size], slope,
-    per page), all text, `–` where not measured."""
+    per page, [count per entry of `counted`]), all text, `–` where not measured. `counted`: what was
+    counted of an operation at `counted_at`; empty without counters."""
 
     title: str
     note: str
     sizes: list
     rows: list
+    counted: list
+    counted_at: str
 
 
 def summaries(run):
@@ -290,6 +293,9 @@ def summaries(run):
 
 def _cells(series):
     sizes = sorted({series.sizes[0], choose.middle(series.sizes), series.sizes[-1]})
+    middle = {path: series.run.cases[row["name"]] for path in series.paths
+              if (row := series.at(path, choose.middle(sizes))) is not None}
+    counted = [c for c in counters.columns(middle.values()) if c in counters.BRIEF]
     rows = []
     for path in series.paths:
         cells = []
@@ -309,5 +315,7 @@ def _cells(series):
             per_page = "flat"
             if line.rises:
                 per_page = units.number(line.us_per_page(series.run.page_size))
-        rows.append((path, cells, slope, per_page))
-    return [units.size(s) for s in sizes], rows
+        counts = [counters.cell(series.run, middle[path], c) if path in middle else "–"
+                  for c in counted]
+        rows.append((path, cells, slope, per_page, counts))
+    return [units.size(s) for s in sizes], rows, counted, units.size(choose.middle(sizes))

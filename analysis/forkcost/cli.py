@@ -12,6 +12,8 @@ from forkcost import __version__, units
 from forkcost.errors import ForkcostError, InputError, NoAnswer
 
 _FILES = click.Path(path_type=Path)
+_FUNCTIONS = click.option("--functions", "table", type=_FILES, metavar="FILE.toml",
+                          help="Group kernel functions by this table, not by ours.")
 
 
 class _Command(click.Group):
@@ -35,7 +37,8 @@ def main():
 @click.argument("runs", nargs=-1, required=True, type=_FILES, metavar="RUN.json...")
 @click.option("-o", "--output", type=_FILES, default="report", show_default=True, metavar="DIR",
               help="Directory of the report; made if it is not there.")
-def report(runs, output):
+@_FUNCTIONS
+def report(runs, output, table):
     """Make one HTML page with all figures of a run.
 
     Several files of one machine and kernel are put together. The last line printed is the path of
@@ -43,7 +46,7 @@ def report(runs, output):
     from forkcost import load, report as page  # drawing takes a second to import: not for --help
 
     page.available(output)
-    run = load.load(runs)
+    run = load.load(runs, table)
     console = Console(stderr=True)
     with console.status("") as status:
         index = page.write(run, output, lambda what: status.update(f"making: {what}"))
@@ -70,6 +73,29 @@ def estimators(runs, output):
         return
     table.write(text, output)
     click.echo(output)
+
+
+@main.command()
+@click.argument("run", type=_FILES, metavar="RUN.json")
+@click.argument("cases", default="", metavar="[CASE-REGEX]")
+@click.option("--top", type=click.IntRange(1), metavar="N",
+              help="So many functions per case.  [default: 20; with --json all]")
+@click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+@_FUNCTIONS
+def functions(run, cases, top, as_json, table):
+    """Show the kernel functions that a case's time is spent in.
+
+    Needs a run with profiles (forkcost-run --profile). Prints the groups of functions, then the
+    functions, of every case whose name has CASE-REGEX in it. User code is one line per image."""
+    from forkcost import functions_output as output, load
+
+    loaded = load.load([run], table)
+    found = output.chosen(loaded, cases)
+    if as_json:
+        sys.stdout.write(output.as_json(found, loaded.groups, top))
+    else:
+        output.show(found, loaded.groups, Console(width=None if sys.stdout.isatty() else 100),
+                    top or output.TOP)
 
 
 @main.command()

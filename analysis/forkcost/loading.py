@@ -1,24 +1,13 @@
 """What the report says of loading libraries and of many processes: two more answers, where the run
 has the cases, and the tables "What one more costs" and "dlopen"."""
 
-from dataclasses import dataclass
-
 from forkcost import choose, one_more, units
 from forkcost.answers import Answer
+from forkcost.tables import Table
 
 MODES, SCOPES = ("lazy", "now"), ("local", "global")
 TIMES = {"first": "first in the process", "second": "again, same process",
          "other-process": "in a second process", "namespace": "by dlmopen"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """All text. `note` may be empty; the first column of `rows` names the row."""
-
-    title: str
-    note: str
-    columns: list
-    rows: list
 
 
 def answers(run):

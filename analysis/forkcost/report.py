@@ -8,7 +8,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from forkcost import __version__, answers, loading, units
+from forkcost import (__version__, answers, counters, functions, functions_output, loading,
+                      units)
 from forkcost.claims import judge
 from forkcost.claims.output import summary
 from forkcost.errors import InputError, NoAnswer
@@ -70,8 +71,8 @@ def render(run, figure_directory, progress=lambda what: None):
     return environment.get_template("report.html.j2").render(
         version=__version__, run=run, answers=_answers(run), sections=sections,
         summaries=answers.summaries(run), loading=loading.tables(run), claims=claims,
-        trust=answers.trusted(run), machine=_machine(run), commands=_commands(run),
-        settings=_settings(run), cases=_cases(run), columns=_COLUMNS,
+        why=_why_it_costs(run), trust=answers.trusted(run), machine=_machine(run),
+        commands=_commands(run), settings=_settings(run), cases=_cases(run), columns=_COLUMNS,
         percent=units.percent, many=units.many, number=units.number)
 
 
@@ -114,6 +115,17 @@ def _claims(run):
             untested.setdefault(j.reason, []).append(j.id)
     return {"groups": list(groups.items()), "untested": list(untested.items()),
             "count": sum(map(len, untested.values())), "summary": summary(judged)}
+
+
+def _why_it_costs(run):
+    """For the section of that name: `tables` and `missing` of the counters; `profile`: how it was
+    taken, or why there is none; `cases`: counters and kernel functions case by case."""
+    tables, missing = counters.tables(run)
+    sampled = functions.sampled(run)
+    profile = (functions.statement(sampled) if sampled else
+               f"No kernel functions: {functions.why_none(run.cases.values())}.")
+    return {"tables": tables, "missing": missing, "profile": profile,
+            "cases": functions_output.page(run)}
 
 
 def _machine(run):

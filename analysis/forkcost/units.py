@@ -88,8 +88,16 @@ def whole(count):
     return f"{count:,.0f}"
 
 
+def count(x, digits=3):
+    """An event's count, which may be large: `28`, `0.0312`, `16.4 k`, `8.23 M`."""
+    for least, power, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if abs(x) >= least:
+            return f"{number(x / power, digits)}{NBSP}{unit}"
+    return whole(x) if float(x).is_integer() else number(x, digits)
+
+
 def many(values, what, plural=None):
     """Sorted whole numbers of something: `1 round`, `5 rounds`, `3–5 rounds`."""
     if len(values) == 1:
-        return f"{values[0]} {what if values[0] == 1 else plural or what + 's'}"
-    return f"{values[0]}–{values[-1]} {plural or what + 's'}"
+        return f"{values[0]:,} {what if values[0] == 1 else plural or what + 's'}"
+    return f"{values[0]:,}–{values[-1]:,} {plural or what + 's'}"

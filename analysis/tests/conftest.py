@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import synthetic
+import synthetic_counts
 import synthetic_exec
 from forkcost.load import load
 
@@ -28,9 +29,9 @@ def full(full_file):
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
-    """The same with exec, libraries, shared files and hand-overs."""
-    document = synthetic_exec.everything(synthetic.full_run()).document()
-    return load([write(document, tmp_path_factory.mktemp("runs") / "whole.json")])
+    """The same with exec, libraries, shared files, hand-overs, counters and profiles."""
+    maker = synthetic_counts.everything(synthetic_exec.everything(synthetic.full_run()))
+    return load([write(maker.document(), tmp_path_factory.mktemp("runs") / "whole.json")])
 
 
 @pytest.fixture

@@ -158,6 +158,8 @@ void add_text_cases(std::vector<Case>& cases) {
                        .preset = first  ? Preset::kSmoke
                                  : cold ? Preset::kStandard
                                         : Preset::kQuick,
+                       .operation = "touch_ns",
+                       .operations = kTextBytes / page_size(),
                        .primary = "fault_ns",
                        .primary_cpu = "",
                        .body = [=](Measurement& m) { measure_touch(m, pattern, cold); }});

@@ -3,8 +3,9 @@
 A module has `draw(run)`, which returns a Drawing, or a string that says what the run lacks.
 """
 
-from forkcost.plots import (bill, blocked, first_touch, handover, images, libraries, memory, phases,
-                            relocations, spawn, tails, touches, zygote)
+from forkcost.plots import (bill, blocked, cow_fault, first_touch, fork_functions, handover, images,
+                            libraries, memory, per_page, phases, relocations, spawn, tails, touches,
+                            zygote)
 
 SECTIONS = {  # title on the page -> file name of a figure -> (its title, how it is drawn)
     "Calls and copy-on-write": {
@@ -25,6 +26,11 @@ SECTIONS = {  # title on the page -> file name of a figure -> (its title, how it
     "What is shared": {
         "memory": ("What one more process costs in memory", memory.draw),
         "handover": ("Handing over between threads and processes", handover.draw),
+    },
+    "Why it costs that": {
+        "per-page": ("Instructions and faults per page, by backing", per_page.draw),
+        "fork-functions": ("Where a fork goes", fork_functions.draw),
+        "cow-fault": ("One copy-on-write fault taken apart", cow_fault.draw),
     },
 }
 FIGURES = {stem: figure for figures in SECTIONS.values() for stem, figure in figures.items()}

@@ -1,0 +1,193 @@
+"""What the passes beside the times found (results/FORMAT.md): counters and profiles of a case, over
+its rounds, and their checks. What was not counted or sampled is absent, with its reason."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from forkcost.checks import REPEAT, Broken, expect, optional
+from forkcost.quantity import Quantity, check_quantities, pooled
+from forkcost.stats import quantile
+
+WHO = ("parent", "child", "family")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event per operation. `parent`, `child`, `family`: Quantity, or None. `running_share`: of
+    the time that it was enabled, the least of all rounds; below 1 its counts are estimates.
+    `inheriting`: what the inherited event cost the parent, median of the rounds; in none of the
+    three."""
+
+    name: str
+    unit: str
+    parent: Quantity | None
+    child: Quantity | None
+    family: Quantity | None
+    running_share: float
+    inheriting: float | None
+
+    def median(self, who):
+        """Of `parent`, `child` or `family`; None where there is none."""
+        found = getattr(self, who)
+        return None if found is None else float(found.quantile(0.5))
+
+
+@dataclass(frozen=True)
+class Counters:
+    """`events`: name -> Event. `reasons`: name -> why it has no figures. `child_end_counted`:
+    whether the child's counts have its end; None: not known."""
+
+    events: dict
+    reasons: dict
+    child_end_counted: bool | None
+
+    def median(self, event, who):
+        """Per operation, or None."""
+        return self.events[event].median(who) if event in self.events else None
+
+    def ratio(self, over, under, who):
+        """Of the medians of two events; None without both."""
+        above, below = self.median(over, who), self.median(under, who)
+        return above / below if above is not None and below else None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Samples of all rounds. `functions`: kernel function (`name`, or `name [module]`) -> samples;
+    `images`: file that user code is from -> samples. `quantity`: the time that they divide up.
+    `left_out`: rounds that were sampled in another way than most."""
+
+    event: str
+    period: float
+    unit: str
+    scope: str
+    quantity: str
+    rounds: int
+    operations: int
+    samples: int
+    lost: int
+    throttled: int
+    child_end_sampled: bool | None
+    functions: dict
+    images: dict
+    left_out: int
+
+
+def counters(name, entries):
+    """The Counters of a case's entries; a string that says why there are none; None if no round
+    was counted."""
+    found = [e["counters"] for e in entries if "counters" in e]
+    if not found:
+        return None
+    rounds = [c["events"] for c in found if "events" in c]
+    if not rounds:
+        return found[0]["reason"]
+    events, reasons = {}, {}
+    for event in dict.fromkeys(event for r in rounds for event in r):
+        counted = [r[event] for r in rounds if "unit" in r.get(event, {})]
+        of = {who: pooled(event, (c.get(who, {}) for c in counted), f"{name} {event} {who}")
+              for who in WHO}
+        if any(of.values()):
+            inheriting = [c["inheriting"] for c in counted if "inheriting" in c]
+            events[event] = Event(
+                event, counted[0]["unit"], **of,
+                running_share=min(c.get("running_share", 1.0) for c in counted),
+                inheriting=float(quantile(inheriting, 0.5)) if inheriting else None)
+        else:
+            reasons[event] = next((r[event]["reason"] for r in rounds
+                                   if "reason" in r.get(event, {})), "it never ran")
+    return Counters(events, reasons, _all(c.get("child_end_counted") for c in found))
+
+
+def profile(entries):
+    """The same as a Profile. Rounds that were sampled alike add up: those of the way that has most
+    samples, as periods and events of different kinds do not."""
+    found = [e["profile"] for e in entries if "profile" in e]
+    if not found:
+        return None
+    sampled = [p for p in found if "functions" in p]
+    if not sampled:
+        return found[0]["reason"]
+    ways = Counter()
+    for p in sampled:
+        ways[_way(p)] += p["samples"]
+    way = max(ways, key=ways.get)
+    alike = [p for p in sampled if _way(p) == way]
+    if not ways[way]:
+        return "no sample fell into its operations"
+    functions, images = Counter(), Counter()
+    for p in alike:
+        for f in p["functions"]:
+            module = f" [{f['module']}]" if f.get("module") else ""
+            functions[f["name"] + module] += f["samples"]
+        for i in p["images"]:
+            images[i["name"]] += i["samples"]
+    total = {key: sum(p[key] for p in alike) for key in ("operations", "samples", "lost",
+                                                         "throttled")}
+    return Profile(*way, **total, rounds=len(alike), functions=dict(functions.most_common()),
+                   child_end_sampled=_all(p.get("child_end_sampled") for p in alike),
+                   images=dict(images.most_common()), left_out=len(sampled) - len(alike))
+
+
+def _way(p):
+    return p["event"], p["period"], p["unit"], p["scope"], p["quantity"]
+
+
+def _all(answers):
+    """True or False of all rounds together; None where none of them knows."""
+    known = [a for a in answers if a is not None]
+    return all(known) if known else None
+
+
+def check(entry, where):
+    """Raises Broken for `counters` and `profile` of an entry that are none."""
+    for key, of in (("counters", _check_counters), ("profile", _check_profile)):
+        found = optional(entry, key, dict, where)
+        if found is not None:
+            place = f"{where} {key}"
+            if "reason" in found:
+                expect(found, "reason", str, place)
+            else:
+                of(found, place)
+
+
+def _check_counters(found, where):
+    _optional_bool(found, "child_end_counted", where)
+    for name, event in expect(found, "events", dict, where).items():
+        place = f"{where} '{name}'"
+        if not isinstance(event, dict):
+            raise Broken(f"{place} is no object: the file is damaged; {REPEAT}")
+        if "reason" in event:
+            expect(event, "reason", str, place)
+            continue
+        expect(event, "unit", str, place)
+        for key in ("running_share", "inheriting"):
+            optional(event, key, (int, float), place)
+        check_quantities({who: event[who] for who in WHO if who in event}, place)
+
+
+def _check_profile(found, where):
+    for key in ("event", "unit", "scope", "quantity"):
+        expect(found, key, str, where)
+    expect(found, "period", (int, float), where)
+    for key in ("operations", "samples", "lost", "throttled"):
+        expect(found, key, int, where)
+    _optional_bool(found, "child_end_sampled", where)
+    counted = 0
+    for key in ("functions", "images"):
+        for i, item in enumerate(expect(found, key, list, where)):
+            place = f"{where} {key}[{i}]"
+            if not isinstance(item, dict):
+                raise Broken(f"{place} is no object: the file is damaged; {REPEAT}")
+            expect(item, "name", str, place)
+            optional(item, "module", str, place)
+            counted += expect(item, "samples", int, place)
+    if counted != found["samples"]:
+        raise Broken(f"{where} says samples = {found['samples']}, but its functions and images "
+                     f"have {counted}: the file is damaged; {REPEAT}")
+
+
+def _optional_bool(holder, key, where):
+    if not isinstance(holder.get(key, True), bool):
+        raise Broken(f"{where} has no proper '{key}': the file is damaged or from another "
+                     f"program; {REPEAT}")

@@ -56,9 +56,9 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-Counters::Counters(PerfKernel& kernel, const std::vector<Event>& events, Who who)
+Counters::Counters(PerfKernel& kernel, const std::vector<Event>& events, Who who, int cpu)
     : kernel_(kernel), slots_(events.size()) {
-  for (size_t i = 0; i < events.size(); ++i) open(slots_[i], events[i], who);
+  for (size_t i = 0; i < events.size(); ++i) open(slots_[i], events[i], who, cpu);
   measure_empty();
 }
 
@@ -82,26 +82,26 @@ void Counters::for_each(F f) {
   }
 }
 
-int Counters::open_one(const Event& event, bool inherit) {
+int Counters::open_one(const Event& event, bool inherit, int cpu) {
   perf_event_attr attr = event.attr;
   attr.disabled = 1;
   attr.inherit = inherit ? 1 : 0;
   attr.read_format = kReadFormat;
   attr.sample_period = 0;
   attr.freq = 0;
-  return kernel_.open(attr, 0, -1);
+  return kernel_.open(attr, cpu < 0 ? 0 : -1, cpu);
 }
 
-void Counters::open(Slot& slot, const Event& event, Who who) {
+void Counters::open(Slot& slot, const Event& event, Who who, int cpu) {
   const auto refused = [&](int error) {
     slot.reason = why_refused(kernel_, event, error);
     if (slot.parent.fd >= 0) kernel_.close(slot.parent.fd);
     slot.parent.fd = -1;
   };
-  slot.parent.fd = open_one(event, false);
+  slot.parent.fd = open_one(event, false, who == Who::kCpu ? cpu : -1);
   if (slot.parent.fd < 0) return refused(-slot.parent.fd);
-  if (who == Who::kParent) return;
-  slot.family.fd = open_one(event, true);
+  if (who != Who::kFamily) return;
+  slot.family.fd = open_one(event, true, -1);
   if (slot.family.fd < 0) refused(-slot.family.fd);
 }
 
@@ -161,7 +161,7 @@ std::optional<Counters::Counted> Counters::counted(size_t event) const {
 }
 
 nlohmann::json describe_counters(const std::vector<Event>& events, const Counters& alone,
-                                 const Counters& family, size_t operations) {
+                                 const Counters& family, const Counters* cpu, size_t operations) {
   nlohmann::json out = nlohmann::json::object();
   for (size_t i = 0; i < events.size(); ++i) {
     const auto parent = alone.counted(i);
@@ -190,13 +190,15 @@ nlohmann::json describe_counters(const std::vector<Event>& events, const Counter
       }
       return describe_samples(samples, info);
     };
-    out[events[i].name] = {
-        {"unit", info.unit},
-        {"running_share", std::min(parent->running_share, both->running_share)},
-        {"parent", describe(parent->parent)},
-        {"child", describe(child)},
-        {"family", describe(both->family)},
-        {"inheriting", std::llround(inheriting / static_cast<double>(operations))}};
+    nlohmann::json& event = out[events[i].name];
+    event = {{"unit", info.unit},
+             {"running_share", std::min(parent->running_share, both->running_share)},
+             {"parent", describe(parent->parent)},
+             {"child", describe(child)},
+             {"family", describe(both->family)},
+             {"inheriting", std::llround(inheriting / static_cast<double>(operations))}};
+    const auto all = cpu == nullptr ? std::nullopt : cpu->counted(i);
+    if (all && !std::isnan(median(all->parent))) event["cpu"] = describe(all->parent);
   }
   return out;
 }

@@ -20,13 +20,14 @@
 namespace forkcost {
 
 // Each event once for this process and, where the family is asked for, once for it and its children
-// together, which are counted at the same time.
+// together, which are counted at the same time; or once for a CPU, whoever runs there.
 class Counters : public Probe {
  public:
-  enum class Who : uint8_t { kParent, kFamily };
+  enum class Who : uint8_t { kParent, kFamily, kCpu };
 
   // Opens what opens, and measures what an empty operation counts: that is taken off every sample.
-  Counters(PerfKernel& kernel, const std::vector<Event>& events, Who who);
+  // `cpu` is that of kCpu.
+  Counters(PerfKernel& kernel, const std::vector<Event>& events, Who who, int cpu = -1);
   ~Counters() override;
   Counters(const Counters&) = delete;
   Counters& operator=(const Counters&) = delete;
@@ -37,7 +38,8 @@ class Counters : public Probe {
   // Closes the events; what they counted stays.
   void close();
 
-  // What one event counted, per sample; NaN where it did not run. Without `family` for kParent.
+  // What one event counted, per sample; NaN where it did not run. `parent` is the CPU for kCpu;
+  // `family` is empty but for kFamily.
   struct Counted {
     std::vector<double> parent;
     std::vector<double> family;
@@ -63,8 +65,8 @@ class Counters : public Probe {
     std::string reason;
   };
 
-  void open(Slot& slot, const Event& event, Who who);
-  int open_one(const Event& event, bool inherit);
+  void open(Slot& slot, const Event& event, Who who, int cpu);
+  int open_one(const Event& event, bool inherit, int cpu);
   void measure_empty();
   template <typename F>
   void for_each(F f);
@@ -75,10 +77,12 @@ class Counters : public Probe {
   size_t samples_ = 0;
 };
 
-// The object `events` of the result file's `counters`, from two passes over the same events: one
-// without inherited events, and one with. A sample had so many `operations`, of which one is told.
+// The object `events` of the result file's `counters`, from passes over the same events: one
+// without inherited events, one with, and one of the CPU, if that was made. A sample had so many
+// `operations`, of which one is told.
 nlohmann::json describe_counters(const std::vector<Event>& events, const Counters& alone,
-                                 const Counters& family, size_t operations = 1);
+                                 const Counters& family, const Counters* cpu = nullptr,
+                                 size_t operations = 1);
 
 // What is counted when nothing is named: software events, and of the hardware's as many as count
 // without taking turns, each for parent and family. Throws as encode_events() does.
@@ -89,7 +93,8 @@ std::vector<Event> choose_fitting(PerfKernel& kernel, const std::vector<Event>& 
 
 // Whether what a child does at its end, which is mostly freeing its page tables, is in its counts.
 // Not so since Linux 6.16, and in stable kernels with that change: events are taken off the child
-// before. Found out by a child that takes a fault there. None where it cannot be.
+// before. Found out by a child that takes a fault there. None where it cannot be. Then only who
+// counts its CPU sees it.
 std::optional<bool> child_end_is_counted(PerfKernel& kernel);
 
 }  // namespace forkcost

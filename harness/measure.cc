@@ -88,19 +88,24 @@ nlohmann::json count(const Case& the_case, const MeasureOptions& options) {
   const std::vector<Event>& events = events_of(options);
   static const std::optional<bool> child_end = child_end_is_counted(kernel);
   const auto run = [&](Counters::Who who) {
-    auto counters = std::make_unique<Counters>(kernel, events, who);
+    auto counters = std::make_unique<Counters>(kernel, events, who, options.cpu);
     watch(the_case, options, *counters);
+    counters->close();
     return counters;
   };
   // One after the other: an inherited event would add to what the parent alone counts.
-  auto alone = run(Counters::Who::kParent);
+  const auto alone = run(Counters::Who::kParent);
   if (alone->samples() == 0) throw Skip(kNoOperation);
-  alone->close();
   const auto family = run(Counters::Who::kFamily);
+  // Where the child's end is in nobody's counts, it is in those of the CPU, if all stays there.
+  std::unique_ptr<Counters> cpu;
+  if (child_end == false && the_case.placement == Placement::kSameCpu) {
+    cpu = run(Counters::Who::kCpu);
+  }
   nlohmann::json out = {
       {"samples", family->samples()},
       {"quantity", the_case.operation_quantity()},
-      {"events", describe_counters(events, *alone, *family, the_case.operations)}};
+      {"events", describe_counters(events, *alone, *family, cpu.get(), the_case.operations)}};
   if (child_end) out["child_end_counted"] = *child_end;
   return out;
 }

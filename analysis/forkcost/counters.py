@@ -162,7 +162,8 @@ def limits(run):
             + " (the least of all cases).")
     if _end_is_lost(run):
         parts.append("This kernel takes events off a child before it frees its page tables: the "
-                     "child's end is in nobody's counts.")
+                     "child's end is in the counts of the CPU, where those were allowed, and in "
+                     "nobody else's.")
     return " ".join(parts)
 
 
@@ -223,6 +224,9 @@ def per_page(run):
     return found
 
 
+OF_WHOM = {"cpu": "the CPU, with the child's end"}
+
+
 def slopes(run):
     """The table of counts per page of the arena, or a sentence that says what the run lacks."""
     found = per_page(run)
@@ -234,12 +238,12 @@ def slopes(run):
     at = {(p.backing, p.who, p.event): p for p in found}
     lines = []
     for backing, who in dict.fromkeys((p.backing, p.who) for p in found):
-        lines.append([f"fork, {backing}: {who}", *(
+        lines.append([f"fork, {backing}: {OF_WHOM.get(who, who)}", *(
             at[backing, who, e].text(run.page_size) if (backing, who, e) in at else "–"
             for e in names)])
     note = (f"Slopes over the arena's size, per {units.size(run.page_size)} of it. The parent "
             "copies page tables; the child frees them at its end" + (
-                ", which is in nobody's counts here" if _end_is_lost(run) else "")
+                ", which only the CPU's counts have here" if _end_is_lost(run) else "")
             + ". Events that never happened are left out.")
     return Table("Counted per page of the arena, by fork", note, ["of whom", *names], lines)
 

@@ -131,7 +131,7 @@ def page(run):
 
 
 def _event(event):
-    """(name, parent, child, family, what inheriting it cost, share of the time that it ran)."""
+    """(name, parent, child, family, CPU, what inheriting it cost, share of the time that it ran)."""
     counts = ("–" if (x := event.median(who)) is None else value(x, event.unit)
               for who in passes.WHO)
     inheriting = "–" if event.inheriting is None else value(event.inheriting, event.unit)

@@ -8,26 +8,27 @@ from forkcost.checks import REPEAT, Broken, expect, optional
 from forkcost.quantity import Quantity, check_quantities, pooled
 from forkcost.stats import quantile
 
-WHO = ("parent", "child", "family")
+WHO = ("parent", "child", "family", "cpu")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event per operation. `parent`, `child`, `family`: Quantity, or None. `running_share`: of
-    the time that it was enabled, the least of all rounds; below 1 its counts are estimates.
-    `inheriting`: what the inherited event cost the parent, median of the rounds; in none of the
-    three."""
+    """One event per operation. `parent`, `child`, `family`: Quantity, or None. `cpu`: of all that
+    ran on the parent's CPU meanwhile, where that was counted. `running_share`: of the time that it
+    was enabled, the least of all rounds; below 1 its counts are estimates. `inheriting`: what the
+    inherited event cost the parent, median of the rounds; in none of the others."""
 
     name: str
     unit: str
     parent: Quantity | None
     child: Quantity | None
     family: Quantity | None
+    cpu: Quantity | None
     running_share: float
     inheriting: float | None
 
     def median(self, who):
-        """Of `parent`, `child` or `family`; None where there is none."""
+        """Of one of WHO; None where there is none."""
         found = getattr(self, who)
         return None if found is None else float(found.quantile(0.5))
 

@@ -83,7 +83,8 @@ def _event(maker, unit, parent, child, running_share, noise=0.01):
         values = median * np.exp(maker.rng.normal(0, noise, 4))
         return synthetic.quantity("count", values) | {"unit": unit}
     return {"unit": unit, "running_share": running_share, "parent": of(parent), "child": of(child),
-            "family": of(parent + child), "inheriting": round(0.02 * parent)}
+            "family": of(parent + child), "cpu": of(2 * parent + child),  # its end: as dear
+            "inheriting": round(0.02 * parent)}
 
 
 def profiled(maker, samples=2000, **keywords):

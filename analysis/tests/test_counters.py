@@ -32,6 +32,9 @@ def test_the_slope_per_page_is_the_planted_one(run):
     assert low < 180 < high and high - low < 20
     assert found["thp", "parent", "instructions:k"].cost(4096) == pytest.approx(2, rel=0.05)
     assert found["4k", "child", "instructions:k"].text(4096) == "flat"
+    assert found["4k", "cpu", "instructions:k"].cost(4096) == pytest.approx(360, rel=0.03)
+    labels = [line[0] for line in by_title(run, "Counted per page").rows]
+    assert "fork, 4k: the CPU, with the child's end" in labels
     assert re.fullmatch(r"0\.2\d+ \(95% 0\.2\d+–0\.2\d+\)",
                         found["4k", "parent", "dTLB-load-misses:k"].text(4096))
 

@@ -48,7 +48,7 @@ def test_a_run_without_further_passes_has_none(made):
 def test_an_event_without_figures_is_a_reason_and_no_zero(document, tmp_path):
     def change(entry):
         entry["counters"]["events"]["cycles:k"] = {"reason": "no PMU"}
-        for who in ("parent", "child", "family"):
+        for who in ("parent", "child", "family", "cpu"):
             q = entry["counters"]["events"]["cycles:u"][who]
             q |= {"n": 0, "samples": [None] * 4}
     found = case(changed(document, change), tmp_path).counters

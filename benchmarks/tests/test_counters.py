@@ -53,6 +53,28 @@ def test_the_faults_of_the_touches_are_counted_exactly(writer, other, tmp_path):
     assert faults["family"]["p50"] == pages
 
 
+def test_a_childs_end_is_in_the_counts_of_its_cpu(tmp_path):
+    """On one CPU all of a fork is CPU time, from the call until the child has given its tables back."""
+    entry = entry_of(tmp_path, "bench_fork", FORK.replace("64MiB", "256MiB"),
+                     "--counters=task-clock")
+    clock = entry["counters"]["events"]["task-clock"]
+    if entry["counters"]["child_end_counted"]:
+        assert "cpu" not in clock
+        assert clock["child"]["p50"] > 0.3 * clock["parent"]["p50"]
+        return
+    assert clock["child"]["p50"] < 0.3 * clock["parent"]["p50"]
+    if "cpu" not in clock:
+        pytest.skip("only root may count a CPU")
+    assert 0.5 < clock["cpu"]["p50"] / entry["quantities"]["total_ns"]["p50"] < 2
+    assert clock["cpu"]["p50"] > 1.3 * clock["family"]["p50"]
+
+
+def test_a_cpu_is_not_counted_where_the_child_may_leave_it(tmp_path):
+    entry = entry_of(tmp_path, "bench_fork", FORK.replace("same-cpu", "free"),
+                     "--counters=minor-faults")
+    assert "cpu" not in entry["counters"]["events"]["minor-faults"]
+
+
 def test_an_image_counts_as_the_child_that_it_was(tmp_path):
     entry = entry_of(tmp_path, "bench_exec", "--benchmark_filter=image:dynamic/.*heap:0",
                      "--preset=smoke", "--counters=minor-faults", "--samples=5")

@@ -202,8 +202,8 @@ Measured BenchPrograms::measure(const Case& which, size_t samples) {
   const std::string file = temporary_.path() + "/result.json";
   if (unlink(file.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + file, errno);
   const double limit_s = options_.time_limit_s.value_or(preset_.time_limit_s);
-  // The limit is that of one pass; counting takes two.
-  const int passes = 1 + (options_.counters ? 2 : 0) + (options_.profile ? 1 : 0);
+  // The limit is that of one pass; counting takes up to three.
+  const int passes = 1 + (options_.counters ? 3 : 0) + (options_.profile ? 1 : 0);
   // Its own limit, on the sampling, comes first: then the reason names the case's child.
   Command command{{directory_ + "/" + which.binary, "--case", which.name, "--benchmark_out=" + file,
                    "--budget-ms", std::to_string(preset_.budget_ms), "--time-limit-s",

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "harness/clock.h"
@@ -274,7 +275,8 @@ TEST(DescribeCounters, OneOperationOfSeveralIsTold) {
     counters->end();
     counters->sample_ended(true);
   }
-  const nlohmann::json out = describe_counters(events, alone, family, 1000)["context-switches"];
+  const nlohmann::json out =
+      describe_counters(events, alone, family, nullptr, 1000)["context-switches"];
   EXPECT_EQ(out["parent"]["p50"], 1);
   EXPECT_EQ(out["child"]["p50"], 2);
   EXPECT_EQ(out["family"]["p50"], 3);
@@ -317,6 +319,31 @@ TEST(Counters, CloseWhatTheyOpened) {
     EXPECT_EQ(kernel.opened.size(), 4U);
   }
   EXPECT_TRUE(kernel.opened.empty());
+}
+
+TEST(DescribeCounters, TheCpuHasWhatNobodyElseCounts) {
+  FakePerfKernel kernel;
+  bool empty = true;
+  kernel.on_operation = [&](const perf_event_attr& attr) {
+    const bool all = kernel.opened.size() == 1 && kernel.opened.begin()->second.pid == -1;
+    return PerfReading{empty ? 0U : all ? 900U : attr.inherit ? 500U : 300U, 1000, 1000};
+  };
+  const std::vector<Event> events = {kFaults};
+  const auto run = [&](Who who, int cpu) {
+    empty = true;
+    auto counters = std::make_unique<Counters>(kernel, events, who, cpu);
+    empty = false;
+    counters->begin();
+    counters->end();
+    counters->sample_ended(true);
+    counters->close();
+    return counters;
+  };
+  const auto alone = run(Who::kParent, 1), family = run(Who::kFamily, 1), cpu = run(Who::kCpu, 1);
+  const nlohmann::json out = describe_counters(events, *alone, *family, cpu.get())["minor-faults"];
+  EXPECT_EQ(out["parent"]["p50"], 300);
+  EXPECT_EQ(out["family"]["p50"], 500);
+  EXPECT_EQ(out["cpu"]["p50"], 900);
 }
 
 // A CPU with so many counters: what does not fit on them takes turns.

@@ -194,8 +194,13 @@ std::vector<Check> Arena::verify() const {
 void Arena::restore() {
   if (base_ == nullptr) return;
   if (spec_.backing == Backing::kThp) {
-    // A copy-on-write break split the huge pages: only new ones are huge again.
-    check(madvise(base_, spec_.bytes, MADV_DONTNEED), "madvise(MADV_DONTNEED) of the arena");
+    // A copy-on-write break split the huge pages: only new ones are huge again, and before
+    // Linux 6.14 only in a new mapping. Given up by MADV_DONTNEED they leave the small pages' table
+    // behind.
+    void* const anew = mmap(base_, spec_.bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (anew == MAP_FAILED) throw_errno("mmap of the arena in its own place", errno);
+    check(madvise(base_, spec_.bytes, MADV_HUGEPAGE), "madvise(MADV_HUGEPAGE) of the arena");
   }
   populate();
 }

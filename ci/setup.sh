@@ -4,8 +4,9 @@
 set -eu
 
 # Everything that the project needs, and the only place where that is written down. The columns:
-#   group          base: build, measure, report, test; dev: the linters
-#   apt            Debian's and Ubuntu's package
+#   group          base: build, measure, report, test; dev: the linters; vm: booting a kernel of this
+#                  machine's architecture; aarch64: building for that and booting it
+#   apt            Debian's and Ubuntu's package; with an architecture where it is not this machine's
 #   upstream name  for a person on another system
 #   check          how to see there whether it is present; -: cannot be seen, and can be done without
 #   dnf, pacman, zypper   that system's package; -: look for the upstream name
@@ -35,16 +36,26 @@ base|python3-pytest-xdist|pytest-xdist (with it the tests of analysis/ run side 
 dev|clang-format|clang-format|command clang-format|clang-tools-extra|clang|clang-tools
 dev|clang-tidy|clang-tidy|command clang-tidy|clang-tools-extra|clang|clang-tools
 dev|shellcheck|ShellCheck|command shellcheck|ShellCheck|shellcheck|ShellCheck
+vm|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
+aarch64|g++-aarch64-linux-gnu|a cross compiler for aarch64|command aarch64-linux-gnu-g++|gcc-c++-aarch64-linux-gnu|aarch64-linux-gnu-gcc|cross-aarch64-gcc12
+aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-system-aarch64|qemu-system-aarch64|qemu-arm
+aarch64|libbenchmark-dev:arm64|Google Benchmark for aarch64|cross benchmark/benchmark.h|-|-|-
+aarch64|libpfm4-dev:arm64|libpfm4 for aarch64|cross perfmon/pfmlib.h|-|-|-
+aarch64|libfmt-dev:arm64|fmt for aarch64|cross fmt/core.h|-|-|-
+aarch64|libgtest-dev:arm64|GoogleTest for aarch64|cross gtest/gtest.h|-|-|-
 EOF
 }
 
 usage() {
   cat <<'EOF'
-usage: ci/setup.sh [--dev] [--check | --print-python]
+usage: ci/setup.sh [--dev] [--vm] [--aarch64] [--check | --print-python]
 
 Installs the packages that are missing, by apt-get; on other systems lists them.
 
   --dev           also the linters that ci/test.sh uses: clang-format, clang-tidy, shellcheck
+  --vm            also QEMU, for the tests that boot a kernel
+  --aarch64       also what builds the suite for aarch64 and boots it there. Adds arm64 to the
+                  architectures of dpkg, which is why nothing but CI does it unasked
   --check         install nothing, only say what is missing
   --print-python  print the path of a Python that has the modules which the reports need; tried in
                   this order: $FORKCOST_PYTHON, python3, /usr/bin/python3, /usr/local/bin/python3
@@ -93,10 +104,27 @@ check_versions() {
 
 apt_missing() {
   wanted=$(column 2)
+  native=$(dpkg --print-architecture)
   # shellcheck disable=SC2016,SC2086 # dpkg's own variables; one word for each package
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $wanted 2>/dev/null || true)
+  installed=$(dpkg-query -W -f='${Package}:${Architecture} ${db:Status-Status}\n' $wanted 2>/dev/null ||
+    true)
   for package in $wanted; do
-    printf '%s\n' "$installed" | grep -qxF "$package installed" || printf '%s\n' "$package"
+    # Of the one architecture or of none; another one's has the same name and is of no use.
+    case $package in *:*) architecture=${package#*:} ;; *) architecture=$native ;; esac
+    printf '%s\n' "$installed" | grep -qxF -e "${package%%:*}:$architecture installed" \
+      -e "${package%%:*}:all installed" || printf '%s\n' "$package"
+  done
+}
+
+# The architecture that packages are missing of and that dpkg does not know, if any.
+foreign_missing() {
+  for package in $missing; do
+    case $package in *:*) architecture=${package#*:} ;; *) continue ;; esac
+    if ! { dpkg --print-architecture && dpkg --print-foreign-architectures; } |
+      grep -qx "$architecture"; then
+      printf '%s\n' "$architecture"
+      return
+    fi
   done
 }
 
@@ -108,6 +136,7 @@ setup_apt() {
   fi
   # A fresh container has no package lists, an old one stale ones: without update nothing is found.
   install="apt-get install --no-install-recommends -y $missing"
+  foreign=$(foreign_missing)
   if [ "$(id -u)" = 0 ]; then
     sudo=
   elif ! command -v sudo >/dev/null; then
@@ -122,13 +151,20 @@ setup_apt() {
     if [ "$sudo" = none ]; then
       complain 'installing takes root, and sudo is not there or wants a password; as root run:'
     else
-      complain "ci/setup.sh$dev_flag installs them, or:"
+      complain "ci/setup.sh$flags installs them, or:"
     fi
-    complain "  ${sudo#none}apt-get update && ${sudo#none}$install"
+    update="${sudo#none}apt-get update"
+    [ -z "$foreign" ] || update="${sudo#none}dpkg --add-architecture $foreign && $update"
+    complain "  $update && ${sudo#none}$install"
     return 3
   fi
 
   say "installing $missing"
+  # shellcheck disable=SC2086 # $sudo is one word or none
+  if [ -n "$foreign" ] && ! ${sudo}dpkg --add-architecture "$foreign"; then
+    complain "dpkg could not add the architecture $foreign; its message above says why"
+    return 3
+  fi
   # Someone else's broken source makes update fail, and may not matter.
   # shellcheck disable=SC2086 # $sudo is one word or none, $install several
   ${sudo}apt-get -q update || complain 'apt-get update failed; trying with the lists that are there'
@@ -151,6 +187,7 @@ setup_apt() {
 is_present() {
   case $1 in
     command) command -v "$2" >/dev/null ;;
+    cross) aarch64-linux-gnu-g++ -std=c++20 -E -x c++ -include "$2" /dev/null >/dev/null 2>&1 ;;
     header) printf '#include <%s>\n' "$2" | c++ -std=c++20 -E -x c++ - >/dev/null 2>&1 ;;
     static) case $(c++ -print-file-name="$2" 2>/dev/null) in */*) ;; *) return 1 ;; esac ;;
     python) python3 -c "import $2" 2>/dev/null ;;
@@ -193,10 +230,16 @@ EOF
   return 3
 }
 
-mode=install groups='[base]' dev_flag=
+mode=install groups='[base]' flags=
 while [ $# -gt 0 ]; do
   case $1 in
-    --dev) groups='[base][dev]' dev_flag=' --dev' ;;
+    --dev | --vm) groups="${groups}[${1#--}]" flags="$flags $1" ;;
+    --aarch64)
+      case $(uname -m) in
+        aarch64 | arm64) say 'this machine is aarch64: the preset release is what --aarch64 is for' ;;
+        *) groups="${groups}[aarch64]" flags="$flags $1" ;;
+      esac
+      ;;
     --check) mode=check ;;
     --print-python) mode=print-python ;;
     -h | --help)

@@ -10,6 +10,8 @@ usage: ci/test.sh [--fast]
 
 Installs what is missing (ci/setup.sh), then runs all of these, whatever fails on the way:
   release  build, all tests
+  aarch64  build with the preset release-aarch64, its tests in a VM. Skipped where there is no cross
+           compiler or no QEMU for it, unless CI=true: then set-up installs them
   asan     build with the address and undefined-behaviour sanitizers, tests with the label `unit`
            and without the label `slow`
   lint     clang-format, clang-tidy, shellcheck. One that is not installed is skipped, unless
@@ -18,7 +20,7 @@ Installs what is missing (ci/setup.sh), then runs all of these, whatever fails o
   --fast   release only
 
 The last line of the output is `N passed, N failed, N skipped`. Builds and linters count one each,
-every test of ctest counts one.
+every test of ctest counts one, and so does every unit test in the VM.
 
 Exit status: 0 nothing failed; 1 something did; 2 the call is wrong; 3 set-up failed.
 EOF
@@ -89,6 +91,25 @@ ctest_step() {
   summary="$summary
 $verdict test $preset: $fine passed, $bad failed, $not_run skipped"
 }
+# vm_unit_tests: counts what the unit tests in the VM wrote, and names those that failed.
+vm_unit_tests() {
+  for report in "$root"/build/release-aarch64/vm/*.xml; do
+    [ -e "$report" ] || continue
+    all=$(count "$report" '<testcase ')
+    names=$(sed -n '/<testcase /{h;d}; /<failure /{g;p}' "$report" |
+      sed 's/.*<testcase name="\([^"]*\)".* classname="\([^"]*\)".*/  \2.\1/' | sort -u)
+    bad=$(printf '%s' "$names" | grep -c .)
+    not_run=$(count "$report" 'result="skipped"')
+    fine=$((all - bad - not_run))
+    passed=$((passed + fine)) failed=$((failed + bad)) skipped=$((skipped + not_run))
+    verdict=PASS
+    [ "$bad" = 0 ] || verdict=FAIL
+    summary="$summary
+$verdict $(basename "$report" .xml) on aarch64: $fine passed, $bad failed, $not_run skipped${names:+:
+$names}"
+  done
+}
+
 count() {
   if [ -e "$1" ]; then grep -c "$2" "$1"; else echo 0; fi
 }
@@ -123,10 +144,10 @@ tidy() {
 }
 
 step set-up
-dev=
-[ "${CI:-}" != true ] || dev=--dev
-# shellcheck disable=SC2086 # one word or none
-if ! "$root/ci/setup.sh" $dev || ! FORKCOST_PYTHON=$("$root/ci/setup.sh" --print-python); then
+tools=
+[ "${CI:-}" != true ] || tools='--dev --vm --aarch64'
+# shellcheck disable=SC2086 # several words or none
+if ! "$root/ci/setup.sh" $tools || ! FORKCOST_PYTHON=$("$root/ci/setup.sh" --print-python); then
   note FAIL set-up
   finish 3
 fi
@@ -135,6 +156,17 @@ export FORKCOST_PYTHON
 if build_step release; then ctest_step release; fi
 if [ $fast = no ]; then
   if build_step asan; then ctest_step asan --label-regex '^unit$' --label-exclude '^slow$'; fi
+  step aarch64
+  if [ "$(uname -m)" = aarch64 ]; then
+    note SKIP 'aarch64: this machine is one, and release was built for it'
+  elif ! "$root/ci/setup.sh" --aarch64 --check >/dev/null 2>&1; then
+    note SKIP 'aarch64: no cross compiler, no QEMU or no library for it; ci/setup.sh --aarch64 gives it'
+  elif build_step release-aarch64; then
+    rm -rf "$root/build/release-aarch64/vm"
+    # Their counts do not depend on who else runs.
+    ctest_step release-aarch64 --parallel "$jobs"
+    vm_unit_tests
+  fi
   if have clang-format; then
     sources -name '*.cc' -o -name '*.h' -o -name '*.c' | xargs -0 clang-format --dry-run -Werror
     judge $? clang-format

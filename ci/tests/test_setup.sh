@@ -21,16 +21,30 @@ expect() {
   fi
 }
 
-# A dpkg-query for which everything but the packages of $work/missing is installed, and an apt-get
-# that writes down what it is asked for, and then installs it.
+# A dpkg-query for which everything but the packages of $work/missing is installed, a dpkg that knows
+# the foreign architectures of $work/foreign, and an apt-get that writes down what it is asked for, and
+# then installs it.
 mkdir "$work/apt"
 cat >"$work/apt/dpkg-query" <<EOF
 #!/bin/sh
 for package; do
   case \$package in -*) continue ;; esac
-  grep -qx "\$package" "$work/missing" || echo "\$package installed"
+  case \$package in *:*) name=\$package ;; *) name=\$package:amd64 ;; esac
+  grep -qx "\$package" "$work/missing" || echo "\$name installed"
+  # The other architecture's package of that name, which dpkg-query tells as well.
+  echo "\${package%:*}:riscv64 installed"
 done
 EOF
+cat >"$work/apt/dpkg" <<EOF
+#!/bin/sh
+case \$1 in
+  --print-architecture) echo amd64 ;;
+  --print-foreign-architectures) cat "$work/foreign" ;;
+  --add-architecture) echo "dpkg \$*" >>"$work/calls" && echo "\$2" >>"$work/foreign" ;;
+esac
+EOF
+printf '#!/bin/sh\necho x86_64\n' >"$work/apt/uname"
+: >"$work/foreign"
 cat >"$work/apt/apt-get" <<EOF
 #!/bin/sh
 echo "\$*" >>"$work/calls"
@@ -77,6 +91,24 @@ expect 0 'everything is there'
 expect 0 'everything is there' # the second time nothing is asked for
 if [ "$(grep -c . "$work/calls")" != 4 ]; then
   echo 'FAILED: expected two updates and two installs:'
+  cat "$work/calls"
+  failures=$((failures + 1))
+fi
+
+# Another architecture is added only when it is asked for, and once.
+printf 'libfmt-dev:arm64\nqemu-system-arm\nqemu-system-x86\n' >"$work/missing"
+: >"$work/calls"
+expect 0 'everything is there' --check
+expect 3 'missing: qemu-system-x86$' --vm --check
+expect 3 'missing: qemu-system-arm libfmt-dev:arm64$' --aarch64 --check
+expect 3 'ci/setup.sh --aarch64 installs them' --aarch64 --check
+expect 3 '^setup:   dpkg --add-architecture arm64 && apt-get update && apt-get install' --aarch64 --check
+[ ! -s "$work/calls" ] || { echo 'FAILED: --check changed something' && failures=$((failures + 1)); }
+expect 0 'everything is there' --aarch64
+printf 'libfmt-dev:arm64\n' >"$work/missing"
+expect 0 'everything is there' --aarch64
+if [ "$(grep -c 'dpkg --add-architecture arm64' "$work/calls")" != 1 ]; then
+  echo 'FAILED: expected the architecture to be added once:'
   cat "$work/calls"
   failures=$((failures + 1))
 fi

@@ -1,0 +1,11 @@
+# forkcost_unit_tests(target): a program of GoogleTest whose tests take nothing but it and the build
+# tree. Each is a test of ctest with the label `unit`; in a cross build, where this machine cannot run
+# the program, all of it is one test that runs it in a VM (ci/CMakeLists.txt).
+include(GoogleTest)
+function(forkcost_unit_tests target)
+  if(CMAKE_CROSSCOMPILING)
+    set_property(GLOBAL APPEND PROPERTY forkcost_unit_tests ${target})
+  else()
+    gtest_discover_tests(${target} PROPERTIES LABELS unit)
+  endif()
+endfunction()

@@ -146,27 +146,52 @@ class Work:
         return cls(1.0, "operation")
 
 
+ALIKE = 1.5  # the time that was sampled and the time that was measured, at most so many times
+
+
+def _time(case):
+    """(ns of an operation, where that is from) that a case's samples divide up. The median without a
+    profile, unless a clock's samples say that what ran is another time: what waits is not sampled,
+    and what runs side by side is sampled twice."""
+    profile = case.profile
+    quantity = case.quantities.get(profile.quantity)
+    measured = None if quantity is None else float(quantity.quantile(0.5))
+    if profile.unit != "ns":
+        if not re.match(r"(cpu[-_])?cycles\b", profile.event, re.IGNORECASE):
+            return None, f"{profile.event} is no time"
+        if measured is None:
+            return None, f"{profile.quantity} was not measured"
+        return measured, f"{profile.quantity}, median"
+    ran = profile.samples * profile.period / profile.operations
+    if measured and 1 / ALIKE < ran / measured < ALIKE:
+        return measured, f"{profile.quantity}, median"
+    if measured is None:
+        return ran, "sampled"
+    return ran, (f"sampled: {profile.quantity} is {units.time(measured)}, in which not all of the "
+                 "time something ran, or more than one CPU did")
+
+
 @dataclass(frozen=True)
 class Sampled:
     """A case with a profile. `ns`: the time that its samples divide up, of one fault, page or
-    operation (`what`); None where it was not measured."""
+    operation (`what`), and where that is from (`source`); None where there is none."""
 
     case: object
     profile: passes.Profile
     ns: float | None
     what: str
+    source: str
 
     @classmethod
     def of(cls, case, page_size):
         """None for a case without samples."""
         if not isinstance(case.profile, passes.Profile):
             return None
-        quantity = case.quantities.get(case.profile.quantity)
         work = Work.of(case, page_size)
         if case.profile.quantity not in ("debt_ns", "total_ns"):
-            work = Work(1.0, "touch" if case.profile.quantity == "touch_ns" else "operation")
-        ns = None if quantity is None else float(quantity.quantile(0.5)) / work.count
-        return cls(case, case.profile, ns, work.what)
+            work = Work(1.0, "operation")
+        ns, source = _time(case)
+        return cls(case, case.profile, None if ns is None else ns / work.count, work.what, source)
 
     def share(self, samples):
         return samples / self.profile.samples
@@ -186,8 +211,8 @@ class Sampled:
     def title(self):
         """`total_ns 30.8 ms per operation`, for people."""
         if self.ns is None:
-            return f"{self.profile.quantity} was not measured: shares only"
-        return f"{units.time(self.ns)} per {self.what} ({self.profile.quantity}, median)"
+            return f"{self.source}: shares only"
+        return f"{units.time(self.ns)} per {self.what} ({self.source})"
 
 
 def sampled(run):
@@ -206,8 +231,8 @@ def statement(found):
     """How the profiles of some Sampled were taken, and what they cannot say."""
     profiles = [s.profile for s in found]
     kinds = dict.fromkeys((p.event, p.period, p.unit) for p in profiles)
-    total = {key: sum(getattr(p, key) for p in profiles) for key in ("samples", "lost", "throttled",
-                                                                     "left_out")}
+    total = {key: sum(getattr(p, key) for p in profiles) for key in (
+        "samples", "lost", "throttled", "left_out", "operations_left_out")}
     events = " and ".join(
         f"{event}, one sample every " + (units.time(period) if unit == "ns" else
                                          f"{units.whole(period)} events")
@@ -220,6 +245,9 @@ def statement(found):
              f"throttled {units.many([total['throttled']], 'time')}.",
              f"Where a case has fewest, {units.whole(least)}, a {known}" if len(profiles) > 1 else
              f"A {known}"]
+    if total["operations_left_out"]:
+        parts.append(f"{units.many([total['operations_left_out']], 'operation')} of which samples "
+                     "found no room are left out.")
     if total["left_out"]:
         parts.append(f"{units.many([total['left_out']], 'round')} sampled in another way than most "
                      "of their case are left out.")

@@ -84,7 +84,8 @@ def _object(s, groups, count):
     profile = s.profile
     made = {"case": s.case.name, "event": profile.event, "period": profile.period,
             "unit": profile.unit, "scope": profile.scope, "rounds": profile.rounds,
-            "operations": profile.operations, "samples": profile.samples, "lost": profile.lost,
+            "operations": profile.operations,
+            "operations_left_out": profile.operations_left_out, "samples": profile.samples, "lost": profile.lost,
             "throttled": profile.throttled, "quantity": profile.quantity, "per": s.what}
     if profile.child_end_sampled is not None:
         made["child_end_sampled"] = profile.child_end_sampled

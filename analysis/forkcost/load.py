@@ -171,7 +171,7 @@ def _read(path):
         raise InputError(f"{path}: is not text: give a JSON file that forkcost-run "
                          "wrote") from error
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not whole JSON ({error}): it was cut off or edited; "
                          f"{REPEAT}, or --resume it if its .journal is still there") from error
@@ -180,6 +180,11 @@ def _read(path):
     except Broken as error:
         raise InputError(f"{path}: {error}") from error
     return document
+
+
+def _no_number(constant):
+    """json's default takes NaN and Infinity, which JSON has not, and which no check would find."""
+    raise ValueError(f"{constant} is no number")
 
 
 def _check_context(ours):

@@ -56,7 +56,8 @@ class Counters:
 class Profile:
     """Samples of all rounds. `functions`: kernel function (`name`, or `name [module]`) -> samples;
     `images`: file that user code is from -> samples. `quantity`: the time that they divide up.
-    `left_out`: rounds that were sampled in another way than most."""
+    `operations_left_out`: of which samples found no room. `left_out`: rounds that were sampled in
+    another way than most."""
 
     event: str
     period: float
@@ -65,6 +66,7 @@ class Profile:
     quantity: str
     rounds: int
     operations: int
+    operations_left_out: int
     samples: int
     lost: int
     throttled: int
@@ -123,8 +125,8 @@ def profile(entries):
             functions[f["name"] + module] += f["samples"]
         for i in p["images"]:
             images[i["name"]] += i["samples"]
-    total = {key: sum(p[key] for p in alike) for key in ("operations", "samples", "lost",
-                                                         "throttled")}
+    total = {key: sum(p.get(key, 0) for p in alike) for key in (
+        "operations", "operations_left_out", "samples", "lost", "throttled")}
     return Profile(*way, **total, rounds=len(alike), functions=dict(functions.most_common()),
                    child_end_sampled=_all(p.get("child_end_sampled") for p in alike),
                    images=dict(images.most_common()), left_out=len(sampled) - len(alike))
@@ -162,17 +164,21 @@ def _check_counters(found, where):
             expect(event, "reason", str, place)
             continue
         expect(event, "unit", str, place)
-        for key in ("running_share", "inheriting"):
-            optional(event, key, (int, float), place)
+        optional(event, "inheriting", (int, float), place)
+        if "running_share" in event:
+            _at_least(0, event, "running_share", (int, float), place)
         check_quantities({who: event[who] for who in WHO if who in event}, place)
 
 
 def _check_profile(found, where):
     for key in ("event", "unit", "scope", "quantity"):
         expect(found, key, str, where)
-    expect(found, "period", (int, float), where)
+    _at_least(1, found, "period", (int, float), where)
     for key in ("operations", "samples", "lost", "throttled"):
-        expect(found, key, int, where)
+        _at_least(0, found, key, int, where)
+    optional(found, "operations_left_out", int, where)
+    if found["samples"] and not found["operations"]:
+        raise Broken(f"{where} has samples of no operation: the file is damaged; {REPEAT}")
     _optional_bool(found, "child_end_sampled", where)
     counted = 0
     for key in ("functions", "images"):
@@ -182,10 +188,16 @@ def _check_profile(found, where):
                 raise Broken(f"{place} is no object: the file is damaged; {REPEAT}")
             expect(item, "name", str, place)
             optional(item, "module", str, place)
-            counted += expect(item, "samples", int, place)
+            counted += _at_least(0, item, "samples", int, place)
     if counted != found["samples"]:
         raise Broken(f"{where} says samples = {found['samples']}, but its functions and images "
                      f"have {counted}: the file is damaged; {REPEAT}")
+
+
+def _at_least(least, holder, key, kind, where):
+    if expect(holder, key, kind, where) < least:
+        raise Broken(f"{where} says {key} = {holder[key]}: the file is damaged; {REPEAT}")
+    return holder[key]
 
 
 def _optional_bool(holder, key, where):

@@ -11,6 +11,7 @@ import numpy as np
 
 import synthetic
 
+PERIOD = 100003  # ns
 NO_PMU = "no PMU in this virtual machine"
 HARDWARE = ("instructions:k", "instructions:u", "cycles:k", "cycles:u", "dTLB-load-misses:k")
 TRUTH = {
@@ -97,10 +98,13 @@ def profiled(maker, samples=2000, **keywords):
             continue
         functions = _functions(entry, samples)
         user = samples - sum(functions.values())
+        quantity = "debt_ns" if touches else "total_ns"
+        # As many as give these samples when all of the time runs on one CPU.
+        operations = max(round(samples * PERIOD / entry["quantities"][quantity]["p50"]), 1)
         entry["profile"] = {
-            "event": "cpu-clock", "period": 100003, "unit": "ns", "scope": "cpus",
-            "operations": 40, "samples": samples, "lost": 0, "throttled": 1,
-            "quantity": "debt_ns" if touches else "total_ns", "child_end_sampled": True,
+            "event": "cpu-clock", "period": PERIOD, "unit": "ns", "scope": "cpus",
+            "operations": operations, "samples": samples, "lost": 0, "throttled": 1,
+            "quantity": quantity, "child_end_sampled": True,
             "functions": [_function(name, n) for name, n in functions.items() if n],
             "images": [{"name": "bench", "samples": user - user // 4},
                        {"name": "libc.so.6", "samples": user // 4}]} | keywords

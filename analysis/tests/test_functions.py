@@ -180,12 +180,42 @@ def test_touches_are_per_fault_or_page_and_creations_are_one(run):
     assert Sampled.of(fork, 4096).ns == pytest.approx(26.2e6, rel=0.05)
 
 
-def test_without_the_time_there_are_shares_and_no_zeros(made):
+def of_fork(made, **keywords):
+    """The Sampled of an empty fork, of which total_ns is about 68 us."""
     maker = synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",), heaps={"0": 0})
-    synthetic_counts.profiled(maker, quantity="cpu_ns")
-    run = made(maker)
-    (s, *_) = functions.sampled(run)
-    assert s.ns is None and s.cost(10) is None and "shares only" in s.title
+    synthetic_counts.profiled(maker, **keywords)
+    (s, *_) = functions.sampled(made(maker))
+    return s
+
+
+def test_the_median_is_divided_up_where_the_samples_say_the_same(made):
+    s = of_fork(made)
+    assert s.ns == s.case.quantities["total_ns"].quantile(0.5)
+    assert s.title.endswith("per operation (total_ns, median)")
+
+
+@pytest.mark.parametrize("times", [0.2, 2.0])
+def test_what_waits_or_runs_side_by_side_is_divided_up_as_it_ran(times, made):
+    """A child that waits is not sampled; two that run at a time are sampled twice."""
+    median = of_fork(made).ns
+    operations = round(2000 * synthetic_counts.PERIOD / median / times)
+    s = of_fork(made, operations=operations)
+    assert s.ns == pytest.approx(times * median, rel=0.1)
+    assert "sampled: total_ns is " in s.title
+
+
+def test_a_clock_has_the_time_of_what_was_not_measured(made):
+    s = of_fork(made, quantity="cpu_ns")
+    assert s.ns == pytest.approx(of_fork(made).ns, rel=0.1) and "(sampled)" in s.title
+
+
+@pytest.mark.parametrize("keywords, reason", [
+    ({"event": "instructions:k"}, "instructions:k is no time"),
+    ({"event": "cycles:k", "quantity": "cpu_ns"}, "cpu_ns was not measured"),
+])
+def test_without_a_time_there_are_shares_and_no_zeros(keywords, reason, made):
+    s = of_fork(made, unit="1", period=1000003, **keywords)
+    assert s.ns is None and s.cost(10) is None and s.title == f"{reason}: shares only"
 
 
 def test_the_statement_says_what_a_profile_cannot(run, made):

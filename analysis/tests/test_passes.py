@@ -1,4 +1,5 @@
 import copy
+import re
 
 import pytest
 
@@ -89,7 +90,8 @@ def test_a_reason_for_the_whole_case(document, tmp_path):
 def test_profiles_of_rounds_add_up(document, tmp_path):
     found = case(document, tmp_path).profile
     assert isinstance(found, Profile)
-    assert (found.rounds, found.samples, found.operations, found.throttled) == (3, 6000, 120, 3)
+    assert (found.rounds, found.samples, found.operations, found.throttled) == (
+        3, 6000, sum(e["profile"]["operations"] for e in document["benchmarks"]), 3)
     assert sum(found.functions.values()) + sum(found.images.values()) == 6000
     assert found.functions["nf_hook [nf_tables]"] > 0
     assert list(found.functions.values()) == sorted(found.functions.values(), reverse=True)
@@ -100,6 +102,13 @@ def test_rounds_sampled_otherwise_do_not_add_up(document, tmp_path):
     document["benchmarks"][2]["profile"] |= {"event": "cycles", "unit": "1", "period": 1e6}
     found = case(document, tmp_path).profile
     assert (found.event, found.rounds, found.samples, found.left_out) == ("cpu-clock", 2, 4000, 1)
+
+
+def test_operations_without_room_are_counted_and_said(document, tmp_path):
+    def change(entry):
+        entry["profile"]["operations_left_out"] = 2
+    found = case(changed(document, change), tmp_path).profile
+    assert found.operations_left_out == 2 * len(document["benchmarks"])
 
 
 def test_a_profile_without_samples_has_no_shares(document, tmp_path):
@@ -130,6 +139,13 @@ BROKEN = {
     "a function is text": (lambda e: e["profile"]["functions"].append("x"), "is no object"),
     "a function without samples": (lambda e: e["profile"]["functions"][0].pop("samples"),
                                    "functions[0] has no proper 'samples'"),
+    "no period": (lambda e: e["profile"].update(period=0), "says period = 0"),
+    "samples of no operation": (lambda e: e["profile"].update(operations=0),
+                                "samples of no operation"),
+    "fewer samples than none": (lambda e: e["profile"]["functions"][0].update(samples=-1),
+                                "says samples = -1"),
+    "a share below 0": (lambda e: event(e).update(running_share=-1), "says running_share = -1"),
+    "not a number": (lambda e: event(e)["parent"].update(p50=float("nan")), "NaN is no number"),
     "samples do not add up": (lambda e: e["profile"].update(samples=1), "says samples = 1"),
 }
 
@@ -141,7 +157,8 @@ def test_a_broken_pass_is_named_with_the_reason(what, document, tmp_path):
     change(document["benchmarks"][0])
     with pytest.raises(InputError) as error:
         load([write(document, tmp_path / "broken.json")])
-    assert "broken.json: benchmarks[0]" in str(error.value) and reason in str(error.value)
+    assert re.search(r"broken.json: (benchmarks\[0\]|is not whole JSON)", str(error.value))
+    assert reason in str(error.value)
 
 
 def test_nothing_is_read_into_counters_that_are_none():

@@ -85,5 +85,7 @@ def message(found, run):
     if not faults:
         return "Only parts of this were counted."
     most, least = max(faults, key=faults.get), min(faults, key=faults.get)
+    if units.count(faults[most]) == units.count(faults[least]):
+        return f"Page faults per page: {units.count(faults[most])} in each of these cases."
     return (f"Page faults per page: from {units.count(faults[least])} ({least}) to "
             f"{units.count(faults[most])} ({most}).")

@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::array<const char*, 4> kPresetNames = {"smoke", "quick", "standard", "full"};
 
+constexpr size_t kUnlimited = 100'000'000;  // samples
+
 constexpr double kVisibleShare = 0.005;  // of the whole creation
 
 struct Span {
@@ -173,7 +175,7 @@ bool Measurement::next_sample() {
   if (TimeLimit::expired()) {
     throw Failure(fmt::format("not done after {} s; raise --time-limit-s", TimeLimit::seconds()));
   }
-  if (planned_ != 0 && kept_ >= planned_) return false;
+  if (has_enough()) return false;
   if (attempts_ >= kAttemptsPerSample * (kWarmup + std::max(planned_, kMinSamples))) {
     if (kept_ >= kMinSamples) return false;
     throw Skip(fmt::format("the scheduler started {} of {} children on their parent's CPU; try it "
@@ -189,6 +191,12 @@ bool Measurement::next_sample() {
       probe_ == nullptr && !case_.required.empty() && (!alternates_ || kept_ % 2 == 1);
   sample_began_ = clock_ticks();
   return true;
+}
+
+bool Measurement::has_enough() const {
+  if (warming_up() || !options_.fill_budget) return !warming_up() && kept_ >= planned_;
+  const auto ticks = static_cast<double>(clock_ticks() - first_kept_);
+  return kept_ >= kMinSamples && ticks_to_ns(ticks) > 1e6 * options_.budget_ms;
 }
 
 void Measurement::resumed(pid_t pid, int error) {
@@ -267,8 +275,10 @@ void Measurement::finish_sample() {
   const double took_ms = ticks_to_ns(static_cast<double>(clock_ticks() - sample_began_)) / 1e6;
   if (warmup_ < kWarmup && took_ms < options_.budget_ms) return;
   const auto affordable = static_cast<size_t>(options_.budget_ms / took_ms);
-  planned_ = std::max(std::clamp(affordable, kMinSamples, options_.max_samples), min_samples_);
+  planned_ = std::max(std::clamp(affordable, kMinSamples, kMaxSamples), min_samples_);
   if (options_.samples > 0) planned_ = options_.samples;
+  if (options_.fill_budget) planned_ = kUnlimited;
+  first_kept_ = clock_ticks();
   // The CPU clock is a system call inside call -> reaped (2% of a vfork where it takes 0.5 us), and
   // so is adding up the child's CPU time. Where that would show, samples take turns.
   const auto total = ticks_between(page, FORKCOST_CALL, FORKCOST_REAPED);

@@ -78,8 +78,10 @@ struct Case {
 struct MeasureOptions {
   int cpu = -1;  // of the parent; -1: the last one that we may use (the first serves interrupts)
   double budget_ms = 40;
-  size_t samples = 0;       // exactly so many; 0: what the budget allows
-  size_t max_samples = 60;  // within the budget
+  size_t samples = 0;  // exactly so many; 0: what the budget allows
+  // As many as the budget allows while they are taken, however many that are; else their number is
+  // chosen before, by the warm-up.
+  bool fill_budget = false;
   double time_limit_s = 60;
   // Further passes after the times.
   bool count = false;
@@ -175,6 +177,7 @@ class Measurement {
  private:
   static constexpr size_t kWarmup = 2;
   static constexpr size_t kMinSamples = 3;
+  static constexpr size_t kMaxSamples = 60;
   static constexpr size_t kAttemptsPerSample = 5;  // where the placement is up to the kernel
 
   static int current_cpu();
@@ -185,6 +188,7 @@ class Measurement {
   void record_child(const rusage& usage);
   void record_timeline();
   bool misplaced() const;
+  bool has_enough() const;
   nlohmann::json describe_conditions() const;
 
   struct Quantity {
@@ -224,6 +228,7 @@ class Measurement {
   size_t migrations_ = 0;
   bool sampling_ = false;
   uint64_t sample_began_ = 0;
+  uint64_t first_kept_ = 0;  // when the first sample began that is no warm-up
   int parent_cpu_ = -1;
   int64_t cpu_before_ = 0;
   int64_t blocked_cpu_ = 0;

@@ -19,6 +19,7 @@
 #include "harness/error.h"
 #include "harness/events.h"
 #include "harness/procfs.h"
+#include "harness/profile.h"
 #include "harness/reporter.h"
 #include "harness/result_file.h"
 #include "harness/size.h"
@@ -153,6 +154,7 @@ void choose_events(Options& options) {
   if (events.size() != 1) {
     throw UsageError(fmt::format("--profile={}: one event", options.profile_name));
   }
+  require_period(events.front());
   measure.profile_event = std::move(events.front());
 }
 

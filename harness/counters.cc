@@ -54,6 +54,20 @@ double median(std::vector<double> values) {
   return quantile(values, 0.5);
 }
 
+// Half of the samples are within so much.
+double spread(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return std::isnan(value); });
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  return quantile(values, 0.75) - quantile(values, 0.25);
+}
+
+// What the inherited event adds to the parent's own counts; 0 where that is less than these spread.
+double inheriting(const std::vector<double>& without, const std::vector<double>& with) {
+  const double difference = median(with) - median(without);
+  return std::abs(difference) > spread(without) + spread(with) ? difference : 0;
+}
+
 }  // namespace
 
 Counters::Counters(PerfKernel& kernel, const std::vector<Event>& events, Who who, int cpu)
@@ -170,11 +184,11 @@ nlohmann::json describe_counters(const std::vector<Event>& events, const Counter
       out[events[i].name] = {{"reason", parent ? family.reason(i) : alone.reason(i)}};
       continue;
     }
-    const double inheriting = median(both->parent) - median(parent->parent);
+    const double alone_median = median(parent->parent);
     std::vector<double> child(both->family.size());
     for (size_t s = 0; s < child.size(); ++s) {
       child[s] = std::max(both->family[s] - both->parent[s], 0.0);
-      both->family[s] -= inheriting;
+      both->family[s] = alone_median + child[s];
     }
     if (std::isnan(median(parent->parent)) || std::isnan(median(child))) {
       out[events[i].name] = {
@@ -183,10 +197,11 @@ nlohmann::json describe_counters(const std::vector<Event>& events, const Counter
            "events at once; name fewer"}};
       continue;
     }
-    const QuantityInfo info{.unit = events[i].unit()};
+    const QuantityInfo info{.unit = events[i].unit(), .fractions = operations > 1};
+    const double each = 1 / static_cast<double>(operations);
     const auto describe = [&](std::vector<double> samples) {
       for (double& sample : samples) {
-        sample = std::max(sample, 0.0) / static_cast<double>(operations);  // NaN stays
+        sample = std::max(sample, 0.0) * each;  // NaN stays
       }
       return describe_samples(samples, info);
     };
@@ -196,7 +211,7 @@ nlohmann::json describe_counters(const std::vector<Event>& events, const Counter
              {"parent", describe(parent->parent)},
              {"child", describe(child)},
              {"family", describe(both->family)},
-             {"inheriting", std::llround(inheriting / static_cast<double>(operations))}};
+             {"inheriting", std::round(inheriting(parent->parent, both->parent) * each)}};
     const auto all = cpu == nullptr ? std::nullopt : cpu->counted(i);
     if (all && !std::isnan(median(all->parent))) event["cpu"] = describe(all->parent);
   }

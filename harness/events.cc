@@ -27,7 +27,7 @@ std::string program() {
 
 // What `forkcost-events encode NAMES` prints.
 std::string run_encoder(const std::vector<std::string>& names) {
-  std::vector<std::string> words = {program(), "encode"};
+  std::vector<std::string> words = {program(), "encode", "--"};
   words.insert(words.end(), names.begin(), names.end());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -57,7 +57,11 @@ std::string run_encoder(const std::vector<std::string>& names) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (status != 0) throw Failure(fmt::format("{} ended with status {}", words[0], status));
+  if (status != 0) {
+    throw Failure(fmt::format("{} ended by {} {}", words[0],
+                              WIFEXITED(status) ? "exit status" : "signal",
+                              WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status)));
+  }
   return text;
 }
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "harness/counters.h"
 #include "harness/error.h"
 #include "harness/profile.h"
+#include "harness/symbols.h"
 
 namespace forkcost {
 namespace {
@@ -70,9 +70,9 @@ nlohmann::json or_reason(F pass) {
     return pass();
   } catch (const Skip& skip) {
     return {{"reason", skip.what()}};
-  } catch (const Failure& failure) {
+  } catch (const std::exception& error) {
     Measurement::drop_arena();  // it may be what is broken
-    return {{"reason", fmt::format("failed: {}", failure.what())}};
+    return {{"reason", fmt::format("failed: {}", error.what())}};
   }
 }
 
@@ -114,15 +114,24 @@ nlohmann::json sample_functions(const Case& the_case, const MeasureOptions& opti
   PerfKernel& kernel = real_perf_kernel();
   MeasureOptions longer = options;
   longer.budget_ms = options.budget_ms * kProfileBudget;
-  longer.max_samples = std::numeric_limits<size_t>::max();
+  longer.fill_budget = true;
   longer.samples = 0;
-  Profile profile(kernel,
-                  options.profile_event ? *options.profile_event : default_profile_event(kernel));
+  const Event event =
+      options.profile_event ? *options.profile_event : default_profile_event(kernel);
+  Profile profile(kernel, event);
+  require_kernel_symbols();
   watch(the_case, longer, profile);
+  if (profile.left_out() > profile.operations()) {
+    throw Skip(
+        fmt::format("the samples of {} of {} operations did not fit into the buffer; give a longer "
+                    "period (--profile=NAME:period=N), or raise kernel.perf_event_mlock_kb",
+                    profile.left_out(), profile.left_out() + profile.operations()));
+  }
   if (profile.operations() == 0) throw Skip(kNoOperation);
   nlohmann::json out = profile.describe();
   out["quantity"] = the_case.operation_quantity();
   out["operations"] = profile.operations() * the_case.operations;
+  out["operations_left_out"] = profile.left_out() * the_case.operations;
   return out;
 }
 

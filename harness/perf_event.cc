@@ -83,7 +83,8 @@ bool has_pmu(PerfKernel& kernel) {
 
 std::string why_forbidden(PerfKernel& kernel, int error) {
   const PerfPolicy policy = kernel.policy();
-  if (!opens_plain_event(kernel) && policy.seccomp_filter) {
+  // With 3 and more nothing opens for users, filter or not.
+  if (policy.seccomp_filter && policy.paranoid.value_or(0) < 3 && !opens_plain_event(kernel)) {
     return "forbidden by seccomp: the filter of this container does not let perf_event_open "
            "through; run it with CAP_PERFMON or with a profile that does";
   }

@@ -13,6 +13,7 @@
 
 #include "harness/counters.h"
 #include "harness/error.h"
+#include "harness/size.h"
 #include "harness/symbols.h"
 
 namespace forkcost {
@@ -21,8 +22,12 @@ namespace {
 // 10 kHz, and some 12 kHz at 2.5 GHz. No round numbers, which could keep step with what is sampled.
 constexpr uint64_t kClockPeriodNs = 100'003;
 constexpr uint64_t kEventPeriod = 200'003;
-// What a user may map for each CPU (kernel.perf_event_mlock_kb): 16,000 samples.
-constexpr size_t kRingBytes = size_t{512} * 1024;
+// Of each CPU: 26 s of samples, or what may be mapped; users may have 512 KiB
+// (kernel.perf_event_mlock_kb).
+constexpr size_t kMostRingBytes = 8 * kMiB;
+constexpr size_t kLeastRingBytes = 64 * kKiB;
+// The kernel samples no more often by its clocks (perf_swevent_start_hrtimer).
+constexpr uint64_t kLeastClockPeriodNs = 10'000;
 
 uint64_t monotonic_ns() {
   timespec now{};
@@ -110,20 +115,23 @@ void FamilySamples::add(std::vector<PerfRecord> records, const std::vector<Windo
   }
 }
 
-// One CPU's event with its mapped buffer.
+// One CPU's event with its mapped buffer, as large a one as may be had.
 struct Profile::Ring {
   Ring(PerfKernel& the_kernel, int the_fd) : kernel(the_kernel), fd(the_fd) {
-    memory = mmap(nullptr, page_size() + kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED) {
-      const int error = errno;
-      kernel.close(fd);
-      throw Skip(describe_errno("mapping the buffer of a sampling event", error,
-                                "raise kernel.perf_event_mlock_kb or ulimit -l"));
+    for (size = kMostRingBytes; size >= kLeastRingBytes; size /= 2) {
+      memory = mmap(nullptr, page_size() + size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      if (memory != MAP_FAILED) {
+        buffer.emplace(memory, size);
+        return;
+      }
     }
-    buffer.emplace(memory, kRingBytes);
+    const int error = errno;
+    kernel.close(fd);
+    throw Skip(describe_errno("mapping the buffer of a sampling event", error,
+                              "raise kernel.perf_event_mlock_kb or ulimit -l"));
   }
   ~Ring() {
-    munmap(memory, page_size() + kRingBytes);
+    munmap(memory, page_size() + size);
     kernel.close(fd);
   }
   Ring(const Ring&) = delete;
@@ -131,16 +139,15 @@ struct Profile::Ring {
 
   PerfKernel& kernel;
   int fd;
-  void* memory;
+  size_t size = 0;
+  void* memory = MAP_FAILED;
   std::optional<RingBuffer> buffer;
 };
 
 Profile::Profile(PerfKernel& kernel, const Event& event)
     : kernel_(kernel), event_(event), samples_(getpid(), read_mappings(getpid())) {
+  require_period(event);
   perf_event_attr& attr = event_.attr;
-  if (attr.freq) {
-    throw UsageError(event.name + ": give the period, not the frequency: NAME:period=200003");
-  }
   if (attr.sample_period == 0) {
     attr.sample_period = event_.unit() == "ns" ? kClockPeriodNs : kEventPeriod;
   }
@@ -177,6 +184,8 @@ int Profile::open(perf_event_attr attr) {
 }
 
 void Profile::begin() {
+  // What came before the operation, which may be long, must not take its room.
+  drain({});
   windows_.emplace_back(monotonic_ns(), 0);
 }
 
@@ -187,14 +196,16 @@ void Profile::end() {
 void Profile::sample_ended(bool kept) {
   if (!kept) windows_.clear();
   drain(windows_);
-  operations_ += windows_.size();
+  (was_full_ ? left_out_ : operations_) += windows_.size();
   windows_.clear();
+  was_full_ = false;
 }
 
 void Profile::drain(const std::vector<FamilySamples::Window>& windows) {
   std::vector<PerfRecord> records;
-  for (const auto& ring : rings_) ring->buffer->drain(records);
-  samples_.add(std::move(records), windows);
+  for (const auto& ring : rings_) was_full_ |= ring->buffer->drain(records);
+  using Windows = std::vector<FamilySamples::Window>;
+  samples_.add(std::move(records), was_full_ ? Windows{} : windows);
 }
 
 nlohmann::json Profile::describe() const {
@@ -228,6 +239,7 @@ nlohmann::json Profile::describe() const {
                         {"unit", event_.unit()},
                         {"scope", all_cpus_ ? "cpus" : "family"},
                         {"operations", operations_},
+                        {"operations_left_out", left_out_},
                         {"samples", total},
                         {"lost", samples_.lost()},
                         {"throttled", samples_.throttled()},
@@ -239,6 +251,17 @@ nlohmann::json Profile::describe() const {
     out["child_end_sampled"] = *counted;
   }
   return out;
+}
+
+void require_period(const Event& event) {
+  if (event.attr.freq) {
+    throw UsageError(event.name + ": give the period, not the frequency: NAME:period=200003");
+  }
+  if (event.unit() == "ns" && event.attr.sample_period != 0 &&
+      event.attr.sample_period < kLeastClockPeriodNs) {
+    throw UsageError(fmt::format("{}: the kernel samples by its clocks every {} ns at most",
+                                 event.name, kLeastClockPeriodNs));
+  }
 }
 
 Event default_profile_event(PerfKernel& kernel) {

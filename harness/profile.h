@@ -67,6 +67,9 @@ class Profile : public Probe {
   void sample_ended(bool kept) override;
 
   size_t operations() const { return operations_; }
+  // Operations during which, or before which, a buffer was full: where their samples end is chance,
+  // so they are not among the others.
+  size_t left_out() const { return left_out_; }
   // The object `profile` of the result file, without its `quantity`. Throws Skip where the names of
   // kernel functions are hidden.
   nlohmann::json describe() const;
@@ -75,6 +78,7 @@ class Profile : public Probe {
   struct Ring;
 
   int open(perf_event_attr attr);  // opens one ring per CPU; 0, or -errno
+  // Takes all records, and counts those in `windows` unless a buffer is full.
   void drain(const std::vector<FamilySamples::Window>& windows);
 
   PerfKernel& kernel_;
@@ -83,8 +87,13 @@ class Profile : public Probe {
   std::vector<std::unique_ptr<Ring>> rings_;
   FamilySamples samples_;
   std::vector<FamilySamples::Window> windows_;  // of the current sample
-  size_t operations_ = 0;
+  bool was_full_ = false;                       // since the sample began
+  size_t operations_ = 0, left_out_ = 0;
 };
+
+// Throws UsageError for an event that gives a frequency, or a period that the kernel would not
+// keep.
+void require_period(const Event& event);
 
 // What is sampled when nothing is named: cycles where they open, else cpu-clock.
 Event default_profile_event(PerfKernel& kernel);

@@ -34,6 +34,7 @@ class Fields {
   const std::byte* end_;
 };
 
+constexpr size_t kLargestRecord = 4096 + 128;  // MMAP2 with the longest path
 // With sample_id_all: process and thread, then the time, at the end of each record but SAMPLE.
 constexpr size_t kTrailerBytes = 2 * sizeof(uint32_t) + sizeof(uint64_t);
 
@@ -87,12 +88,13 @@ RingBuffer::RingBuffer(void* memory, size_t data_bytes)
       data_(static_cast<const std::byte*>(memory) + control_.data_offset),
       size_(data_bytes) {}
 
-void RingBuffer::drain(std::vector<PerfRecord>& records) {
+bool RingBuffer::drain(std::vector<PerfRecord>& records) {
   // The kernel stores data_head after the records that it covers; we store data_tail after we read.
   const std::atomic_ref<decltype(control_.data_head)> head_ref(control_.data_head);
   const std::atomic_ref<decltype(control_.data_tail)> tail_ref(control_.data_tail);
   const uint64_t head = head_ref.load(std::memory_order_acquire);
   uint64_t tail = control_.data_tail;
+  const bool full = head - tail + kLargestRecord > size_;
   while (tail + sizeof(perf_event_header) <= head) {
     const size_t begin = tail % size_;
     perf_event_header header;
@@ -106,6 +108,7 @@ void RingBuffer::drain(std::vector<PerfRecord>& records) {
     tail += header.size;
   }
   tail_ref.store(tail, std::memory_order_release);
+  return full;
 }
 
 }  // namespace forkcost

@@ -32,8 +32,9 @@ class RingBuffer {
   // `memory` stays its owner's.
   RingBuffer(void* memory, size_t data_bytes);
 
-  // Appends what the kernel has written since, and lets it write there again.
-  void drain(std::vector<PerfRecord>& records);
+  // Appends what the kernel has written since, and lets it write there again. Whether it was full:
+  // then what came last is lost.
+  bool drain(std::vector<PerfRecord>& records);
 
  private:
   perf_event_mmap_page& control_;

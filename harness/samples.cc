@@ -22,7 +22,7 @@ nlohmann::json head(const QuantityInfo& info, uint64_t n) {
 
 // Whole nanoseconds are finer than any clock here; ratios are not.
 nlohmann::json number(double value, const QuantityInfo& info) {
-  if (info.unit == "ratio") return std::round(value * 1e6) / 1e6;
+  if (info.unit == "ratio" || info.fractions) return std::round(value * 1e6) / 1e6;
   return static_cast<int64_t>(std::llround(value));
 }
 

@@ -38,6 +38,7 @@ double quantile(std::span<const double> sorted, double q);
 struct QuantityInfo {
   std::string unit = "ns";       // "ns", "1", "ratio", "bytes"
   std::string better = "lower";  // "lower", "higher", "none"
+  bool fractions = false;        // of a unit that is not "ratio": it is a part of a larger count
 };
 
 // The result file's form of one quantity. NaN samples are absent: null in the file, and not

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <utility>
 
 #include "harness/error.h"
@@ -10,7 +11,9 @@
 namespace forkcost {
 namespace {
 
-// Code: global, local and weak. Two names may stand for one address; the global one is the better.
+constexpr size_t kTypeColumn = 17;  // behind 16 digits and a space
+
+// Code: global, local and weak.
 bool is_function(char type) {
   return type == 'T' || type == 't' || type == 'W' || type == 'w';
 }
@@ -30,7 +33,7 @@ KernelSymbols::KernelSymbols(std::string text) : text_(std::move(text)) {
     }
     line = next + 1;
   }
-  // Of names of one address kallsyms' order decides, which has the global ones of the kernel first.
+  // Of names of one address the first one is taken.
   std::ranges::stable_sort(symbols_, {}, &Symbol::address);
   const auto same = [](const Symbol& a, const Symbol& b) { return a.address == b.address; };
   symbols_.erase(std::unique(symbols_.begin(), symbols_.end(), same), symbols_.end());
@@ -50,16 +53,24 @@ std::optional<KernelSymbols::Function> KernelSymbols::find(uint64_t address) con
   return Function{line.substr(0, tab), module};
 }
 
-KernelSymbols read_kernel_symbols() {
-  auto text = read_text_file("/proc/kallsyms");
-  if (!text) throw Skip("/proc/kallsyms cannot be read: the kernel was built without kallsyms");
-  KernelSymbols symbols(std::move(*text));
-  if (symbols.size() == 0) {
-    throw Skip(
-        "the addresses in /proc/kallsyms are hidden; as root: sysctl kernel.kptr_restrict=0 "
-        "kernel.perf_event_paranoid=1, or give the program CAP_SYSLOG");
+void require_kernel_symbols() {
+  std::ifstream file("/proc/kallsyms");
+  if (!file) throw Skip("/proc/kallsyms cannot be read: the kernel was built without kallsyms");
+  std::string line;
+  while (std::getline(file, line)) {
+    const KernelSymbols one(line);
+    if (one.size() > 0) return;
+    // Hidden addresses are 0; others of that value are no functions.
+    if (line.size() > kTypeColumn && is_function(line[kTypeColumn])) break;
   }
-  return symbols;
+  throw Skip(
+      "the addresses in /proc/kallsyms are hidden; as root: sysctl kernel.kptr_restrict=0 "
+      "kernel.perf_event_paranoid=1, or give the program CAP_SYSLOG");
+}
+
+KernelSymbols read_kernel_symbols() {
+  require_kernel_symbols();
+  return KernelSymbols(read_text_file("/proc/kallsyms").value_or(""));
 }
 
 }  // namespace forkcost

@@ -36,6 +36,9 @@ class KernelSymbols {
   std::vector<Symbol> symbols_;  // ascending
 };
 
+// Throws Skip where the addresses are hidden: cheap, to be asked before samples are taken.
+void require_kernel_symbols();
+
 // This kernel's. Throws Skip where the addresses are hidden, with the setting that hides them. They
 // take some 20 MB, so let them go before anything is measured.
 KernelSymbols read_kernel_symbols();

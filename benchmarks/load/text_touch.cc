@@ -121,6 +121,7 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
     m.end_operation();
     const int64_t major = major_faults() - before;
     m.record_many("touch_ns", toucher.times_ns());
+    m.record("debt_ns", toucher.debt_ns());
     const int64_t faults = touched.faults + major;
     if (faults > 0) m.record("fault_ns", toucher.debt_ns() / static_cast<double>(faults));
     m.record("faults", static_cast<double>(touched.faults), kCount);
@@ -158,8 +159,7 @@ void add_text_cases(std::vector<Case>& cases) {
                        .preset = first  ? Preset::kSmoke
                                  : cold ? Preset::kStandard
                                         : Preset::kQuick,
-                       .operation = "touch_ns",
-                       .operations = kTextBytes / page_size(),
+                       .operation = "debt_ns",
                        .primary = "fault_ns",
                        .primary_cpu = "",
                        .body = [=](Measurement& m) { measure_touch(m, pattern, cold); }});

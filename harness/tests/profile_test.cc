@@ -161,6 +161,19 @@ TEST(RingBuffer, GivesEachRecordOnceAndAroundTheEnd) {
   EXPECT_EQ(records.size(), 5U);
 }
 
+TEST(RingBuffer, SaysWhetherItWasFull) {
+  // Room for the largest record and no more: one with a record has none left for it.
+  constexpr size_t kData = 8192;
+  std::vector<uint64_t> memory((SmallRing::kControl + kData) / sizeof(uint64_t));
+  auto& control = *reinterpret_cast<perf_event_mmap_page*>(memory.data());
+  control.data_offset = SmallRing::kControl;
+  RingBuffer buffer(memory.data(), kData);
+  std::vector<PerfRecord> records;
+  EXPECT_FALSE(buffer.drain(records));
+  control.data_head = kData - 64;  // 8,128 bytes of records that say they are empty
+  EXPECT_TRUE(buffer.drain(records));
+}
+
 TEST(RingBuffer, GivesARecordThatWrapsInOnePiece) {
   SmallRing ring;
   ring.control().data_head = ring.control().data_tail = 48;
@@ -247,11 +260,15 @@ TEST(Profile, SaysWhichSettingForbidsTheKernel) {
   EXPECT_TRUE(kernel.opened.empty());
 }
 
-TEST(Profile, RefusesAFrequency) {
-  FakePerfKernel kernel;
+TEST(Profile, RefusesAFrequencyAndAPeriodThatTheKernelWouldNotKeep) {
   Event event = software_event("cpu-clock", PERF_COUNT_SW_CPU_CLOCK);
   event.attr.freq = 1;
-  EXPECT_THROW(Profile(kernel, event), UsageError);
+  EXPECT_THROW(require_period(event), UsageError);
+  event.attr.freq = 0;
+  event.attr.sample_period = 9999;
+  EXPECT_THROW(require_period(event), UsageError);
+  event.attr.sample_period = 10'000;
+  EXPECT_NO_THROW(require_period(event));
 }
 
 TEST(Profile, SamplesWhatRunsInsideAnOperation) {

@@ -10,6 +10,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -93,6 +94,11 @@ void append(std::vector<std::string>& words, const std::vector<std::string>& mor
   words.insert(words.end(), more.begin(), more.end());
 }
 
+bool is_directory(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 bool is_program(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
@@ -136,7 +142,7 @@ std::vector<std::string> find_programs(const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
   if (!entries) {
     throw UsageError(describe_errno("reading directory " + directory, errno,
-                                    "name that of the bench_* programs with --bin-dir"));
+                                    "name that of the bench_* programs"));
   }
   while (const dirent* entry = readdir(entries.get())) {
     const std::string path = fmt::format("{}/{}", directory, entry->d_name);
@@ -147,15 +153,39 @@ std::vector<std::string> find_programs(const std::string& directory) {
   std::sort(programs.begin(), programs.end());
   if (programs.empty()) {
     throw UsageError(fmt::format(
-        "there is no program bench_* in {}; build them, or name their directory with --bin-dir",
+        "there is no program bench_* in {}; build them, or name their directory (--bin-dir, "
+        "--interleave)",
         directory));
   }
   return programs;
 }
 
-BenchPrograms::BenchPrograms(Signals& signals, std::string directory, const Options& options)
+std::vector<Side> find_sides(const Options& options, const std::string& directory) {
+  const Side ours{options.bin_dir.empty() ? directory : options.bin_dir, ""};
+  if (options.interleave.empty()) return {ours};
+  std::vector<Side> sides;
+  for (const std::string& text : options.interleave) {
+    Side& side = sides.emplace_back(ours);
+    if (text.starts_with(kSettingPrefix)) {
+      side.setting = text.substr(kSettingPrefix.size());
+    } else {
+      side.directory = is_directory(text + "/bin") ? text + "/bin" : text;
+    }
+    for (const std::string& program : find_programs(side.directory)) {
+      struct stat status {};
+      check(stat(program.c_str(), &status), "looking at " + program);
+      side.built = std::max<int64_t>(
+          side.built, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec);
+    }
+    // A link that leads elsewhere when the run goes on is another side.
+    side.directory = std::filesystem::canonical(side.directory);
+  }
+  return sides;
+}
+
+BenchPrograms::BenchPrograms(Signals& signals, std::vector<Side> sides, const Options& options)
     : signals_(signals),
-      directory_(std::move(directory)),
+      sides_(std::move(sides)),
       options_(options),
       preset_(find_preset(options.preset)) {}
 
@@ -178,24 +208,34 @@ std::vector<std::string> BenchPrograms::pass_flags() const {
 
 std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
   std::vector<Case> cases;
-  for (const std::string& program : find_programs(directory_)) {
-    Command command{{program, "--list-cases", "--preset", preset},
-                    temporary_.path() + "/list",
-                    temporary_.path() + "/stderr",
-                    kListLimitS};
-    append(command.arguments, heap_flags(options_.heap));
-    append(command.arguments, pass_flags());  // so that a wrong name of an event is told now
-    const Ended ended = run_command(signals_, command);
-    if (ended.timed_out || ended.status != 0) {
-      throw UsageError(fmt::format("{} --list-cases {}: {}", program,
-                                   how_it_ended(ended, kListLimitS),
-                                   last_words(read_text_file(command.stderr_path).value_or(""))));
+  for (size_t side = 0; side < sides_.size(); ++side) {
+    for (const std::string& program : find_programs(sides_[side].directory)) {
+      for (Case& c : list_cases(program, preset, sides_[side].setting)) {
+        c.side = side;
+        cases.push_back(std::move(c));
+      }
     }
-    const std::string binary = program.substr(program.rfind('/') + 1);
-    const auto found = parse_case_list(read_text_file(command.stdout_path).value_or(""), binary);
-    cases.insert(cases.end(), found.begin(), found.end());
   }
   return cases;
+}
+
+std::vector<Case> BenchPrograms::list_cases(const std::string& program, const std::string& preset,
+                                            const std::string& setting) {
+  Command command{{program, "--list-cases", "--preset", preset},
+                  temporary_.path() + "/list",
+                  temporary_.path() + "/stderr",
+                  kListLimitS,
+                  setting};
+  append(command.arguments, heap_flags(options_.heap));
+  append(command.arguments, pass_flags());  // so that a wrong name of an event is told now
+  const Ended ended = run_command(signals_, command);
+  if (ended.timed_out || ended.status != 0) {
+    throw UsageError(fmt::format("{} --list-cases {}: {}", program,
+                                 how_it_ended(ended, kListLimitS),
+                                 last_words(read_text_file(command.stderr_path).value_or(""))));
+  }
+  const std::string binary = program.substr(program.rfind('/') + 1);
+  return parse_case_list(read_text_file(command.stdout_path).value_or(""), binary);
 }
 
 Measured BenchPrograms::measure(const Case& which, size_t samples) {
@@ -205,12 +245,14 @@ Measured BenchPrograms::measure(const Case& which, size_t samples) {
   // The limit is that of one pass; counting takes up to three.
   const int passes = 1 + (options_.counters ? 3 : 0) + (options_.profile ? 1 : 0);
   // Its own limit, on the sampling, comes first: then the reason names the case's child.
-  Command command{{directory_ + "/" + which.binary, "--case", which.name, "--benchmark_out=" + file,
-                   "--budget-ms", std::to_string(preset_.budget_ms), "--time-limit-s",
-                   fmt::format("{:g}", 0.9 * limit_s)},
+  const Side& side = sides_[which.side];
+  Command command{{side.directory + "/" + which.binary, "--case", which.name,
+                   "--benchmark_out=" + file, "--budget-ms", std::to_string(preset_.budget_ms),
+                   "--time-limit-s", fmt::format("{:g}", 0.9 * limit_s)},
                   "/dev/null",
                   temporary_.path() + "/stderr",
-                  limit_s * passes};
+                  limit_s * passes,
+                  side.setting};
   if (samples > 0) append(command.arguments, {"--samples", std::to_string(samples)});
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
   // plan was made, so this size is asked for by name.

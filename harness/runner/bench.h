@@ -48,21 +48,26 @@ Measured interpret(const Case& which, const Evidence& evidence);
 // Paths of the bench_* programs in `directory`, sorted. Throws UsageError when there are none.
 std::vector<std::string> find_programs(const std::string& directory);
 
+// The sides that --interleave names; one, without it. `directory`: where this program lies.
+std::vector<Side> find_sides(const Options& options, const std::string& directory);
+
 class BenchPrograms : public Bench {
  public:
-  BenchPrograms(Signals& signals, std::string directory, const Options& options);
+  BenchPrograms(Signals& signals, std::vector<Side> sides, const Options& options);
 
-  // All cases of all programs for `preset`.
+  // All cases of all programs of all sides for `preset`.
   std::vector<Case> list_cases(const std::string& preset);
   Measured measure(const Case& which, size_t samples) override;
 
  private:
+  std::vector<Case> list_cases(const std::string& program, const std::string& preset,
+                               const std::string& setting);
   std::vector<std::string> heap_flags(const std::string& heap) const;
   // Those of the passes after the times.
   std::vector<std::string> pass_flags() const;
 
   Signals& signals_;
-  const std::string directory_;
+  const std::vector<Side> sides_;
   const Options& options_;
   const Preset& preset_;
   TemporaryDirectory temporary_;

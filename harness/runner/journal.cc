@@ -16,6 +16,24 @@ namespace {
 
 constexpr const char* kBeginAnew = "begin anew with --force instead of --resume";
 
+bool same_case(const Record& a, const Record& b) {
+  return a.round == b.round && a.entry.at("name") == b.entry.at("name");
+}
+
+// A half that an interruption cut off from its other was measured again, as a pair.
+void add_record(std::vector<Record>& records, Record record) {
+  if (!records.empty() && records.back().side == record.side && same_case(records.back(), record)) {
+    records.pop_back();
+  }
+  records.push_back(std::move(record));
+}
+
+void drop_half_a_pair(std::vector<Record>& records) {
+  if (records.empty()) return;
+  const bool whole = records.size() > 1 && same_case(records[records.size() - 2], records.back());
+  if (!whole) records.pop_back();
+}
+
 }  // namespace
 
 JournalContents parse_journal(std::string_view text) {
@@ -33,11 +51,11 @@ JournalContents parse_journal(std::string_view text) {
         contents.plan = parse_plan(json.at("plan"));
         has_plan = true;
       } else {
-        contents.records.push_back(
-            {json.at("round").get<int>(), json.value("seconds", 0.0), json.at("entry")});
-        if (contents.context.is_null() && json.contains("context")) {
-          contents.context = json["context"];
-        }
+        const size_t side = parse_side(json);
+        add_record(contents.records, {json.at("round").get<int>(), json.value("seconds", 0.0),
+                                      json.at("entry"), side});
+        Json& context = contents.contexts[side];
+        if (context.is_null() && json.contains("context")) context = json["context"];
       }
     } catch (const Json::exception& error) {
       if (end + 1 == text.size() && has_plan)
@@ -50,6 +68,7 @@ JournalContents parse_journal(std::string_view text) {
   if (!has_plan) {
     throw UsageError(fmt::format("the journal has no plan in its first line; {}", kBeginAnew));
   }
+  if (!contents.plan.sides.empty()) drop_half_a_pair(contents.records);
   return contents;
 }
 
@@ -95,8 +114,9 @@ Journal Journal::open_existing(const std::string& path) {
 
 void Journal::append(const Record& record, const Json& context) {
   Json line = {{"round", record.round}, {"seconds", record.seconds}};
-  if (contents_.context.is_null() && !context.is_null()) {
-    contents_.context = context;
+  if (!contents_.plan.sides.empty()) line["side"] = side_name(record.side);
+  if (Json& kept = contents_.contexts[record.side]; kept.is_null() && !context.is_null()) {
+    kept = context;
     line["context"] = context;
   }
   line["entry"] = record.entry;

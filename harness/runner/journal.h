@@ -1,6 +1,7 @@
 // The file that keeps what was measured until the result file stands (results/FORMAT.md).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -17,11 +18,14 @@ struct Record {
   int round = 0;
   double seconds = 0;
   Json entry;
+  size_t side = 0;
 };
 
 struct JournalContents {
   Plan plan;
-  Json context;  // of the first bench program's file; null if none was written yet
+  // By side, that of the first bench program's file; null if none was written yet.
+  std::array<Json, 2> contexts;
+  // Without the half of a pair at the end: its other half would not be measured next to it.
   std::vector<Record> records;
   size_t good_bytes = 0;  // without a torn last line
 };
@@ -37,7 +41,8 @@ class Journal {
   static Journal open_existing(const std::string& path);
 
   const JournalContents& contents() const { return contents_; }
-  // On return the record is on the disk. `context` (may be null) is kept the first time.
+  // On return the record is on the disk. `context` (may be null) is kept the first time
+  // for each side.
   void append(const Record& record, const Json& context);
   void remove();
 

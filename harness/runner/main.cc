@@ -36,8 +36,8 @@ namespace {
 constexpr std::chrono::milliseconds kWatch(200);
 constexpr size_t kNearNames = 5;
 
-std::string own_path() {
-  return std::filesystem::read_symlink("/proc/self/exe").string();
+std::filesystem::path own_path() {
+  return std::filesystem::read_symlink("/proc/self/exe");
 }
 
 std::string format_warnings(const std::vector<Warning>& warnings, bool with_remedy) {
@@ -64,12 +64,29 @@ void print(const std::string& text) {
         fmt::format("{}, but {} of preset full do; add --preset full", message, others));
   }
   message += "; the nearest are";
-  std::vector<std::string> names;
-  for (const Case& c : cases) names.push_back(c.name);
-  for (const std::string& name : near_names(names, options.filter, kNearNames)) {
+  std::set<std::string> names;
+  for (const Case& c : cases) names.insert(c.name);
+  for (const std::string& name :
+       near_names({names.begin(), names.end()}, options.filter, kNearNames)) {
     message += "\n  " + name;
   }
   throw UsageError(message + "\n--list shows all");
+}
+
+// What only one side can do is left out, and told.
+std::vector<Case> select_pairs(const std::vector<Case>& cases, const Options& options) {
+  std::vector<Case> alone;
+  std::vector<Case> paired = pair_cases(cases, alone);
+  std::string text;
+  for (const Case& c : alone) text += fmt::format("\n  {}: {}", side_name(c.side), c.name);
+  if (paired.empty()) {
+    throw UsageError("the two sides have no case in common, so nothing to compare; only one has" +
+                     text);
+  }
+  if (!alone.empty() && !options.quiet) {
+    say(fmt::format("not measured, as only one side has them:{}\n\n", text));
+  }
+  return paired;
 }
 
 std::vector<Case> select_cases(BenchPrograms& programs, const Options& options) {
@@ -80,24 +97,28 @@ std::vector<Case> select_cases(BenchPrograms& programs, const Options& options) 
         fmt::format("preset {} has no case here; see --heap and --max-heap", options.preset));
   }
   if (selected.empty()) refuse_filter(programs, cases, options);
-  return selected;
+  return options.interleave.empty() ? selected : select_pairs(selected, options);
 }
 
-// Before anything is measured: it would be a pity afterwards.
-void check_output(const Options& options, const std::string& journal) {
+void check_file(const std::string& path, bool may_exist) {
   struct stat status {};
-  const bool exists = stat(options.out.c_str(), &status) == 0;
+  const bool exists = stat(path.c_str(), &status) == 0;
   if (exists && !S_ISREG(status.st_mode)) {
     throw UsageError(
         fmt::format("--out {}: not a regular file; the journal of the run and the "
                     "result need one",
-                    options.out));
+                    path));
   }
-  if (exists && !options.force) {
+  if (exists && !may_exist) {
     throw UsageError(
-        fmt::format("{} exists; overwrite it by --force, or name another with --out", options.out));
+        fmt::format("{} exists; overwrite it by --force, or name another with --out", path));
   }
-  require_writable(options.out);
+  require_writable(path);
+}
+
+// Before anything is measured: it would be a pity afterwards.
+void check_output(const Options& options, const std::string& journal) {
+  for (const std::string& file : output_files(options)) check_file(file, options.force);
   if (options.force && !options.resume && unlink(journal.c_str()) != 0 && errno != ENOENT) {
     throw_errno("removing the old journal " + journal, errno);
   }
@@ -110,19 +131,26 @@ uint64_t choose_seed(const Options& options) {
 }
 
 // The plan of this call, without cases.
-Plan plan_of_call(const Options& options, const nlohmann::json& environment) {
+Plan plan_of_call(const Options& options, const std::vector<Side>& sides,
+                  const nlohmann::json& environment) {
   const nlohmann::json kernel = environment.value("kernel", nlohmann::json::object());
-  return make_plan(options, choose_seed(options), Json(describe_suite()),
-                   kernel.value("release", "") + " " + kernel.value("version", ""),
-                   fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))), {});
+  Plan plan = make_plan(options, choose_seed(options), Json(describe_suite()),
+                        kernel.value("release", "") + " " + kernel.value("version", ""),
+                        fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
+  if (!options.interleave.empty()) {
+    std::random_device source;
+    plan.sides = sides;
+    plan.session = fmt::format("{:08x}{:08x}", source(), source());
+  }
+  return plan;
 }
 
 Journal open_journal(BenchPrograms& programs, const Options& options, const std::string& path,
                      Plan plan) {
   if (!options.resume) {
     if (access(path.c_str(), F_OK) != 0) plan.cases = select_cases(programs, options);
-    return Journal::create(path, make_plan(options, plan.seed, plan.suite, plan.kernel,
-                                           plan.started, std::move(plan.cases)));
+    require_unique(plan.cases);
+    return Journal::create(path, plan);
   }
   Journal journal = Journal::open_existing(path);
   require_same(journal.contents().plan, plan, options.seed.has_value());
@@ -150,12 +178,30 @@ class Recorder : public Observer {
   Progress& progress_;
 };
 
-int exit_status(const Json& document) {
-  const Json& unmeasured = document.at("unmeasured");
-  const bool failed = std::any_of(unmeasured.begin(), unmeasured.end(),
-                                  [](const Json& entry) { return status_of(entry) == "failed"; });
-  if (failed) return kExitBadNews;
-  return document.at("benchmarks").empty() ? kExitCannotAnswer : kExitOk;
+// A side without figures is no answer either: there is nothing to compare.
+int exit_status(const std::vector<Json>& documents) {
+  int status = kExitOk;
+  for (const Json& document : documents) {
+    const Json& unmeasured = document.at("unmeasured");
+    if (std::any_of(unmeasured.begin(), unmeasured.end(),
+                    [](const Json& entry) { return status_of(entry) == "failed"; })) {
+      return kExitBadNews;
+    }
+    if (document.at("benchmarks").empty()) status = kExitCannotAnswer;
+  }
+  return status;
+}
+
+// All of them or none.
+void write_files(const std::vector<std::string>& files, const std::vector<Json>& documents) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    try {
+      write_atomically(files[i], format_document(documents[i]));
+    } catch (...) {
+      for (size_t written = 0; written < i; ++written) unlink(files[written].c_str());
+      throw;
+    }
+  }
 }
 
 void warn_before(const Plan& plan, const nlohmann::json& environment, const Options& options) {
@@ -167,12 +213,13 @@ void warn_before(const Plan& plan, const nlohmann::json& environment, const Opti
   say(format_warnings(warnings, false) + "(forkcost-run --doctor says what would mend this)\n\n");
 }
 
-int measure(Signals& signals, BenchPrograms& programs, const Options& options) {
+int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& programs,
+            const Options& options) {
   const std::string journal_path = options.out + ".journal";
   check_output(options, journal_path);
   const nlohmann::json environment = describe_environment(kWatch);
   Journal journal =
-      open_journal(programs, options, journal_path, plan_of_call(options, environment));
+      open_journal(programs, options, journal_path, plan_of_call(options, sides, environment));
   const Plan plan = journal.contents().plan;
   warn_before(plan, environment, options);
 
@@ -181,17 +228,21 @@ int measure(Signals& signals, BenchPrograms& programs, const Options& options) {
   Recorder recorder(signals, journal, progress);
   rounds.run(programs, recorder);
 
-  RunFacts facts{own_path(),       options.command, rounds.rounds_done(),
-                 rounds.seconds(), options.resume,  Json(environment)};
-  const Json document = merge(plan, journal.contents().context, journal.contents().records, facts);
-  write_atomically(options.out, format_document(document));
+  const RunFacts facts{own_path(), options.command, rounds.rounds_done(), options.resume,
+                       Json(environment)};
+  std::vector<Json> documents;
+  for (size_t side = 0; side < sides.size(); ++side) {
+    documents.push_back(merge(journal.contents(), facts, side));
+  }
+  const std::vector<std::string> files = output_files(options);
+  write_files(files, documents);
   journal.remove();
 
   std::string note = fmt::format("{} of {} rounds in {:.1f} s, seed {}", rounds.rounds_done(),
                                  plan.max_rounds(), rounds.seconds(), plan.seed);
   if (rounds.time_is_up()) note += fmt::format(": the time of preset {} is up", plan.preset);
-  print(summarize(document, note) + options.out + "\n");
-  return exit_status(document);
+  print(fmt::format("{}{}\n", summarize(documents, note), fmt::join(files, "\n")));
+  return exit_status(documents);
 }
 
 int doctor() {
@@ -203,17 +254,17 @@ int doctor() {
 int run(Signals& signals, const Options& options) {
   if (options.doctor) return doctor();
   if (options.list_counters) list_events(*options.list_counters);
-  const std::string directory = options.bin_dir.empty()
-                                    ? std::filesystem::path(own_path()).parent_path().string()
-                                    : options.bin_dir;
-  BenchPrograms programs(signals, directory, options);
+  const std::vector<Side> sides = find_sides(options, own_path().parent_path());
+  BenchPrograms programs(signals, sides, options);
   if (options.list) {
     std::string names;
-    for (const Case& c : select_cases(programs, options)) names += c.name + "\n";
+    for (const Case& c : select_cases(programs, options)) {
+      if (c.side == 0) names += c.name + "\n";
+    }
     print(names);
     return kExitOk;
   }
-  return measure(signals, programs, options);
+  return measure(signals, sides, programs, options);
 }
 
 // The journal is what can be gone on with; without one nothing had been begun.

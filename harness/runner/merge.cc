@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "harness/result_file.h"
 #include "harness/runner/bench.h"
@@ -17,7 +18,12 @@ uint64_t largest_heap(const Plan& plan) {
   return largest;
 }
 
-Json describe_run(const Plan& plan, const RunFacts& facts, const Json& bench_run) {
+double seconds_of(const std::vector<const Record*>& records) {
+  return std::accumulate(records.begin(), records.end(), 0.0,
+                         [](double sum, const Record* record) { return sum + record->seconds; });
+}
+
+Json describe_run(const Plan& plan, size_t side, const RunFacts& facts, const Json& bench_run) {
   Json run = {
       {"program", "forkcost-run"},       {"command", facts.command}, {"preset", plan.preset},
       {"filter", plan.filter},           {"seed", plan.seed},        {"rounds", plan.max_rounds()},
@@ -29,13 +35,17 @@ Json describe_run(const Plan& plan, const RunFacts& facts, const Json& bench_run
   }
   if (plan.counters) run["counters"] = *plan.counters;
   if (plan.profile) run["profile"] = *plan.profile;
+  if (!plan.sides.empty()) {
+    run["interleaved"] = {{"session", plan.session}, {"side", side_name(side)}};
+    if (!plan.sides[side].setting.empty()) run["setting"] = plan.sides[side].setting;
+  }
   run["started"] = plan.started;
-  run["seconds"] = facts.seconds;
   run["interrupted"] = facts.interrupted;
   return run;
 }
 
-Json merge_context(const Plan& plan, const Json& bench_context, const RunFacts& facts) {
+Json merge_context(const Plan& plan, size_t side, const Json& bench_context,
+                   const RunFacts& facts) {
   Json context = bench_context.is_null() ? Json{{"date", plan.started}} : bench_context;
   context["executable"] = facts.program;
   Json theirs = context.value("forkcost", Json::object());
@@ -44,8 +54,8 @@ Json merge_context(const Plan& plan, const Json& bench_context, const RunFacts& 
   environment.merge_patch(theirs.value("environment", Json::object()));
   if (facts.environment.contains("load")) environment["load"] = facts.environment["load"];
   theirs["schema"] = kSchema;
-  theirs["suite"] = plan.suite;
-  theirs["run"] = describe_run(plan, facts, theirs.value("run", Json::object()));
+  if (!theirs.contains("suite")) theirs["suite"] = plan.suite;  // a side may be of another build
+  theirs["run"] = describe_run(plan, side, facts, theirs.value("run", Json::object()));
   theirs["environment"] = environment;
   theirs["warnings"] =
       Json(to_json(find_warnings(nlohmann::json(environment), largest_heap(plan))));
@@ -55,12 +65,15 @@ Json merge_context(const Plan& plan, const Json& bench_context, const RunFacts& 
 
 }  // namespace
 
-Json merge(const Plan& plan, const Json& context, const std::vector<Record>& records,
-           const RunFacts& facts) {
+Json merge(const JournalContents& journal, const RunFacts& facts, size_t side) {
   std::map<std::string, size_t> index_of;
-  for (size_t i = 0; i < plan.cases.size(); ++i) index_of[plan.cases[i].name] = i;
+  for (const Case& c : journal.plan.cases) {
+    if (c.side == side) index_of.emplace(c.name, index_of.size());
+  }
   std::vector<const Record*> sorted;
-  for (const Record& record : records) sorted.push_back(&record);
+  for (const Record& record : journal.records) {
+    if (record.side == side) sorted.push_back(&record);
+  }
   const auto place = [&](const Record* record) {
     return std::pair{index_of.at(record->entry.at("name").get<std::string>()), record->round};
   };
@@ -81,7 +94,9 @@ Json merge(const Plan& plan, const Json& context, const std::vector<Record>& rec
       unmeasured.push_back(std::move(entry));
     }
   }
-  return {{"context", merge_context(plan, context, facts)},
+  Json context = merge_context(journal.plan, side, journal.contexts[side], facts);
+  context["forkcost"]["run"]["seconds"] = seconds_of(sorted);
+  return {{"context", std::move(context)},
           {"benchmarks", std::move(benchmarks)},
           {"unmeasured", std::move(unmeasured)}};
 }

@@ -15,14 +15,12 @@ struct RunFacts {
   std::string program;  // path of forkcost-run
   std::vector<std::string> command;
   int rounds_done = 0;
-  double seconds = 0;
   bool interrupted = false;  // it was, and went on later
   Json environment;          // as forkcost-run saw it
 };
 
-// The document. `context` is that of a bench program, or null when none wrote a file.
-Json merge(const Plan& plan, const Json& context, const std::vector<Record>& records,
-           const RunFacts& facts);
+// The document of a side.
+Json merge(const JournalContents& journal, const RunFacts& facts, size_t side = 0);
 
 // As text: one line per entry, so that a file can be searched and compared by lines.
 std::string format_document(const Json& document);

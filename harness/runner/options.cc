@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ctime>
 
 #include "harness/environment.h"
@@ -16,8 +17,12 @@ namespace forkcost::runner {
 namespace {
 
 constexpr const char* kFooter =
-    "Exit status: 0 fine; 1 a case failed; 2 the call is wrong; 3 nothing could be measured.\n"
-    "Example: forkcost-run --preset quick --filter heap:1GiB --out run.json";
+    "Exit status: 0 fine; 1 a case failed; 2 the call is wrong; 3 nothing could be measured (of "
+    "one\n"
+    "side, with --interleave).\n"
+    "Examples: forkcost-run --preset quick --filter heap:1GiB --out run.json\n"
+    "          forkcost-run --interleave build/old build/new --out change.json\n"
+    "          forkcost-run --interleave env: env:LD_PRELOAD=libx.so --filter ^fork --out x.json";
 
 // A flag that may have a value: `value` is empty with the flag alone.
 void add_flag_with_value(CLI::App& app, const std::string& name, std::optional<std::string>& value,
@@ -50,6 +55,13 @@ void add_flags(CLI::App& app, Options& options) {
       ->check(CLI::PositiveNumber);
   app.add_option("--bin-dir", options.bin_dir,
                  "Where the bench_* programs are (default: beside this one)");
+  app.add_option("--interleave", options.interleave,
+                 "Measure two sides in turns, so that what the machine does meanwhile hits both, "
+                 "into FILE-a.json and FILE-b.json; takes twice as long. A side is a directory (of "
+                 "bench_* programs, or the prefix of a suite) or env:NAME=VALUE: the programs of "
+                 "--bin-dir with this in their environment (env: alone: as they are)")
+      ->type_name("SIDE")
+      ->expected(2);
   add_flag_with_value(app, "--counters", options.counters,
                       "After the times of each case, count these events per operation (default: "
                       "those that fit): --counters=cycles:u,instructions:k,page-faults");
@@ -73,6 +85,30 @@ void check_cpu(int cpu) {
   if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(static_cast<size_t>(cpu), &allowed)) {
     throw UsageError(
         fmt::format("--cpu {}: this CPU may not be used here; taskset -p $$ shows which may", cpu));
+  }
+}
+
+bool is_setting(const std::string& side) {
+  return side.starts_with(kSettingPrefix);
+}
+
+void check_sides(const Options& options) {
+  const auto& sides = options.interleave;
+  for (const std::string& side : sides) {
+    if (!is_setting(side) || side == kSettingPrefix) continue;
+    const std::string name = side.substr(kSettingPrefix.size());
+    if (name.find('=') == std::string::npos || name.starts_with('=')) {
+      throw UsageError(fmt::format(
+          "--interleave {}: not a setting; write env:NAME=VALUE, as in env:LD_BIND_NOW=1, or env: "
+          "alone for none",
+          side));
+    }
+  }
+  if (!sides.empty() && !options.bin_dir.empty() &&
+      std::none_of(sides.begin(), sides.end(), is_setting)) {
+    throw UsageError(
+        "--bin-dir is where a side env:… has its programs, and --interleave names directories for "
+        "both; leave --bin-dir out");
   }
 }
 
@@ -120,6 +156,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   if (!options.heap.empty()) parse_sizes(options.heap);
   if (!options.max_heap.empty()) parse_size(options.max_heap);
   if (options.cpu) check_cpu(*options.cpu);
+  check_sides(options);
   if (options.resume && options.out.empty()) {
     throw UsageError("--resume needs --out: the file of the run that was interrupted");
   }
@@ -127,6 +164,16 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     options.out = fmt::format("forkcost-{:%Y%m%dT%H%M%SZ}.json", fmt::gmtime(std::time(nullptr)));
   }
   return options;
+}
+
+std::vector<std::string> output_files(const Options& options) {
+  if (options.interleave.empty()) return {options.out};
+  constexpr std::string_view kExtension = ".json";
+  const bool has_it = options.out.ends_with(kExtension);
+  const std::string stem =
+      options.out.substr(0, options.out.size() - (has_it ? kExtension.size() : 0));
+  const std::string extension(has_it ? kExtension : "");
+  return {stem + "-a" + extension, stem + "-b" + extension};
 }
 
 std::string resume_command(const Options& options) {
@@ -139,6 +186,10 @@ std::string resume_command(const Options& options) {
   add("--heap", options.heap);
   add("--max-heap", options.max_heap);
   add("--bin-dir", options.bin_dir);
+  if (!options.interleave.empty()) {
+    line += fmt::format(" --interleave {} {}", quoted(options.interleave[0]),
+                        quoted(options.interleave[1]));
+  }
   if (options.rounds) add("--rounds", std::to_string(*options.rounds));
   if (options.cpu) add("--cpu", std::to_string(*options.cpu));
   if (options.time_limit_s) add("--time-limit-s", fmt::format("{}", *options.time_limit_s));

@@ -4,9 +4,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace forkcost::runner {
+
+// Of a side that is a setting, not a directory.
+inline constexpr std::string_view kSettingPrefix = "env:";
 
 struct Options {
   std::string preset = "quick";
@@ -15,6 +19,8 @@ struct Options {
   std::string heap;  // as typed; both were checked to be sizes
   std::string max_heap;
   std::string bin_dir;  // empty: where this program lies
+  // Two sides: directories of bench programs, or env:NAME=VALUE. Empty: a run of one suite.
+  std::vector<std::string> interleave;
   std::optional<int> rounds;
   std::optional<int> cpu;
   std::optional<uint64_t> seed;
@@ -33,6 +39,9 @@ struct Options {
 
 // None when everything was said already (--help, --version). Throws UsageError.
 std::optional<Options> parse_options(int argc, const char* const* argv);
+
+// The result file, or that of each side: run-a.json and run-b.json for run.json.
+std::vector<std::string> output_files(const Options& options);
 
 // What a user types to go on with an interrupted run, quoted for a shell.
 std::string resume_command(const Options& options);

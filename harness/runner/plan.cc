@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <numeric>
 #include <random>
 #include <regex>
@@ -41,17 +43,33 @@ std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string
   return found;
 }
 
-Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string kernel,
-               std::string started, std::vector<Case> cases) {
-  std::set<std::string_view> names;
+void require_unique(const std::vector<Case>& cases) {
+  std::set<std::pair<size_t, std::string_view>> names;
   for (const Case& c : cases) {
-    if (!names.insert(c.name).second) {
+    if (!names.emplace(c.side, c.name).second) {
       throw UsageError(
           fmt::format("there are two cases '{}'; is there an old program in the "
                       "directory of the bench_* programs?",
                       c.name));
     }
   }
+}
+
+std::vector<Case> pair_cases(const std::vector<Case>& cases, std::vector<Case>& alone) {
+  std::array<std::map<std::string, size_t>, 2> places;
+  for (size_t i = 0; i < cases.size(); ++i) places[cases[i].side].emplace(cases[i].name, i);
+  std::vector<Case> paired;
+  for (const Case& c : cases) {
+    (places[1 - c.side].count(c.name) > 0 ? paired : alone).push_back(c);
+  }
+  const auto place = [&](const Case& c) { return std::pair{places[0].at(c.name), c.side}; };
+  std::stable_sort(paired.begin(), paired.end(),
+                   [&](const Case& x, const Case& y) { return place(x) < place(y); });
+  return paired;
+}
+
+Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string kernel,
+               std::string started) {
   return {.preset = options.preset,
           .filter = options.filter,
           .heap = options.heap,
@@ -64,7 +82,9 @@ Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string ke
           .suite = std::move(suite),
           .kernel = std::move(kernel),
           .started = std::move(started),
-          .cases = std::move(cases)};
+          .sides = {},
+          .session = {},
+          .cases = {}};
 }
 
 Json to_json(const Plan& plan) {
@@ -80,9 +100,16 @@ Json to_json(const Plan& plan) {
   json["suite"] = plan.suite;
   json["kernel"] = plan.kernel;
   json["started"] = plan.started;
+  if (!plan.sides.empty()) json["session"] = plan.session;
+  for (const Side& side : plan.sides) {
+    json["sides"].push_back(
+        {{"directory", side.directory}, {"setting", side.setting}, {"built", side.built}});
+  }
   json["cases"] = Json::array();
   for (const Case& c : plan.cases) {
-    json["cases"].push_back({{"binary", c.binary}, {"case", c.description}});
+    Json item = {{"binary", c.binary}, {"case", c.description}};
+    if (!plan.sides.empty()) item["side"] = side_name(c.side);
+    json["cases"].push_back(std::move(item));
   }
   return json;
 }
@@ -101,10 +128,15 @@ Plan parse_plan(const Json& json) {
   plan.suite = json.at("suite");
   json.at("kernel").get_to(plan.kernel);
   json.at("started").get_to(plan.started);
+  plan.session = json.value("session", "");
+  for (const Json& side : json.value("sides", Json::array())) {
+    plan.sides.push_back({side.at("directory").get<std::string>(),
+                          side.at("setting").get<std::string>(), side.at("built").get<int64_t>()});
+  }
   for (const Json& item : json.at("cases")) {
     const Json& description = item.at("case");
     plan.cases.push_back({description.at("name").get<std::string>(),
-                          item.at("binary").get<std::string>(), description});
+                          item.at("binary").get<std::string>(), description, parse_side(item)});
   }
   return plan;
 }
@@ -115,6 +147,7 @@ void require_same(const Plan& journal, const Plan& now, bool seed_given) {
   for (Json* plan : {&before, &after}) {
     plan->erase("cases");
     plan->erase("started");
+    plan->erase("session");
     if (!seed_given) plan->erase("seed");
   }
   std::set<std::string> keys;
@@ -135,14 +168,23 @@ void require_same(const Plan& journal, const Plan& now, bool seed_given) {
                    "\nGive the flags of that run, or begin anew with --force instead of --resume");
 }
 
-std::vector<std::vector<size_t>> make_orders(size_t cases, int rounds, uint64_t seed) {
+std::vector<std::vector<size_t>> make_orders(size_t cases, size_t sides, int rounds,
+                                             uint64_t seed) {
   std::mt19937_64 generator(seed);
   std::vector<std::vector<size_t>> orders;
+  std::vector<size_t> first(cases, 0);  // side of each case
   for (int round = 0; round < rounds; ++round) {
-    std::vector<size_t>& order = orders.emplace_back(cases);
-    std::iota(order.begin(), order.end(), size_t{0});
+    std::vector<size_t> shuffled(cases);
+    std::iota(shuffled.begin(), shuffled.end(), size_t{0});
     // Fisher-Yates; the modulus' bias is below 1e-15 for any number of cases that we may have.
-    for (size_t i = cases; i > 1; --i) std::swap(order[i - 1], order[generator() % i]);
+    for (size_t i = cases; i > 1; --i) std::swap(shuffled[i - 1], shuffled[generator() % i]);
+    if (sides > 1) {
+      for (size_t& side : first) side = round % 2 == 0 ? generator() % sides : (side + 1) % sides;
+    }
+    std::vector<size_t>& order = orders.emplace_back();
+    for (const size_t i : shuffled) {
+      for (size_t k = 0; k < sides; ++k) order.push_back(sides * i + (first[i] + k) % sides);
+    }
   }
   return orders;
 }

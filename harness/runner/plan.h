@@ -1,6 +1,7 @@
 // What a run is going to measure, and in which order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ struct Case {
   std::string name;
   std::string binary;  // file name of the bench program
   Json description;    // what --list-cases says of it
+  size_t side = 0;     // index of Plan::sides
 
   uint64_t heap_bytes() const { return description.value("heap_bytes", uint64_t{0}); }
 };
@@ -26,6 +28,30 @@ std::vector<Case> parse_case_list(std::string_view text, const std::string& bina
 
 // Those whose name the regular expression finds. Throws UsageError for a malformed one.
 std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string& filter);
+
+// Refuses, by UsageError, one name for two cases of a side.
+void require_unique(const std::vector<Case>& cases);
+
+// Of the cases of two sides those that both have, in the order of the first, each pair side by
+// side; the others go to `alone`.
+std::vector<Case> pair_cases(const std::vector<Case>& cases, std::vector<Case>& alone);
+
+// One of the two that --interleave measures in turns.
+struct Side {
+  std::string directory;  // of its bench programs
+  std::string setting;    // NAME=VALUE in their environment; empty: none
+  int64_t built = 0;      // when the newest of them was written: another build is another run
+};
+
+// What files call it: a or b.
+inline std::string side_name(size_t side) {
+  return side == 0 ? "a" : "b";
+}
+
+// The member `side` of an entry of the journal; without one there are no sides.
+inline size_t parse_side(const Json& json) {
+  return json.value("side", "a") == side_name(0) ? 0 : 1;
+}
 
 struct Plan {
   std::string preset;
@@ -40,14 +66,22 @@ struct Plan {
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs
   std::string started;
-  std::vector<Case> cases;
+  std::vector<Side> sides;  // two, or none
+  std::string session;      // of two sides: their files belong together
+  std::vector<Case> cases;  // of two sides as pair_cases() has them
 
+  size_t side_count() const { return std::max<size_t>(1, sides.size()); }
   int min_rounds() const { return exact_rounds.value_or(find_preset(preset).min_rounds); }
   int max_rounds() const { return exact_rounds.value_or(find_preset(preset).max_rounds); }
+  // As long for each side as for a run of its own; 0: no limit.
+  double target_seconds() const {
+    return exact_rounds ? 0
+                        : find_preset(preset).target_seconds * static_cast<double>(side_count());
+  }
 };
 
 Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string kernel,
-               std::string started, std::vector<Case> cases);
+               std::string started);
 Json to_json(const Plan& plan);
 Plan parse_plan(const Json& plan);  // throws Json::exception
 
@@ -55,8 +89,10 @@ Plan parse_plan(const Json& plan);  // throws Json::exception
 // The cases are the journal's: which heaps fit may have changed since.
 void require_same(const Plan& journal, const Plan& now, bool seed_given);
 
-// For every round the indices of all cases in an order that depends on the seed alone and is the
-// same on every machine (std::shuffle is not).
-std::vector<std::vector<size_t>> make_orders(size_t cases, int rounds, uint64_t seed);
+// For every round the indices of the plan's cases in an order that depends on the seed alone and is
+// the same on every machine (std::shuffle is not). With two sides the case `i` has the indices 2i
+// and 2i + 1, which stay together: which is first is chance in one round, and the other way round
+// in the next.
+std::vector<std::vector<size_t>> make_orders(size_t cases, size_t sides, int rounds, uint64_t seed);
 
 }  // namespace forkcost::runner

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "harness/environment_parse.h"
@@ -59,10 +60,25 @@ std::optional<std::set<pid_t>> read_children() {
   return pids;
 }
 
+// Ours, with `setting` in place of what it sets.
+std::vector<char*> environment_with(const std::string& setting) {
+  const std::string name = setting.substr(0, setting.find('=') + 1);
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (name.empty() || !std::string_view(*variable).starts_with(name)) {
+      variables.push_back(*variable);
+    }
+  }
+  if (!name.empty()) variables.push_back(const_cast<char*>(setting.c_str()));
+  variables.push_back(nullptr);
+  return variables;
+}
+
 // What the child of start() needs; made before the fork, because after it only async-signal-safe
 // calls are allowed.
 struct Start {
   std::vector<char*> arguments;
+  std::vector<char*> environment;
   FileDescriptor in, out, err, error_pipe;
   pid_t parent;
   const sigset_t* mask;
@@ -84,7 +100,7 @@ struct Start {
     if (dup2(fd, target) < 0) fail();
   }
   if (sigprocmask(SIG_SETMASK, start.mask, nullptr) != 0) fail();
-  execv(start.arguments[0], start.arguments.data());
+  execve(start.arguments[0], start.arguments.data(), start.environment.data());
   fail();
   _exit(127);
 }
@@ -134,6 +150,7 @@ class Running {
       start.arguments.push_back(const_cast<char*>(argument.c_str()));
     }
     start.arguments.push_back(nullptr);
+    start.environment = environment_with(command.setting);
     start.in = open_file("/dev/null", O_RDONLY);
     start.out = open_file(command.stdout_path, O_WRONLY | O_CREAT | O_TRUNC);
     start.err = open_file(command.stderr_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);

@@ -56,6 +56,7 @@ struct Command {
   std::string stdout_path = "/dev/null";
   std::string stderr_path = "/dev/null";
   double time_limit_s = 0;
+  std::string setting;  // NAME=VALUE in its environment; empty: ours as it is
 };
 
 struct Ended {

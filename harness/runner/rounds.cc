@@ -4,33 +4,33 @@
 
 namespace forkcost::runner {
 
-Rounds::Rounds(const Plan& plan, const std::vector<Record>& done)
-    : plan_(plan), preset_(find_preset(plan.preset)) {
+Rounds::Rounds(const Plan& plan, const std::vector<Record>& done) : plan_(plan) {
   for (const Record& record : done) note(record);
 }
 
 void Rounds::note(const Record& record) {
   const std::string name = record.entry.at("name").get<std::string>();
-  measured_.emplace(record.round, name);
-  seconds_of_[name] = record.seconds;
+  const Unit unit(record.side, name);
+  measured_.emplace(record.round, unit);
+  seconds_of_[unit] = record.seconds;
   seconds_ += record.seconds;
   ++done_;
   const std::string status = status_of(record.entry);
   if (status == "ok") {
     // Its count came from how fast this round was. Were it chosen anew in each, a slow round would
-    // have fewer samples, and weigh less in every quantile.
+    // have fewer samples, and weigh less in every quantile. Both sides take as many.
     samples_of_.emplace(name, record.entry.value("iterations", size_t{0}));
   }
   // This machine cannot do it, and will not be able to in a minute; unless it was chance.
   if (record.round == 0 && status == "skipped" &&
       !record.entry.at("outcome").value("by_chance", false)) {
-    skipped_.insert(name);
+    skipped_.insert(unit);
   }
 }
 
 bool Rounds::is_due(int round, size_t index) const {
-  const std::string& name = plan_.cases[index].name;
-  return measured_.count({round, name}) == 0 && (round == 0 || skipped_.count(name) == 0);
+  const Unit unit(plan_.cases[index].side, plan_.cases[index].name);
+  return measured_.count({round, unit}) == 0 && (round == 0 || skipped_.count(unit) == 0);
 }
 
 std::vector<size_t> Rounds::missing(int round, const std::vector<size_t>& order) const {
@@ -45,7 +45,7 @@ double Rounds::expected_seconds(const std::vector<size_t>& indices) const {
   const double average = done_ == 0 ? 0 : seconds_ / static_cast<double>(done_);
   double sum = 0;
   for (const size_t index : indices) {
-    const auto known = seconds_of_.find(plan_.cases[index].name);
+    const auto known = seconds_of_.find({plan_.cases[index].side, plan_.cases[index].name});
     sum += known == seconds_of_.end() ? average : known->second;
   }
   return sum;
@@ -58,23 +58,24 @@ Position Rounds::position(int round, size_t missing_now) const {
   if (done_ > 0) {
     position.seconds_left = seconds_ / static_cast<double>(done_) * static_cast<double>(left);
   }
-  if (preset_.target_seconds > 0 && !plan_.exact_rounds) {
-    position.seconds_left =
-        std::min(position.seconds_left, std::max(0.0, preset_.target_seconds - seconds_));
+  if (const double target = plan_.target_seconds(); target > 0) {
+    position.seconds_left = std::min(position.seconds_left, std::max(0.0, target - seconds_));
   }
   return position;
 }
 
 void Rounds::run(Bench& bench, Observer& observer) {
-  const auto orders = make_orders(plan_.cases.size(), plan_.max_rounds(), plan_.seed);
+  const size_t sides = plan_.side_count();
+  const auto orders =
+      make_orders(plan_.cases.size() / sides, sides, plan_.max_rounds(), plan_.seed);
+  const double target = plan_.target_seconds();
   for (int round = 0; round < plan_.max_rounds(); ++round) {
     const std::vector<size_t>& order = orders[static_cast<size_t>(round)];
     const std::vector<size_t> due = missing(round, order);
     const bool begun = due.size() < order.size() - (round == 0 ? 0 : skipped_.size());
     // A round that was begun is finished: half a round would weigh some cases more than others.
-    const bool may_stop = !plan_.exact_rounds && preset_.target_seconds > 0 && !begun;
-    if (may_stop && round >= plan_.min_rounds() &&
-        seconds_ + expected_seconds(due) > preset_.target_seconds) {
+    const bool may_stop = target > 0 && !begun && round >= plan_.min_rounds();
+    if (may_stop && seconds_ + expected_seconds(due) > target) {
       time_is_up_ = true;
       return;
     }
@@ -85,7 +86,7 @@ void Rounds::run(Bench& bench, Observer& observer) {
       const auto samples = samples_of_.find(which.name);
       Measured measured = bench.measure(which, samples == samples_of_.end() ? 0 : samples->second);
       measured.entry["repetition_index"] = round;
-      const Record record{round, measured.seconds, std::move(measured.entry)};
+      const Record record{round, measured.seconds, std::move(measured.entry), which.side};
       note(record);
       observer.finished(record, measured.context);
     }

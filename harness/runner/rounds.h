@@ -51,11 +51,11 @@ class Rounds {
   void note(const Record& record);
 
   const Plan& plan_;
-  const Preset& preset_;
-  std::map<std::string, double> seconds_of_;        // of a case, in its last round
-  std::map<std::string, size_t> samples_of_;        // of a case, in its first round with figures
-  std::set<std::string> skipped_;                   // for good
-  std::set<std::pair<int, std::string>> measured_;  // round and case
+  using Unit = std::pair<size_t, std::string>;  // side and case
+  std::map<Unit, double> seconds_of_;           // in its last round
+  std::map<std::string, size_t> samples_of_;    // of a case, in its first round with figures
+  std::set<Unit> skipped_;                      // for good
+  std::set<std::pair<int, Unit>> measured_;     // by round
   double seconds_ = 0;
   size_t done_ = 0;
   int rounds_done_ = 0;

@@ -17,9 +17,10 @@ constexpr const char* kOverheadQuantity = "overhead_ratio";
 constexpr double kOverheadGoal = 1.02;
 constexpr const char* kCpuQuantity = "blocked_cpu_ns";
 
-// All rounds of one case.
+// All rounds of one case of a side.
 struct Rows {
   std::string name;
+  std::string label;  // the name, after the side where there are two
   std::vector<const Json*> entries;
 
   std::vector<Weighted> values(const std::string& quantity) const {
@@ -41,13 +42,27 @@ struct Rows {
   }
 };
 
-std::vector<Rows> group_by_case(const Json& entries) {
+// "a: fork/…" in the file of a side.
+std::string label_of(const Json& document, const std::string& name) {
+  static const Json::json_pointer kSide("/context/forkcost/run/interleaved/side");
+  const std::string side = document.value(kSide, "");
+  return side.empty() ? name : side + ": " + name;
+}
+
+// The two sides of a case follow each other.
+std::vector<Rows> group_by_case(const std::vector<Json>& documents) {
   std::vector<Rows> cases;
-  for (const Json& entry : entries) {
-    const std::string name = entry.at("name").get<std::string>();
-    if (cases.empty() || cases.back().name != name) cases.push_back({name, {}});
-    cases.back().entries.push_back(&entry);
+  for (const Json& document : documents) {
+    for (const Json& entry : document.at("benchmarks")) {
+      const std::string name = entry.at("name").get<std::string>();
+      const std::string label = label_of(document, name);
+      if (cases.empty() || cases.back().label != label) cases.push_back({name, label, {}});
+      cases.back().entries.push_back(&entry);
+    }
   }
+  const auto place = [](const Rows& one) { return one.entries.front()->value("family_index", 0); };
+  std::stable_sort(cases.begin(), cases.end(),
+                   [&](const Rows& x, const Rows& y) { return place(x) < place(y); });
   return cases;
 }
 
@@ -91,7 +106,7 @@ std::string measured_table(const std::vector<Rows>& cases, const std::string& cp
     auto values = one.values(primary);
     auto cpu = one.values(kCpuQuantity);
     const std::string unit = one.unit(primary);
-    rows.push_back({one.name, primary, shown(quantile(values, 0.5), unit),
+    rows.push_back({one.label, primary, shown(quantile(values, 0.5), unit),
                     shown(quantile(values, 0.99), unit),
                     shown(quantile(cpu, share_of(cpu_estimator)), "ns")});
   }
@@ -99,13 +114,15 @@ std::string measured_table(const std::vector<Rows>& cases, const std::string& cp
 }
 
 // "skipped: no huge pages are free (2 cases)" and their names.
-std::string unmeasured_list(const Json& unmeasured, const std::string& status) {
+std::string unmeasured_list(const std::vector<Json>& documents, const std::string& status) {
   std::map<std::string, std::vector<std::string>> names_of;
-  for (const Json& entry : unmeasured) {
-    if (status_of(entry) != status) continue;
-    auto& names = names_of[entry["outcome"].value("reason", "for no stated reason")];
-    const std::string name = entry.at("name").get<std::string>();
-    if (names.empty() || names.back() != name) names.push_back(name);
+  for (const Json& document : documents) {
+    for (const Json& entry : document.at("unmeasured")) {
+      if (status_of(entry) != status) continue;
+      auto& names = names_of[entry["outcome"].value("reason", "for no stated reason")];
+      const std::string name = label_of(document, entry.at("name").get<std::string>());
+      if (names.empty() || names.back() != name) names.push_back(name);
+    }
   }
   std::string text;
   for (const auto& [reason, names] : names_of) {
@@ -115,26 +132,33 @@ std::string unmeasured_list(const Json& unmeasured, const std::string& status) {
   return text;
 }
 
-std::string overhead_line(const std::vector<Rows>& cases) {
+std::string overhead_lines(const std::vector<Rows>& cases) {
+  std::string text;
   for (const Rows& one : cases) {
     if (one.name != kOverheadCase) continue;
     auto values = one.values(kOverheadQuantity);
     if (const auto ratio = quantile(values, 0.5)) {
-      return fmt::format("harness overhead {:.3f} (goal ≤ {}){}\n", *ratio, kOverheadGoal,
-                         *ratio > kOverheadGoal ? ": above it" : "");
+      const std::string_view side(one.label.data(), one.label.size() - one.name.size());
+      text += fmt::format("{}harness overhead {:.3f} (goal ≤ {}){}\n", side, *ratio, kOverheadGoal,
+                          *ratio > kOverheadGoal ? ": above it" : "");
     }
   }
-  return "";
+  return text;
 }
 
-std::string disturbed_line(const Json& benchmarks) {
-  const auto count = std::count_if(benchmarks.begin(), benchmarks.end(), [](const Json& entry) {
-    const auto conditions = entry.find("conditions");
-    return conditions != entry.end() && conditions->value("disturbed", false);
-  });
-  if (benchmarks.empty()) return "";
-  return fmt::format("{} of {} rounds were disturbed ({:.0f}%)\n", count, benchmarks.size(),
-                     100.0 * static_cast<double>(count) / static_cast<double>(benchmarks.size()));
+std::string disturbed_line(const std::vector<Rows>& cases) {
+  size_t rounds = 0;
+  size_t disturbed = 0;
+  for (const Rows& one : cases) {
+    rounds += one.entries.size();
+    for (const Json* entry : one.entries) {
+      const auto conditions = entry->find("conditions");
+      disturbed += conditions != entry->end() && conditions->value("disturbed", false);
+    }
+  }
+  if (rounds == 0) return "";
+  return fmt::format("{} of {} rounds were disturbed ({:.0f}%)\n", disturbed, rounds,
+                     100.0 * static_cast<double>(disturbed) / static_cast<double>(rounds));
 }
 
 }  // namespace
@@ -184,18 +208,17 @@ std::string human(double value, const std::string& unit) {
   return fmt::format("{:.0f} ns", value);
 }
 
-std::string summarize(const Json& document, const std::string& note) {
-  const Json& benchmarks = document.at("benchmarks");
-  const Json& unmeasured = document.at("unmeasured");
-  const Json estimators = document.at("context").at("forkcost").value("estimators", Json::object());
-  const std::vector<Rows> cases = group_by_case(benchmarks);
+std::string summarize(const std::vector<Json>& documents, const std::string& note) {
+  const Json estimators =
+      documents.front().at("context").at("forkcost").value("estimators", Json::object());
+  const std::vector<Rows> cases = group_by_case(documents);
   std::string text = measured_table(cases, estimators.value(kCpuQuantity, "min"));
-  text += unmeasured_list(unmeasured, "skipped");
-  text += unmeasured_list(unmeasured, "failed");
+  text += unmeasured_list(documents, "skipped");
+  text += unmeasured_list(documents, "failed");
   text += '\n';
   if (!note.empty()) text += note + '\n';
-  text += overhead_line(cases);
-  text += disturbed_line(benchmarks);
+  text += overhead_lines(cases);
+  text += disturbed_line(cases);
   return text;
 }
 

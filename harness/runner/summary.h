@@ -22,7 +22,8 @@ std::optional<double> quantile(std::vector<Weighted>& values, double share);
 // 1234567 ns -> "1.235 ms"; counts and ratios get no unit.
 std::string human(double value, const std::string& unit);
 
-// `note`: what else is to be said of the run as a whole; may be empty.
-std::string summarize(const Json& document, const std::string& note);
+// Of a run, or of both of its sides. `note`: what else is to be said of the run as a whole; may be
+// empty.
+std::string summarize(const std::vector<Json>& documents, const std::string& note);
 
 }  // namespace forkcost::runner

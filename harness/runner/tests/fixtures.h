@@ -27,6 +27,20 @@ inline Plan make_test_plan(const std::string& preset, size_t cases) {
   return plan;
 }
 
+// Of two sides that have the same cases.
+inline Plan make_two_sides_plan(const std::string& preset, size_t cases) {
+  Plan plan = make_test_plan(preset, 0);
+  plan.sides = {{"/old/bin", "", 1}, {"/new/bin", "A=1", 2}};
+  plan.session = "0123456789abcdef";
+  for (size_t i = 0; i < cases; ++i) {
+    for (size_t side = 0; side < 2; ++side) {
+      plan.cases.push_back(make_case(fmt::format("a/n:{}", i)));
+      plan.cases.back().side = side;
+    }
+  }
+  return plan;
+}
+
 inline Json make_entry(const std::string& name, const std::string& status) {
   Json entry = {{"name", name}, {"outcome", {{"status", status}}}};
   if (status != "ok") {

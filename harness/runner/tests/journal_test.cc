@@ -41,7 +41,7 @@ TEST_F(JournalTest, ComesBackAsItWasWritten) {
   }
   const JournalContents contents = parse_journal(text());
   EXPECT_EQ(to_json(contents.plan), to_json(make_test_plan("quick", 2)));
-  EXPECT_EQ(contents.context, Json({{"host_name", "x"}}));
+  EXPECT_EQ(contents.contexts[0], Json({{"host_name", "x"}}));
   ASSERT_EQ(contents.records.size(), 2U);
   EXPECT_EQ(contents.records[0].seconds, 1.5);
   EXPECT_EQ(contents.records[1].entry, make_entry("a/n:0", "skipped"));
@@ -64,6 +64,47 @@ TEST_F(JournalTest, ForgetsATornLastLineAndGoesOnAfterTheOneBefore) {
   Journal journal = Journal::open_existing(path_);
   journal.append({0, 1, make_entry("a/n:0", "ok")}, nullptr);
   EXPECT_EQ(parse_journal(text()).records.size(), 2U);
+}
+
+TEST_F(JournalTest, KeepsTheContextOfEachSide) {
+  {
+    Journal journal = Journal::create(path_, make_two_sides_plan("quick", 1));
+    journal.append({0, 1, make_entry("a/n:0", "ok"), 1}, {{"host_name", "b"}});
+    journal.append({0, 1, make_entry("a/n:0", "ok"), 0}, {{"host_name", "a"}});
+  }
+  const JournalContents contents = parse_journal(text());
+  EXPECT_EQ(contents.contexts[0], Json({{"host_name", "a"}}));
+  EXPECT_EQ(contents.contexts[1], Json({{"host_name", "b"}}));
+  ASSERT_EQ(contents.records.size(), 2U);
+  EXPECT_EQ(contents.records[0].side, 1U);
+  EXPECT_EQ(contents.records[1].side, 0U);
+}
+
+// What is measured minutes after its other half is no pair.
+TEST_F(JournalTest, ForgetsHalfAPairAndTakesTheOneThatWasMeasuredAnew) {
+  const auto append = [](Journal& journal, size_t side, double seconds) {
+    journal.append({0, seconds, make_entry("a/n:0", "ok"), side}, {{"side", side_name(side)}});
+  };
+  {
+    Journal journal = Journal::create(path_, make_two_sides_plan("quick", 2));
+    append(journal, 1, 1);
+  }
+  for (const int interruptions : {1, 2}) {
+    Journal journal = Journal::open_existing(path_);
+    EXPECT_TRUE(journal.contents().records.empty());
+    append(journal, 1, 1 + interruptions);
+  }
+  {
+    Journal journal = Journal::open_existing(path_);
+    append(journal, 1, 4);
+    append(journal, 0, 5);
+  }
+  const JournalContents contents = parse_journal(text());
+  ASSERT_EQ(contents.records.size(), 2U);
+  EXPECT_EQ(contents.records[0].seconds, 4);
+  EXPECT_EQ(contents.records[1].seconds, 5);
+  EXPECT_EQ(contents.contexts[1], Json({{"side", "b"}}));
+  EXPECT_EQ(contents.contexts[0], Json({{"side", "a"}}));
 }
 
 TEST_F(JournalTest, RefusesDamageElsewhere) {

@@ -11,7 +11,6 @@ RunFacts make_facts() {
   return {"/bin/forkcost-run",
           {"forkcost-run", "--rounds", "2"},
           2,
-          12.5,
           false,
           {{"kernel", {{"release", "6.1"}}}, {"load", {{"users", 1}}}, {"process", {{"uid", 0}}}}};
 }
@@ -25,7 +24,7 @@ std::vector<Record> make_records() {
 }
 
 TEST(Merge, SortsByCaseAndRoundAndCountsAnew) {
-  const Json document = merge(make_test_plan("quick", 3), nullptr, make_records(), make_facts());
+  const Json document = merge({make_test_plan("quick", 3), {}, make_records()}, make_facts());
   std::vector<std::string> found;
   for (const Json& entry : document.at("benchmarks")) {
     found.push_back(fmt::format("{} {} {} {} {}", entry["name"].get<std::string>(),
@@ -46,7 +45,7 @@ TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
                           {"run", {{"cpu", 3}}},
                           {"environment", {{"load", {{"users", 7}}}, {"process", {{"uid", 5}}}}}}}};
   const Json merged =
-      merge(make_test_plan("quick", 3), context, make_records(), make_facts())["context"];
+      merge({make_test_plan("quick", 3), {context}, make_records()}, make_facts())["context"];
   EXPECT_EQ(merged["host_name"], "x");
   const Json& ours = merged["forkcost"];
   EXPECT_EQ(ours["clock"], "tsc");
@@ -56,23 +55,53 @@ TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
   EXPECT_EQ(ours["run"]["cpu"], 3);
   EXPECT_EQ(ours["run"]["rounds"], 5);
   EXPECT_EQ(ours["run"]["rounds_done"], 2);
-  EXPECT_EQ(ours["run"]["seconds"], 12.5);
+  EXPECT_EQ(ours["run"]["seconds"], 5);
   EXPECT_EQ(ours["schema"], 1);
   EXPECT_TRUE(ours["warnings"].is_array());
 }
 
 TEST(Merge, HasAContextWhenNoProgramWroteOne) {
-  const Json merged = merge(make_test_plan("quick", 3), nullptr, {}, make_facts())["context"];
+  const Json merged = merge({make_test_plan("quick", 3), {}, {}}, make_facts())["context"];
   EXPECT_EQ(merged["forkcost"]["schema"], 1);
   EXPECT_FALSE(merged.contains("host_name"));
 }
 
+TEST(Merge, GivesEachSideAFileOfItsOwn) {
+  std::vector<Record> records = make_records();
+  for (const Record& record : make_records()) {
+    records.push_back({record.round, 10, record.entry, 1});
+  }
+  records.push_back({1, 10, make_entry("a/n:1", "ok"), 1});  // skipped on the other
+  const JournalContents journal{
+      make_two_sides_plan("quick", 3),
+      {Json{{"host_name", "x"}},
+       Json{{"host_name", "y"}, {"forkcost", {{"suite", {{"version", "2"}}}}}}},
+      records};
+  const Json a = merge(journal, make_facts(), 0);
+  const Json b = merge(journal, make_facts(), 1);
+  EXPECT_EQ(a["benchmarks"].size(), 3U);
+  EXPECT_EQ(b["benchmarks"].size(), 4U);
+  EXPECT_EQ(b["benchmarks"][3]["family_index"], 2);
+  EXPECT_EQ(a["context"]["host_name"], "x");
+  EXPECT_EQ(b["context"]["host_name"], "y");
+  EXPECT_EQ(a["context"]["forkcost"]["suite"]["version"], "1");
+  EXPECT_EQ(b["context"]["forkcost"]["suite"]["version"], "2") << "that of its own build";
+  const Json& run_a = a["context"]["forkcost"]["run"];
+  const Json& run_b = b["context"]["forkcost"]["run"];
+  EXPECT_EQ(run_a["interleaved"], Json({{"session", "0123456789abcdef"}, {"side", "a"}}));
+  EXPECT_EQ(run_b["interleaved"], Json({{"session", "0123456789abcdef"}, {"side", "b"}}));
+  EXPECT_FALSE(run_a.contains("setting"));
+  EXPECT_EQ(run_b["setting"], "A=1");
+  EXPECT_EQ(run_a["seconds"], 5);
+  EXPECT_EQ(run_b["seconds"], 60);
+}
+
 TEST(FormatDocument, GivesEveryEntryALineAndComesBackAsItWas) {
-  const Json document = merge(make_test_plan("quick", 3), nullptr, make_records(), make_facts());
+  const Json document = merge({make_test_plan("quick", 3), {}, make_records()}, make_facts());
   const std::string text = format_document(document);
   EXPECT_EQ(Json::parse(text), document);
   EXPECT_NE(text.find("\n{\"name\":\"a/n:0\""), std::string::npos);
-  const Json nothing = merge(make_test_plan("quick", 0), nullptr, {}, make_facts());
+  const Json nothing = merge({make_test_plan("quick", 0), {}, {}}, make_facts());
   EXPECT_EQ(Json::parse(format_document(nothing)), nothing);
 }
 

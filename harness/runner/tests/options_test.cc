@@ -22,16 +22,21 @@ TEST(OptionsTest, HaveTheDocumentedDefaults) {
 }
 
 TEST(OptionsTest, RefuseWhatIsWrong) {
-  for (const auto& arguments : std::vector<std::vector<const char*>>{{"--preset", "tiny"},
-                                                                     {"--heap", "1GiB,"},
-                                                                     {"--max-heap", "much"},
-                                                                     {"--rounds", "-1"},
-                                                                     {"--rounds", "two"},
-                                                                     {"--seed", "-5"},
-                                                                     {"--time-limit-s", "0"},
-                                                                     {"stray"},
-                                                                     {"--resume"},
-                                                                     {"--cpu", "-1"}}) {
+  for (const auto& arguments :
+       std::vector<std::vector<const char*>>{{"--preset", "tiny"},
+                                             {"--heap", "1GiB,"},
+                                             {"--max-heap", "much"},
+                                             {"--rounds", "-1"},
+                                             {"--rounds", "two"},
+                                             {"--seed", "-5"},
+                                             {"--time-limit-s", "0"},
+                                             {"stray"},
+                                             {"--resume"},
+                                             {"--interleave", "x"},
+                                             {"--interleave", "x", "env:A"},
+                                             {"--interleave", "env:=1", "x"},
+                                             {"--interleave", "x", "y", "--bin-dir", "z"},
+                                             {"--cpu", "-1"}}) {
     EXPECT_THROW(parse(arguments), UsageError) << arguments[0];
   }
 }
@@ -42,6 +47,26 @@ TEST(OptionsTest, ResumeCommandSaysTheSameAgain) {
   EXPECT_EQ(resume_command(options),
             "forkcost-run --preset full --filter 'a'\\''b|$(c)' --heap 1GiB --rounds 4 "
             "--out 'x y.json' --resume");
+}
+
+TEST(OptionsTest, SidesAreDirectoriesOrSettings) {
+  EXPECT_TRUE(parse({}).interleave.empty());
+  const Options options = parse(
+      {"--interleave", "old build", "env:LD_BIND_NOW=1", "--bin-dir", "x", "--out", "r.json"});
+  EXPECT_EQ(options.interleave, (std::vector<std::string>{"old build", "env:LD_BIND_NOW=1"}));
+  EXPECT_EQ(resume_command(options),
+            "forkcost-run --preset quick --bin-dir x --interleave 'old build' env:LD_BIND_NOW=1 "
+            "--out r.json --resume");
+  EXPECT_NO_THROW(parse({"--interleave", "env:", "env:A="}));
+}
+
+TEST(OptionsTest, EachSideHasAFile) {
+  EXPECT_EQ(output_files(parse({"--out", "d/r.json"})), std::vector<std::string>{"d/r.json"});
+  using Files = std::vector<std::string>;
+  EXPECT_EQ(output_files(parse({"--interleave", "x", "y", "--out", "d/r.json"})),
+            (Files{"d/r-a.json", "d/r-b.json"}));
+  EXPECT_EQ(output_files(parse({"--interleave", "x", "y", "--out", "d.json/r"})),
+            (Files{"d.json/r-a", "d.json/r-b"}));
 }
 
 TEST(OptionsTest, FlagsOfPassesMayHaveAValue) {

@@ -15,11 +15,11 @@ using Orders = std::vector<std::vector<size_t>>;
 // Written down, not computed: an order that changes with the library or the machine makes a
 // recorded seed worthless.
 TEST(Order, IsTheSameOnEveryMachine) {
-  EXPECT_EQ(make_orders(6, 2, 42), (Orders{{3, 1, 5, 2, 4, 0}, {3, 5, 4, 0, 1, 2}}));
+  EXPECT_EQ(make_orders(6, 1, 2, 42), (Orders{{3, 1, 5, 2, 4, 0}, {3, 5, 4, 0, 1, 2}}));
 }
 
 TEST(Order, HasEveryCaseOnceInEveryRound) {
-  for (const auto& order : make_orders(100, 20, 1)) {
+  for (const auto& order : make_orders(100, 1, 20, 1)) {
     std::vector<size_t> sorted = order;
     std::sort(sorted.begin(), sorted.end());
     for (size_t i = 0; i < sorted.size(); ++i) ASSERT_EQ(sorted[i], i);
@@ -29,12 +29,55 @@ TEST(Order, HasEveryCaseOnceInEveryRound) {
 // A case that always comes first would always be measured on a cold machine.
 TEST(Order, PutsEveryCaseInEveryPlaceEquallyOften) {
   std::vector<int> first(4);
-  for (const auto& order : make_orders(4, 4000, 7)) ++first[order[0]];
+  for (const auto& order : make_orders(4, 1, 4000, 7)) ++first[order[0]];
   for (const int count : first) EXPECT_NEAR(count, 1000, 150);
 }
 
 TEST(Order, DoesNotDependOnHowManyRoundsThereAre) {
-  EXPECT_EQ(make_orders(5, 2, 3)[1], make_orders(5, 9, 3)[1]);
+  EXPECT_EQ(make_orders(5, 1, 2, 3)[1], make_orders(5, 1, 9, 3)[1]);
+}
+
+// Of two sides: case i is 2i on the one, 2i + 1 on the other.
+TEST(Order, OfTwoSidesIsTheSameOnEveryMachine) {
+  EXPECT_EQ(make_orders(3, 2, 3, 42),
+            (Orders{{2, 3, 5, 4, 0, 1}, {3, 2, 1, 0, 4, 5}, {3, 2, 4, 5, 1, 0}}));
+}
+
+TEST(Order, KeepsTheSidesOfACaseTogetherAndTurnsThemRound) {
+  int b_first = 0;
+  std::vector<size_t> first(50);
+  const Orders orders = make_orders(50, 2, 40, 1);
+  for (size_t round = 0; round < orders.size(); ++round) {
+    ASSERT_EQ(orders[round].size(), 100U);
+    for (size_t i = 0; i < 100; i += 2) {
+      const size_t one = orders[round][i];
+      ASSERT_EQ(orders[round][i + 1], one ^ 1) << "the other side of the same case";
+      if (round % 2 == 1) {
+        ASSERT_EQ(one, first[one / 2] ^ 1);
+      }
+      first[one / 2] = one;
+      b_first += round % 2 == 0 && one % 2 == 1;
+    }
+  }
+  EXPECT_NEAR(b_first, 500, 60);
+}
+
+TEST(PairCases, LeavesOutWhatOnlyOneSideHas) {
+  const auto on = [](size_t side, const char* name) {
+    Case c = make_case(name);
+    c.side = side;
+    return c;
+  };
+  std::vector<Case> alone;
+  const auto paired =
+      pair_cases({on(0, "z"), on(0, "x"), on(0, "m"), on(1, "m"), on(1, "n"), on(1, "z")}, alone);
+  const auto names = [](const std::vector<Case>& cases) {
+    std::string text;
+    for (const Case& c : cases) text += side_name(c.side) + c.name + " ";
+    return text;
+  };
+  EXPECT_EQ(names(paired), "az bz am bm ");
+  EXPECT_EQ(names(alone), "ax bn ");
 }
 
 TEST(CaseList, IsReadWithItsDescription) {
@@ -60,10 +103,13 @@ TEST(Filter, SearchesAnywhereInTheName) {
   EXPECT_THROW(filter_cases(cases, "["), UsageError);
 }
 
-TEST(MakePlan, RefusesOneNameForTwoCases) {
-  Plan plan = make_test_plan("quick", 2);
-  plan.cases.push_back(plan.cases[0]);
-  EXPECT_THROW(make_plan({}, 1, {}, "", "", plan.cases), UsageError);
+TEST(RequireUnique, RefusesOneNameForTwoCasesOfASide) {
+  std::vector<Case> cases = make_test_plan("quick", 2).cases;
+  cases.push_back(cases[0]);
+  cases.back().side = 1;
+  EXPECT_NO_THROW(require_unique(cases));
+  cases.push_back(cases[0]);
+  EXPECT_THROW(require_unique(cases), UsageError);
 }
 
 TEST(PlanJson, ComesBackAsItWas) {
@@ -72,6 +118,12 @@ TEST(PlanJson, ComesBackAsItWas) {
   plan.exact_rounds = 4;
   plan.filter = "a \"quote\"";
   EXPECT_EQ(to_json(parse_plan(to_json(plan))), to_json(plan));
+  EXPECT_FALSE(to_json(plan).contains("sides"));
+  const Plan sides = parse_plan(to_json(make_two_sides_plan("quick", 2)));
+  EXPECT_EQ(to_json(sides), to_json(make_two_sides_plan("quick", 2)));
+  EXPECT_EQ(sides.sides.at(1).directory, "/new/bin");
+  EXPECT_EQ(sides.session, "0123456789abcdef");
+  EXPECT_EQ(sides.cases.at(3).side, 1U);
 }
 
 TEST(RequireSame, NamesWhatDiffers) {
@@ -96,6 +148,19 @@ TEST(RequireSame, NamesWhatDiffers) {
   }
 }
 
+TEST(RequireSame, WantsTheSameSides) {
+  const Plan plan = make_two_sides_plan("quick", 2);
+  Plan other = plan;
+  other.session = "another";  // this call's: the journal's holds
+  EXPECT_NO_THROW(require_same(plan, other, true));
+  EXPECT_THROW(require_same(plan, make_test_plan("quick", 2), true), UsageError);
+  other.sides[1].built = 3;
+  EXPECT_THROW(require_same(plan, other, true), UsageError) << "a build that changed meanwhile";
+  other = plan;
+  other.sides[1].setting = "A=2";
+  EXPECT_THROW(require_same(plan, other, true), UsageError);
+}
+
 TEST(Presets, AreAsDocumented) {
   for (const char* name : {"smoke", "quick", "standard", "full"}) {
     const Preset& preset = find_preset(name);
@@ -106,6 +171,8 @@ TEST(Presets, AreAsDocumented) {
   EXPECT_LT(find_preset("standard").target_seconds, 900);
   EXPECT_THROW(find_preset("Quick"), UsageError);
   EXPECT_EQ(make_test_plan("quick", 1).max_rounds(), 5);
+  EXPECT_EQ(make_two_sides_plan("quick", 1).target_seconds(),
+            2 * make_test_plan("quick", 1).target_seconds());
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ class FakeBench : public Bench {
 
   Measured measure(const Case& which, size_t samples) override {
     asked_samples.push_back(samples);
-    asked.push_back(which.name);
-    const std::string status = status_of_case(which.name);
+    asked.push_back(which.side == 0 ? which.name : "b: " + which.name);
+    const std::string status = status_of_case(asked.back());
     Measured measured{make_entry(which.name, status == "by chance" ? "skipped" : status), nullptr,
                       seconds_};
     if (status == "by chance") measured.entry["outcome"]["by_chance"] = true;
@@ -167,6 +167,60 @@ TEST(RoundsTest, GoOnWhereARunWasInterrupted) {
     EXPECT_EQ(rounds.rounds_done(), 5);
     EXPECT_DOUBLE_EQ(rounds.seconds(), 20);
   }
+}
+
+TEST(RoundsTest, MeasureTheSidesOfACaseNextToEachOther) {
+  const Plan plan = make_two_sides_plan("quick", 3);
+  FakeBench bench(0.1);
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(rounds.rounds_done(), 5);
+  ASSERT_EQ(kept.records.size(), 30U);
+  EXPECT_EQ(kept.positions.back().total, 30U);
+  for (size_t i = 0; i < kept.records.size(); i += 2) {
+    const Record& one = kept.records[i];
+    const Record& other = kept.records[i + 1];
+    EXPECT_EQ(one.entry["name"], other.entry["name"]);
+    EXPECT_EQ(one.entry["repetition_index"], other.entry["repetition_index"]);
+    EXPECT_EQ(one.side + other.side, 1U);
+  }
+}
+
+// Whichever was first has chosen it.
+TEST(RoundsTest, GiveBothSidesTheSameSampleCount) {
+  FakeBench bench(0.1);
+  Kept kept;
+  const Plan plan = make_two_sides_plan("quick", 1);
+  Rounds(plan, {}).run(bench, kept);
+  EXPECT_EQ(bench.asked_samples, (std::vector<size_t>{0, 3, 3, 3, 3, 3, 3, 3, 3, 3}));
+}
+
+TEST(RoundsTest, GoOnWithASideWhoseOtherCannot) {
+  const Plan plan = make_two_sides_plan("quick", 2);
+  FakeBench bench(0.1);
+  bench.status_of_case = [](const std::string& name) {
+    return name == "b: a/n:0" ? "skipped" : name == "a/n:1" ? "failed" : "ok";
+  };
+  Kept kept;
+  Rounds(plan, {}).run(bench, kept);
+  const auto times = [&](const char* name) {
+    return std::count(bench.asked.begin(), bench.asked.end(), name);
+  };
+  EXPECT_EQ(times("a/n:0"), 5);
+  EXPECT_EQ(times("b: a/n:0"), 1);
+  EXPECT_EQ(times("a/n:1"), 5);
+  EXPECT_EQ(times("b: a/n:1"), 5);
+}
+
+TEST(RoundsTest, GiveTwoSidesTwiceTheTime) {
+  const Plan plan = make_two_sides_plan("quick", 4);
+  FakeBench bench(find_preset("quick").target_seconds / 4.2 / 4);
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(rounds.rounds_done(), 4);
+  EXPECT_TRUE(rounds.time_is_up());
 }
 
 // Half a round would weigh some cases more than others.

@@ -53,7 +53,7 @@ TEST(Summarize, PoolsTheRoundsOfACase) {
   Json second = first;
   second["quantities"]["blocked_ns"]["samples"] = {2000, 2000, 2000};
   second["conditions"] = {{"disturbed", true}};
-  const std::string text = summarize(make_document({first, second}, {}), "2 rounds");
+  const std::string text = summarize({make_document({first, second}, {})}, "2 rounds");
   EXPECT_NE(text.find("blocked_cpu_ns (p25)"), std::string::npos) << text;
   EXPECT_NE(text.find("a/n:0  blocked_ns  2.000 µs  9.000 µs"), std::string::npos) << text;
   EXPECT_NE(text.find("700 ns\n"), std::string::npos) << text;
@@ -62,27 +62,44 @@ TEST(Summarize, PoolsTheRoundsOfACase) {
 }
 
 TEST(Summarize, ShowsADashForWhatWasNotMeasured) {
-  const std::string text = summarize(make_document({make_entry("a/n:0", "ok")}, {}), "");
+  const std::string text = summarize({make_document({make_entry("a/n:0", "ok")}, {})}, "");
   EXPECT_NE(text.find("–\n"), std::string::npos) << text;
 }
 
 TEST(Summarize, GroupsByReasonAndNamesACaseOnce) {
-  const std::string text =
-      summarize(make_document({}, {make_entry("a/n:0", "failed"), make_entry("a/n:0", "failed"),
-                                   make_entry("a/n:1", "failed"), make_entry("a/n:2", "skipped")}),
-                "");
+  const std::string text = summarize(
+      {make_document({}, {make_entry("a/n:0", "failed"), make_entry("a/n:0", "failed"),
+                          make_entry("a/n:1", "failed"), make_entry("a/n:2", "skipped")})},
+      "");
   EXPECT_NE(text.find("\nskipped: because\n  a/n:2\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\nfailed: because\n  a/n:0\n  a/n:1\n"), std::string::npos) << text;
+}
+
+TEST(Summarize, PutsTheSidesOfACaseTogether) {
+  std::vector<Json> documents;
+  for (const char* side : {"a", "b"}) {
+    std::vector<Json> entries = {make_entry("a/n:0", "ok"), make_entry("a/n:1", "ok")};
+    for (const int i : {0, 1}) entries[static_cast<size_t>(i)]["family_index"] = i;
+    documents.push_back(make_document(entries, {make_entry("a/n:2", "skipped")}));
+    documents.back()["context"]["forkcost"]["run"]["interleaved"]["side"] = side;
+  }
+  const std::string text = summarize(documents, "");
+  size_t place = 0;
+  for (const char* label : {"a: a/n:0", "b: a/n:0", "a: a/n:1", "b: a/n:1", "a: a/n:2"}) {
+    const size_t found = text.find(label, place);
+    ASSERT_NE(found, std::string::npos) << label << " in\n" << text;
+    place = found;
+  }
 }
 
 TEST(Summarize, SaysWhatTheHarnessAdds) {
   Json entry = make_entry("harness/figure:vfork-exit", "ok");
   entry["quantities"]["overhead_ratio"] = {{"unit", "ratio"}, {"samples", {1.005, 1.006, 1.1}}};
   EXPECT_NE(
-      summarize(make_document({entry}, {}), "").find("harness overhead 1.006 (goal ≤ 1.02)\n"),
+      summarize({make_document({entry}, {})}, "").find("harness overhead 1.006 (goal ≤ 1.02)\n"),
       std::string::npos);
   entry["quantities"]["overhead_ratio"]["samples"] = {1.05};
-  EXPECT_NE(summarize(make_document({entry}, {}), "").find("above it"), std::string::npos);
+  EXPECT_NE(summarize({make_document({entry}, {})}, "").find("above it"), std::string::npos);
 }
 
 }  // namespace

@@ -24,6 +24,13 @@ def runner(tmp_path):
     return Runner(tmp_path)
 
 
+def write_mock(directory):
+    mock = directory / "bench_mock"
+    mock.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S '
+                    f'{shlex.quote(str(MOCK))} {shlex.quote(str(directory))} "$@"\n')
+    mock.chmod(0o755)
+
+
 class Runner:
     def __init__(self, tmp_path):
         self.program = os.environ["FORKCOST_RUN"]
@@ -33,10 +40,7 @@ class Runner:
         self.temporary.mkdir()
         self.out = tmp_path / "run.json"
         self.journal = tmp_path / "run.json.journal"
-        mock = self.bin_dir / "bench_mock"
-        mock.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S '
-                        f'{shlex.quote(str(MOCK))} {shlex.quote(str(self.bin_dir))} "$@"\n')
-        mock.chmod(0o755)
+        write_mock(self.bin_dir)
         (self.bin_dir / "bench_notes.txt").write_text("not a program")
         self.set_cases("a/mode:ok")
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from forkcost.claims.verdict import BUT, FAILS, HOLDS, UNTESTABLE
+from forkcost.ktap import Result, document
 from forkcost.units import NBSP
 
 LOOKS = {HOLDS: "green", BUT: "yellow", FAILS: "red", UNTESTABLE: "dim"}
@@ -77,22 +78,14 @@ def as_json(judged):
 def ktap(judged):
     """KTAP version 1. What holds, with a limit or without, is `ok`; what does not is `not ok`; what
     cannot be tested is skipped. Evidence and limit are diagnostic lines before the result."""
-    lines = ["KTAP version 1", f"1..{len(judged)}"]
-    for n, j in enumerate(judged, 1):
-        lines.append(f"# {j.id}: {_line(j.claim)}")
-        if j.verdict == UNTESTABLE:
-            lines.append(f"ok {n} {j.id} # SKIP {_line(j.reason)}")
-            continue
-        if j.limit:
-            lines.append(f"# {j.id}: holds, but {_line(j.limit)}")
-        lines.append(f"# {j.id}: {_line(j.evidence)}")
-        lines.append(f"{'not ok' if j.verdict == FAILS else 'ok'} {n} {j.id}")
-    return "\n".join(lines) + "\n"
+    return document([_result(j) for j in judged])
 
 
-def _line(words):
-    """One line without a directive's mark."""
-    return " ".join(words.replace("#", "no. ").split())
+def _result(j):
+    if j.verdict == UNTESTABLE:
+        return Result(j.id, True, (j.claim,), j.reason)
+    limit = (f"holds, but {j.limit}",) if j.limit else ()
+    return Result(j.id, j.verdict != FAILS, (j.claim, *limit, j.evidence))
 
 
 def made(judged, form):

@@ -36,6 +36,8 @@ base|python3-pytest-xdist|pytest-xdist (with it the tests of analysis/ run side 
 dev|clang-format|clang-format|command clang-format|clang-tools-extra|clang|clang-tools
 dev|clang-tidy|clang-tidy|command clang-tidy|clang-tools-extra|clang|clang-tools
 dev|shellcheck|ShellCheck|command shellcheck|ShellCheck|shellcheck|ShellCheck
+dev|perl|perl (one test reads KTAP with its TAP::Parser)|command prove|perl-Test-Harness|perl|perl
+dev|python3-junitparser|junitparser for Python (one test reads JUnit XML with it)|-|-|-|-
 dev|linux-perf|perf (one test compares with it)|command perf|perf|perf|perf
 vm|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
 aarch64|g++-aarch64-linux-gnu|a cross compiler for aarch64|command aarch64-linux-gnu-g++|gcc-c++-aarch64-linux-gnu|aarch64-linux-gnu-gcc|cross-aarch64-gcc12

@@ -87,10 +87,15 @@ def bar_axis(ax, names, label, room=0.5):
 
 def time_axis(axis, label):
     """A logarithmic axis of nanoseconds, labelled `1 ms`. Call it when its limits stand."""
+    log_axis(axis, label, lambda ns: units.time(ns, 1))
+
+
+def log_axis(axis, label, words):
+    """A logarithmic axis with ticks as `words` says them. Call it when its limits stand."""
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if high < 30 * low else (1,),
                                       numticks=12))
-    axis.set_major_formatter(FuncFormatter(lambda ns, _: units.time(ns, 1) if ns > 0 else ""))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: words(x) if x > 0 else ""))
     axis.set_minor_formatter(NullFormatter())
     axis.set_label_text(label)
 
@@ -239,16 +244,29 @@ def counts(rows):
 
 
 def save(drawing, stem, directory):
-    """Writes DIRECTORY/STEM.svg and .png; returns the SVG as text for inlining, its ids made
-    unique to this figure."""
-    figure = drawing.figure
+    """Writes DIRECTORY/STEM.svg and .png; returns the SVG as text for inlining."""
+    with plt.rc_context(STYLE):
+        drawing.figure.savefig(directory / f"{stem}.png", dpi=200)
+    svg = _svg(drawing, stem)
+    (directory / f"{stem}.svg").write_text(svg, encoding="utf-8")
+    return _inlined(svg, stem)
+
+
+def inline(drawing, stem):
+    """The SVG as text for a page that has no files beside it."""
+    return _inlined(_svg(drawing, stem), stem)
+
+
+def _svg(drawing, stem):
     text = io.StringIO()
     with plt.rc_context(STYLE | {"svg.hashsalt": stem}):
-        figure.savefig(directory / f"{stem}.png", dpi=200)
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    svg = text.getvalue()
-    (directory / f"{stem}.svg").write_text(svg, encoding="utf-8")
+        drawing.figure.savefig(text, format="svg", metadata={"Date": None})
+    plt.close(drawing.figure)
+    return text.getvalue()
+
+
+def _inlined(svg, stem):
+    """What goes into a page: its ids made unique to this figure."""
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{stem}-", svg)

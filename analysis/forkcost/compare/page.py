@@ -1,0 +1,72 @@
+"""A comparison as one HTML page that needs nothing beside it."""
+
+import jinja2
+from markupsafe import Markup
+
+from forkcost import __version__, units
+from forkcost.compare import words
+from forkcost.compare.result import FAILED, SLOWER, Family
+from forkcost.plots import before_after, common, forest
+
+
+def document(comparisons, strict=False):
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("forkcost"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True)
+    page = environment.get_template("compare.html.j2").render(
+        version=__version__, many=units.many,
+        comparisons=[_comparison(c, n, strict) for n, c in enumerate(comparisons, 1)])
+    return words.legal(page)
+
+
+def _comparison(c, number, strict):
+    curves = before_after.chosen(c)
+    return {
+        "base": c.base, "new": c.new, "headline": words.verdict(c, strict),
+        "bad": c.exit_status(strict) != 0, "counts": words.counts(c),
+        "mode": words.MODES.get(c.mode, c.mode), "warnings": c.warnings,
+        "differences": [(d.what, d.base, d.new, words.SEVERITIES.get(d.severity, d.severity))
+                        for d in c.differences],
+        "slower": [_line(item, c.mode) for item in words.listed(c, SLOWER, FAILED)],
+        "forest": _figure(forest.draw(c), f"forest-{number}", "What changed, by how much"),
+        "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", words.name(f))
+                   for n, f in enumerate(curves[:before_after.MOST], 1)],
+        "curves_left_out": max(0, len(curves) - before_after.MOST),
+        "causes": [_cause(cause) for cause in c.causes],
+        "rows": [_row(item, c.mode) for item in (*c.families, *c.rows)],
+    }
+
+
+def _figure(drawing, stem, title):
+    if isinstance(drawing, str):
+        return {"stem": stem, "title": title, "absent": drawing}
+    return {"stem": stem, "title": title, "svg": Markup(common.inline(drawing, stem)),
+            "message": drawing.message, "basis": drawing.basis}
+
+
+def _line(item, mode):
+    """(name, what it is, base → new, change)."""
+    return (words.name(item), words.slope(item), words.arrow(item.change, mode),
+            words.changed(item.change))
+
+
+def _row(item, mode):
+    """All that is known, as texts; the name first."""
+    change = item.change
+    base, new = words.figures(change, mode)
+    quantity = words.per(change, mode) or item.quantity
+    why = words.settle(change) if change.verdict == words.UNCLEAR else change.reason
+    name = item.key if isinstance(item, Family) else item.case
+    return (name, quantity, change.verdict, base, new,
+            words.percent(change.ratio, change.exact),
+            "exact" if change.exact else words.interval(change) or "–", words.p_value(change.p),
+            "–" if change.exact else units.percent(change.threshold), words.rounds(item),
+            change.estimator, "–" if not words.known(change.detectable) else
+            units.percent(change.detectable), why)
+
+
+def _cause(cause):
+    said = units.time if cause.unit == "ns" else units.count
+    return (cause.case, f"{cause.kind} {cause.name}", said(cause.base), said(cause.new),
+            words.percent(cause.new / cause.base) if cause.base else "–",
+            "–" if cause.share is None else units.percent(cause.share))

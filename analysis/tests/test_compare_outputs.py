@@ -1,0 +1,456 @@
+"""The outputs of a comparison, each read by a program that others use for that format where one is
+to be had, else by its rules written down here."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from forkcost import units
+from forkcost.compare import markdown, words
+from forkcost.compare.outputs import FORMATS
+from forkcost.compare.result import (
+    FAILED, FASTER, GONE, MEANINGLESS, NEW, NOTE, SAME, SLOWER, UNCLEAR, VERDICTS, WARNING, Cause,
+    Change, Comparison, Difference, Family, Row, Side)
+from forkcost.plots import before_after, common, forest
+from test_claims import ktap as read_ktap
+from test_report import Page
+
+ODD = 'odd/a|b:<b>&"\'`x`\n# SKIP %0A,::@you $x$ \x1b\ud800]]> end'
+
+
+def change(verdict, base=100e3, ratio=1.0, width=0.02, unit="ns", **more):
+    interval = None if width is None else (ratio - width, ratio + width)
+    return Change(base, base * ratio, unit, "median", ratio, interval, 0.01, 0.05, verdict, **more)
+
+
+def row(case, quantity, of, family=None, heap=None):
+    return Row(case, quantity, {}, heap, of, (5, 6), (of.base, of.new), family)
+
+
+def side(label):
+    return Side(label, (Path(f"{label}.json"),), f"Linux of {label}, some CPU, forkcost 1.0")
+
+
+NOTHING = Change(None, None, "ns", "median", None, None, None, 0.05, NEW)
+
+
+def family(verdict, ratio, key="fork, 4k", quantity="blocked_ns"):
+    sizes = [2**20, 2**24, 2**28, 2**30]
+    rows = tuple(row(f"fork/path:{key}/heap:{units.size(s)}", quantity,
+                     change(verdict, 40e3 + s / 200, ratio), key, s) for s in sizes)
+    return Family(key, quantity, "page", change(verdict, 21.4, ratio, unit="ns per page"),
+                  tuple((r.heap_bytes, r.change.base, r.change.new) for r in rows), rows)
+
+
+@pytest.fixture
+def whole():
+    """Every verdict, odd texts, absent figures."""
+    slope = family(SLOWER, 1.12)
+    rows = (
+        row("spawn/path:vfork", "main_start_ns", change(SLOWER, ratio=1.30)),
+        row("spawn/path:fork", "main_start_ns", change(SLOWER, ratio=1.07)),
+        row("exec/image:gone", "", replace(NOTHING, verdict=FAILED, reason="killed | <oom>")),
+        row(ODD, "blocked_ns", change(SLOWER, ratio=1.20, reason=ODD)), *slope.rows,
+        row("load/libraries:1", "loader_ns", change(FASTER, 2.5e6, 0.5, None)),
+        row("cow/writer:child", "touch_ns", change(UNCLEAR, 700, 1.03, 0.06, more_rounds=7,
+                                                   detectable=0.08)),
+        row("cow/writer:parent", "touch_ns", change(UNCLEAR, 700, 1.03, 0.06, reason="3 rounds")),
+        row("fork/heap:0", "blocked_ns", change(SAME, 47e3, 1.002)),
+        row("fork/heap:0", "child_minor_faults", change(SAME, 0, 1.0, None, "1", exact=True)),
+        row("exec/image:new", "total_ns", replace(NOTHING, new=12e3)),
+        row("exec/image:old", "total_ns", replace(NOTHING, base=11e3, verdict=GONE)))
+    differences = (Difference("huge pages", "madvise", "always", WARNING),
+                   Difference("schema", "1", ODD, MEANINGLESS), Difference("date", "1", "2", NOTE))
+    causes = (Cause("fork/heap:0", "counter", "instructions:k", "1", 1e6, 1.2e6, 0.8),
+              Cause(ODD, "function", "copy_page_range", "ns", 0, 2e3))
+    return Comparison(side("base"), side("new"), "time", differences, rows, (slope,), causes,
+                      ("half of the rounds were disturbed",))
+
+
+@pytest.fixture
+def empty():
+    return Comparison(side("base"), side("new"), "time", (), (), ())
+
+
+@pytest.fixture
+def exact():
+    slope = family(SLOWER, 1.01)
+    slope = replace(slope, change=replace(slope.change, exact=True, interval=None, p=None))
+    return Comparison(side("6.1"), side("6.12"), "exact", (), (
+        row("fork/heap:64MiB", "blocked_cpu_ns",
+            change(SLOWER, 2296193, 1.0004, None, exact=True, reason="")),), (slope,))
+
+
+def made(form, *comparisons, **more):
+    text = FORMATS[form](list(comparisons), **more)
+    text.encode()  # what cannot be written to a file is no output
+    return text
+
+
+# What is said
+
+
+def test_the_headline_says_the_worst(whole, empty):
+    def said(*verdicts, strict=False):
+        rows = tuple(row(f"c{n}", "q", change(v)) for n, v in enumerate(verdicts))
+        return words.verdict(replace(empty, rows=rows), strict)
+    assert said(SLOWER, FASTER, UNCLEAR, SAME) == said(FAILED, SAME) == "Regression"
+    assert said(UNCLEAR, SAME, FASTER, strict=True).startswith("Unclear, which counts")
+    assert said(SAME, NEW) == "No change found"
+    assert said(UNCLEAR, SAME) == "No change found, but some of it is unclear"
+    assert said(UNCLEAR).startswith("Unclear: no verdict")
+    assert said(FASTER, SAME) == "No regression, and some of it is faster"
+    assert said(NEW, GONE) == said() == words.verdict(empty)
+    assert said().startswith("Nothing compared")
+    assert words.verdict(replace(whole, rows=whole.families[0].rows[:0])) == "Regression"
+    assert words.counts(whole) == ("7 slower, 1 faster, 2 unclear, 2 same, 1 new, 1 gone, 1 failed "
+                                   "of 15 quantities of cases; slopes: 1 slower")
+
+
+def test_what_is_listed_is_the_news_of_the_comparison(whole):
+    listed = words.listed(whole, SLOWER, FAILED, FASTER)
+    assert {id(i) for i in listed} == {id(i) for i in whole.news}
+    assert listed[0] is whole.families[0]
+    assert [i.change.ratio for i in words.listed(whole, SLOWER, FAILED)] == [
+        1.12, None, 1.30, 1.20, 1.07]
+
+
+@pytest.mark.parametrize("ratio, counted, expected", [
+    (1.12, False, "+12%"), (0.997, False, "−0.3%"), (1.0001, False, "0.0%"),
+    (1.0001, True, "+0.0100%"), (1, True, "0%"), (1.0996, False, "+10%"),
+    (27.3, False, "27.3×"), (0.05, False, "0.0500×"),
+    (2.7, False, "+170%"), (-5, False, "−5.00×"), (None, False, "–"),
+    (float("inf"), False, "–")])
+def test_percent(ratio, counted, expected):
+    assert words.percent(ratio, counted) == expected
+
+
+def test_a_slope_is_said_by_its_unit(whole):
+    assert words.said(whole.families[0], "time") == (
+        "ns per page 21.4 → 24.0, +12% (95% +10…+14%)")
+
+
+def test_exact_figures_are_instructions_and_show_small_differences(exact):
+    assert words.said(exact.rows[0], "exact") == (
+        "2,296,193 instructions → 2,297,111 instructions, +0.0400% (exact)")
+    assert words.said(exact.families[0], "exact") == (
+        "instructions per page 21.4 → 21.6, +1.00% (exact)")
+    for form in ("markdown", "github", "html"):
+        text = made(form, exact)
+        assert "executed instructions" in text and "not time" in text
+        assert not re.search(r"\d\s(ns|µs|ms)\b", re.sub(r"<svg.*?</svg>", "", text, flags=re.S))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_takes_everything(form, whole, empty, exact):
+    for comparisons in ([], [empty], [whole], [whole, empty, exact], [exact]):
+        for strict in (False, True):
+            made(form, *comparisons, strict=strict)
+
+
+# Markdown
+
+
+def rendered(text):
+    """As GitHub reads it: CommonMark with tables."""
+    parser = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable("table")
+    return parser.render(text)
+
+
+def tables(html):
+    """[[cells as text]] of each table."""
+    root = ElementTree.fromstring(f"<x>{html.replace('<br>', '')}</x>")
+    return [[["".join(cell.itertext()) for cell in line] for line in table.iter("tr")]
+            for table in root.iter("table")]
+
+
+def test_markdown_is_read_as_it_is_meant(whole):
+    html = rendered(made("markdown", whole))
+    assert "<h2>forkcost: Regression: base → new</h2>" in html
+    differences, slower, faster, unclear, causes = tables(html)
+    assert differences[2][2].startswith('odd/a|b:<b>&"')
+    assert [line[0] for line in slower[1:4]] == [
+        "fork, 4k, blocked_ns (slope over 4 sizes)", "exec/image:gone",
+        "spawn/path:vfork main_start_ns"]
+    assert slower[1][1:] == ["ns per page 21.4 → 24.0", "+12% (95% +10…+14%)"]
+    assert slower[2][2] == "failed: killed | <oom>"
+    assert {len(line) for line in slower} == {3}
+    assert [line[0].startswith("odd/a|b:<b>&\"'`x` # SKIP") for line in slower].count(True) == 1
+    assert faster[1][1:] == [f"2.50{units.NBSP}ms → 1.25{units.NBSP}ms", "−50% (no interval)"]
+    assert {line[3] for line in unclear[1:]} == {
+        "7 more rounds per side would settle it", "3 rounds; no number of rounds would settle it"}
+    assert len(causes) == 3
+    assert html.count("<details>") == html.count("</details>") == 4
+    assert "<b>" not in html and "@you" not in re.sub("<code>.*?</code>", "", html, flags=re.S)
+    assert "new: <code>exec/image:new total_ns</code>" in html
+
+
+def test_markdown_is_cut_to_what_github_takes(whole):
+    many = tuple(row(f"{ODD} {n}", "é" * 100, change(v, ratio=1.5 - n / 10000, reason="ü" * 5000))
+                 for n in range(1000) for v in (SLOWER, UNCLEAR))
+    large = replace(whole, rows=many)
+    for comparisons in ([large], [large, whole, large]):
+        text = made("markdown", *comparisons)
+        assert 50_000 < len(text.encode()) < markdown.LIMIT
+        html = rendered(text)
+        assert html.count("<details>") == html.count("</details>") > 1
+        for part in html.split("<h3>Slower or failed</h3>")[1:]:
+            part = part.partition("<details>")[0]
+            hidden = re.search(r"Not shown: ([\d,]+) of ([\d,]+) regressions", part)
+            shown = sum(len(table) - 1 for table in tables(part))
+            if hidden:
+                said = [int(n.replace(",", "")) for n in hidden.groups()]
+                assert said == [1001 - shown, 1001]
+            assert shown == 5 or hidden
+    assert "Not shown" not in made("markdown", whole)
+
+
+# JUnit
+
+
+def test_junit(whole, empty):
+    root = ElementTree.fromstring(made("junit", whole, empty).encode())
+    assert root.tag == "testsuites" and [s.tag for s in root] == ["testsuite"] * 2
+    assert root.get("tests") == "16" and root.get("failures") == "9" and root.get("errors") == "0"
+    suite = root[0]
+    assert {k: suite.get(k) for k in ("tests", "failures", "skipped", "errors", "time")} == {
+        "tests": "16", "failures": "9", "skipped": "4", "errors": "0", "time": "0"}
+    cases = list(suite.iter("testcase"))
+    assert len({(c.get("classname"), c.get("name")) for c in cases}) == len(cases) == 16
+    by_name = {c.get("name"): c for c in cases}
+    slope = by_name["fork, 4k, blocked_ns"]
+    assert slope.get("classname") == "fork" and slope.get("time") == "0"
+    assert slope.find("failure").get("message") == (
+        "slower: ns per page 21.4 → 24.0, +12% (95% +10…+14%)")
+    assert by_name["exec/image:gone"].find("failure").get("type") == FAILED
+    assert "7 more rounds" in by_name["cow/writer:child touch_ns"].find("skipped").get("message")
+    assert "slowdowns that these rounds find (power 80%): from 8.0% on" in by_name[
+        "cow/writer:child touch_ns"].find("system-out").text
+    assert by_name["exec/image:new total_ns"].find("skipped") is not None
+    assert [e.tag for e in by_name["fork/heap:0 blocked_ns"]] == ["system-out"]
+    strict = ElementTree.fromstring(made("junit", whole, strict=True).encode())[0]
+    assert strict.get("failures") == "11" and strict.get("skipped") == "2"
+
+
+def test_junit_is_read_by_junitparser(whole, exact, tmp_path):
+    junitparser = pytest.importorskip("junitparser")
+    path = tmp_path / "junit.xml"
+    path.write_text(made("junit", whole, exact), encoding="utf-8")
+    first, second = junitparser.JUnitXml.fromfile(str(path))
+    assert (first.tests, first.failures, first.skipped, first.errors) == (16, 9, 4, 0)
+    assert second.name == "forkcost compare 6.1 → 6.12"
+    failed = [c.name for c in first if any(isinstance(r, junitparser.Failure) for r in c.result)]
+    assert len(failed) == 9 and "spawn/path:vfork main_start_ns" in failed
+
+
+# KTAP
+
+
+def test_ktap(whole, exact):
+    results = read_ktap(made("ktap", whole))
+    assert [ok for ok, *_ in results].count(False) == 9
+    assert len([r for r in results if r[3] == "SKIP"]) == 4
+    assert results[0] == (False, 1, "fork, 4k, blocked_ns", None, None)
+    assert [ok for ok, *_ in read_ktap(made("ktap", whole, strict=True))].count(False) == 11
+    assert [name for _, _, name, *_ in read_ktap(made("ktap", whole, exact))][-1] == (
+        "6.12: fork/heap:64MiB blocked_cpu_ns")
+    assert ("# fork, 4k, blocked_ns: slower: ns per page 21.4 → 24.0, +12% (95% +10…+14%)"
+            in made("ktap", whole).splitlines())
+
+
+READER = """
+use TAP::Parser;
+my $parser = TAP::Parser->new({source => $ARGV[0]});
+while (my $result = $parser->next) {}
+print join(" ", scalar($parser->passed), scalar($parser->failed), scalar($parser->skipped),
+           scalar($parser->parse_errors)), "\\n";
+"""
+
+
+def test_ktap_is_read_by_perl(whole, tmp_path):
+    if not shutil.which("perl") or subprocess.run(["perl", "-MTAP::Parser", "-e1"], check=False,
+                                                  capture_output=True).returncode:
+        pytest.skip("no perl with TAP::Parser")
+    path = tmp_path / "made.tap"
+    path.write_text(made("ktap", whole), encoding="utf-8")
+    read = subprocess.run(["perl", "-e", READER, path], check=True, capture_output=True, text=True)
+    assert read.stdout == "7 9 4 0\n"  # a skipped one is a passed one there
+
+
+# Bencher Metric Format
+
+
+def test_bmf_is_of_its_schema(whole, exact):
+    """bencher.dev/bmf.json: two levels of objects, a number `value`, two optional numbers."""
+    found = json.loads(made("bmf", whole))
+    for benchmark, measures in found.items():
+        assert 0 < len(benchmark) <= 1024 and measures
+        for measure, metric in measures.items():
+            assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", measure) and len(measure) <= 64
+            assert {"value"} <= set(metric) <= {"value", "lower_value", "upper_value"}
+            assert all(type(x) in (int, float) for x in metric.values())
+            assert len(metric) in (1, 3)
+            assert len(metric) == 1 or (
+                metric["lower_value"] <= metric["value"] <= metric["upper_value"])
+    assert found["spawn/path:vfork"]["main-start-ns"]["value"] == pytest.approx(130e3)
+    assert found["spawn/path:vfork"]["main-start-ns"]["upper_value"] == pytest.approx(132e3)
+    assert found["load/libraries:1"] == {"loader-ns": {"value": 1.25e6}}
+    assert set(found["fork/heap:0"]) == {"blocked-ns", "child-minor-faults"}
+    assert found["exec/image:new"] == {"total-ns": {"value": 12e3}}
+    assert found["fork, 4k"]["blocked-ns-per-page"]["value"] == pytest.approx(24, abs=0.1)
+    assert "exec/image:old" not in found and "exec/image:gone" not in found
+    both = json.loads(made("bmf", whole, exact))
+    assert "blocked-cpu-instructions" in both["6.12: fork/heap:64MiB"]
+    assert "new: spawn/path:vfork" in both
+
+
+# GitHub
+
+
+def annotations(text):
+    """[(level, properties, message)] as GitHub's runner decodes them."""
+    def decoded(part, *codes):
+        for code, char in (*codes, ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+            part = part.replace(code, char)
+        return part
+    found = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"::(error|warning|notice) ([^:]*)::(.*)", line)
+        assert match, line
+        assert all(re.match("%(25|0D|0A|3A|2C)", part) for part in re.findall("%.{0,2}", line))
+        properties = dict(p.split("=", 1) for p in match[2].split(","))
+        found.append((match[1], {k: decoded(v, ("%3A", ":"), ("%2C", ","))
+                                 for k, v in properties.items()}, decoded(match[3])))
+    return found
+
+
+def test_github(whole):
+    found = annotations(made("github", whole))
+    assert [level for level, *_ in found] == ["notice"] + ["error"] * 5 + ["notice"]
+    assert found[0][2].startswith("Regression: 7 slower, 1 faster, ")
+    assert found[1][1:] == ({"title": "slower: fork, 4k, blocked_ns"},
+                            "ns per page 21.4 → 24.0, +12% (95% +10…+14%)\nbase → new")
+    assert {"title": f"slower: {words.plain(ODD)} blocked_ns"} in [p for _, p, _ in found]
+    assert found[-1][1] == {"title": "faster: load/libraries:1 loader_ns"}
+    assert "%25" in made("github", whole) and "%0A" in made("github", whole)
+    strict = annotations(made("github", whole, strict=True))
+    assert [level for level, *_ in strict].count("warning") == 2
+
+
+def test_github_shows_ten_of_a_level_and_we_say_how_many_more(whole):
+    rows = tuple(row(f"c{n}", "q", change(v, ratio=2 - n / 100)) for n in range(25)
+                 for v in (SLOWER, FASTER))
+    found = annotations(made("github", replace(whole, rows=rows, families=())))
+    levels = [level for level, *_ in found]
+    assert levels.count("error") == levels.count("notice") == 10
+    assert found[1][1]["title"] == "slower: c0 q"
+    assert found[10][2].startswith("16 more") and found[19][2].startswith("17 more")
+
+
+# HTML
+
+
+def page(*comparisons, **more):
+    text = made("html", *comparisons, **more)
+    return text, re.sub(r"<svg.*?</svg>", "", text, flags=re.S), Page(text)
+
+
+def test_the_page_needs_nothing_and_says_everything(whole, exact):
+    text, said, read = page(whole, exact)
+    assert [load for load in read.loads if not load.startswith("#")] == []
+    assert read.scripts == [] and re.findall(r"@import|url\((?!#)", text) == []
+    assert len(read.ids) == len(set(read.ids))
+    assert read.figures == ["forest-1", "family-1-1", "forest-2", "family-2-1"]
+    assert read.drawings == 4
+    assert "<h2>base → new</h2>" in said and '<p class="short">Regression.</p>' in said
+    assert "half of the rounds were disturbed" in said
+    assert "what makes the comparison meaningless" in said
+    assert "copy_page_range" in said and "instructions:k" in said
+    assert said.count("<tr>") - said.count("<thead><tr>") == 16 + 2 + 2  # all rows, causes
+    assert "7 more rounds per side would settle it" in said
+    assert "<b>&amp;" not in said and "odd/a|b:&lt;b&gt;&amp;" in said
+    assert not re.search(r"\bnan\b|\bNone\b|\binf\b", said)
+
+
+def test_a_page_without_changes(empty):
+    quiet = replace(empty, rows=(row("c", "q", change(SAME)),))
+    for comparison, expected in ((quiet, "No change found."), (empty, "Nothing compared")):
+        _, said, read = page(comparison)
+        assert expected in said and "No figure:" in said and read.drawings == 0
+        assert 'class="answer bad"' not in said
+
+
+def drawn(drawing):
+    """(drawing, its texts), closed."""
+    texts = [t.get_text() for ax in drawing.figure.axes for t in ax.texts]
+    common.plt.close(drawing.figure)
+    return drawing, texts
+
+
+def test_the_forest_has_a_line_per_change(whole):
+    drawing, texts = drawn(forest.draw(whole))
+    names = [t.replace("\n", "") for t in texts[::2]]
+    assert names[:3] == ["fork, 4k, blocked_ns (slope over 4 sizes)",
+                         "spawn/path:vfork main_start_ns", names[2]]
+    assert texts[1::2] == ["+12%", "+30%", "+20%", "+7.0%", "−50%", "+3.0%", "+3.0%"]
+    assert drawing.message == ("Slower first: fork, 4k, blocked_ns, +12% (95% +10…+14%). 1 case "
+                               "failed.")
+    assert "not drawn" not in drawing.basis and "2 that are the same" in drawing.basis
+    ax = drawing.figure.axes[0]
+    low, high = ax.get_xlim()
+    assert low < 0.5 and high > 1.32 and ax.get_xscale() == "log"
+
+
+def test_the_forest_says_what_it_leaves_out(whole):
+    rows = tuple(row(f"c{n}", "q", change(SLOWER, ratio=2 - n / 100)) for n in range(60))
+    crossed = row("c", "q", change(FASTER, ratio=-2.0))
+    drawing, texts = drawn(forest.draw(replace(whole, rows=(*rows, crossed))))
+    assert len(texts) == 2 * forest.MOST
+    assert "not drawn: 21 more of 61" in drawing.basis
+    assert "1 without a ratio above 0" in drawing.basis
+
+
+def test_an_interval_beyond_the_forest_gets_an_arrow(empty):
+    wide = Change(1e3, 1.1e3, "ns", "median", 1.1, (0.02, 90.0), 0.4, 0.05, UNCLEAR)
+    drawing, _ = drawn(forest.draw(replace(empty, rows=(row("c", "q", wide),))))
+    markers = [line.get_marker() for line in drawing.figure.axes[0].lines]
+    assert "<" in markers and ">" in markers and drawing.figure.axes[0].get_xlim()[1] < 3
+
+
+def test_before_and_after(whole):
+    slope = whole.families[0]
+    assert before_after.chosen(whole) == [slope]
+    drawing, texts = drawn(before_after.draw(slope, whole))
+    above, below = drawing.figure.axes
+    assert texts == ["base", "new"]
+    assert above.get_ylabel() == "blocked_ns"
+    assert below.get_xlabel() == "resident size of the parent"
+    assert list(above.lines[0].get_ydata()) == [base for _, base, _ in slope.points]
+    assert list(below.lines[1].get_ydata()) == pytest.approx([1.12] * 4)
+    assert drawing.message == "ns per page 21.4 → 24.0, +12% (95% +10…+14%)."
+
+
+def test_curves_of_what_no_logarithm_takes(whole):
+    slope = replace(whole.families[0], points=((0, 5.0, 6.0), (1, 0.0, 1.0), (4, 9.0, 7.0)),
+                    per="library")
+    drawing, _ = drawn(before_after.draw(slope, whole))
+    assert "not drawn: 1 size" in drawing.basis
+    assert drawing.figure.axes[1].get_xlabel() == "library"
+    assert before_after.chosen(replace(whole, families=(replace(slope, points=()),))) == []
+
+
+def test_the_page_says_which_curves_are_not_drawn(whole):
+    families = tuple(family(SLOWER, 1.1 + n / 100, f"fork, {n}k") for n in range(8))
+    _, said, read = page(replace(whole, families=families))
+    assert len(read.figures) == 1 + before_after.MOST
+    assert "Not drawn: 2 families of cases" in said
+
+
+def test_all_verdicts_are_in_the_test_data(whole):
+    assert {r.change.verdict for r in whole.rows} == set(VERDICTS)

@@ -1,5 +1,5 @@
-"""The program `forkcost`. Exit status: 0 fine, 2 the call or its input is wrong, 3 the input cannot
-answer what was asked."""
+"""The program `forkcost`. Exit status: 0 fine, 1 a regression, 2 the call or its input is wrong,
+3 the input cannot answer what was asked."""
 
 import sys
 import tempfile
@@ -148,3 +148,73 @@ def _put(judged, output, form):
         forms.show(judged, Console())
     else:
         sys.stdout.write(forms.made(judged, form))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="[LABEL=]FILE...")
+@click.option("--base-label", metavar="LABEL", help="The side that others are compared with.  "
+              "[default: the first]")
+@click.option("--threshold", metavar="5%", help="For all quantities, in place of the table's.")
+@click.option("--thresholds", "table", type=_FILES, metavar="FILE.toml",
+              help="This table of thresholds, not ours (forkcost aa writes one).")
+@click.option("--quantity", default="", metavar="REGEX", help="Only these quantities.")
+@click.option("--case", default="", metavar="REGEX", help="Only these cases.")
+@click.option("--strict", is_flag=True, help="What is unclear is a regression too.")
+@click.option("--force", is_flag=True, help="Compare although it is meaningless.")
+@click.option("--explain", is_flag=True,
+              help="Show counters and kernel functions that moved, where both sides have them.")
+@click.option("--format", "form", default="text", show_default=True, metavar="FORMAT",
+              help="text, json, or another that the error message lists.")
+@click.option("-o", "--output", type=_FILES, metavar="FILE", help="Write here, not to stdout.")
+@click.pass_context
+def compare(ctx, files, base_label, threshold, table, quantity, case, strict, force, explain, form,
+            output):
+    """Did it change? A verdict for each case and quantity of two sides.
+
+    Give OLD.json NEW.json; or LABEL=FILE for each file, with as many files per label as there are
+    runs of the same thing, and as many labels as there are things: the first is the base. A
+    directory stands for its *.json. Google Benchmark's own files will do. Fewer cases or quantities
+    (--case, --quantity) need less of a correction, so smaller changes are found.
+
+    Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared."""
+    from forkcost import estimators
+    from forkcost.compare import command, outputs, thresholds
+
+    if form not in outputs.FORMATS:
+        raise InputError(f"--format {form}: there are {', '.join(outputs.FORMATS)}")
+    limits = thresholds.read(table, thresholds.parsed(threshold) if threshold else None)
+    found = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
+                                force=force, explained=explain)
+    text = outputs.FORMATS[form](found)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        estimators.write(text, output)
+        click.echo(output)
+    ctx.exit(max(c.exit_status(strict) for c in found))
+
+
+@main.command()
+@click.argument("runs", nargs=-1, type=_FILES, metavar="[RUN.json...]")
+@click.option("--preset", metavar="NAME",
+              help="Without files: forkcost-run's preset.  [default: quick]")
+@click.option("--runs", "count", type=click.IntRange(1), metavar="N",
+              help="Without files: so many runs of both sides.  [default: 3]")
+@click.option("-o", "--output", type=_FILES, metavar="FILE.toml", help="Write here, not to stdout.")
+def aa(runs, preset, count, output):
+    """Measure how far the same thing differs from itself: the table of thresholds.
+
+    Of result files of the same thing on one machine, or without any by measuring now: forkcost-run
+    measures itself against itself, in turns. The table is for compare --thresholds."""
+    from forkcost import estimators
+    from forkcost.compare import aa as noise
+
+    if runs and (preset or count):
+        raise InputError("--preset and --runs are about measuring: give them without files")
+    text = noise.table(noise.of_files(runs) if runs else
+                       noise.measured(preset or "quick", count or 3))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        estimators.write(text, output)
+        click.echo(output)

@@ -5,6 +5,7 @@ A quantity that was not measured is absent everywhere: no column of zeros, no en
 
 import json
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -112,15 +113,22 @@ def load(paths, table=None):
     keeps the rounds of all. `table`: a file that groups kernel functions in place of ours.
     Raises InputError."""
     groups = functions.read(table)
+    with understood(paths):
+        return assemble(paths, [checked(path, parsed(path)) for path in map(Path, paths)], groups)
+
+
+@contextmanager
+def understood(paths):
+    """What the checks do not foresee is an InputError too."""
     try:
-        return _load(paths, groups)
+        yield
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         raise InputError(f"{', '.join(str(p) for p in paths)}: cannot be understood ({error!r}): "
                          f"damaged or from another program; {REPEAT}") from error
 
 
-def _load(paths, groups):
-    documents = [_read(Path(p)) for p in paths]
+def assemble(paths, documents, groups):
+    """The Run of checked documents."""
     machines = [_machine(d["context"]) for d in documents]
     for path, machine in zip(paths, machines):
         must_match("machine or kernel", (path, machine), (paths[0], machines[0]))
@@ -160,8 +168,8 @@ def _case(name, entries):
                 tuple(entries), passes.counters(name, entries), passes.profile(entries))
 
 
-def _read(path):
-    """One file, checked; raises InputError that names it, the reason, and what to do."""
+def parsed(path):
+    """One file's JSON; raises InputError that names it, the reason, and what to do."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -171,10 +179,14 @@ def _read(path):
         raise InputError(f"{path}: is not text: give a JSON file that forkcost-run "
                          "wrote") from error
     try:
-        document = json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not whole JSON ({error}): it was cut off or edited; "
                          f"{REPEAT}, or --resume it if its .journal is still there") from error
+
+
+def checked(path, document):
+    """The document of a file, which is one of ours; raises InputError."""
     try:
         _check(document)
     except Broken as error:

@@ -127,12 +127,12 @@ def fit(points, from_zero=False):
         return None
     medians = np.array([q.quantile(0.5) for _, q in points])
     scales = np.array([getattr(q, "scale", np.nan) for _, q in points])
-    slope, intercept = _weighted_lines(sizes, medians[None, :], scales)
+    slope, intercept = weighted_lines(sizes, medians[None, :], scales)
     n_rounds = min(len(_rounds(q)) for _, q in points)
     intervals, bend = [None, None], None
     if n_rounds >= stats.MIN_ROUNDS:
         replicates = np.column_stack([q.median_replicates for _, q in points])
-        lines = _weighted_lines(sizes, replicates, scales)
+        lines = weighted_lines(sizes, replicates, scales)
         intervals = [stats.interval(r, n_rounds) for r in lines]
         bend = _bend(sizes, replicates, lines[0], n_rounds)
     fitted = intercept[0] + slope[0] * sizes
@@ -154,7 +154,7 @@ def _relative(residuals, scales):
     return np.divide(residuals, scales, out=np.zeros_like(residuals), where=scales != 0)
 
 
-def _weighted_lines(x, rows, scales):
+def weighted_lines(x, rows, scales):
     """(slopes, intercepts) of the lines through x and each row of `rows`, weights 1/y², or
     1/scale² where there is one."""
     weights = 1 / np.maximum(np.where(np.isnan(scales), rows, scales), 1) ** 2

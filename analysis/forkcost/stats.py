@@ -51,18 +51,19 @@ def bootstrap_histogram_medians(histograms, replicates=REPLICATES, seed=0):
                               size=replicates)
     cumulative = np.cumsum(weights @ counts, axis=1)
     bins = np.argmax(cumulative >= np.ceil(cumulative[:, -1:] / 2), axis=1)
-    return _bin_values(merged)[bins]
+    return bin_values(merged)[bins]
 
 
-def interval(replicates, n_rounds, level=0.95):
+def interval(replicates, n_rounds, level=0.95, df=None):
     """(low, high) of bootstrap replicates along their first axis; None below MIN_ROUNDS rounds.
+    `df`: degrees of freedom where there are more than of one set of rounds.
 
     A plain percentile interval of four or five rounds is too narrow. The levels are therefore
     expanded by Student's t (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015).
     """
     if n_rounds < MIN_ROUNDS:
         return None
-    t = scipy_stats.t.ppf((1 - level) / 2, n_rounds - 1)
+    t = scipy_stats.t.ppf((1 - level) / 2, df or n_rounds - 1)
     tail = scipy_stats.norm.cdf(t * np.sqrt(n_rounds / (n_rounds - 1)))
     low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
     return low, high
@@ -75,7 +76,7 @@ def merge_histograms(histograms):
     return np.column_stack([edges, np.bincount(inverse.ravel(), weights=rows[:, 2])])
 
 
-def _bin_values(histogram):
+def bin_values(histogram):
     """The middle of the whole numbers in low <= value < high (exact for bins of 1)."""
     low, high = histogram[:, 0], histogram[:, 1]
     return low + np.maximum(high - low - 1, 0) / 2
@@ -85,7 +86,7 @@ def histogram_quantile(histogram, q):
     """Nearest-rank quantile(s) of a merged histogram, to half a bin."""
     cumulative = np.cumsum(histogram[:, 2])
     rank = np.maximum(np.ceil(np.asarray(q) * cumulative[-1] - 1e-9), 1)
-    return _bin_values(histogram)[np.searchsorted(cumulative, rank)]
+    return bin_values(histogram)[np.searchsorted(cumulative, rank)]
 
 
 def histogram_cdf(histogram):

@@ -8,8 +8,10 @@ from xml.etree import ElementTree
 
 from forkcost import ktap as kernel_tap
 from forkcost.compare import words
+from forkcost.compare.as_json import as_json
 from forkcost.compare.markdown import document as markdown
 from forkcost.compare.result import FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR
+from forkcost.compare.text import text
 
 _ANNOTATIONS = 10  # of each level that GitHub shows of one step
 
@@ -148,5 +150,5 @@ def html(comparisons, strict=False):
     return page.document(comparisons, strict)
 
 
-FORMATS = {"markdown": markdown, "junit": junit, "ktap": ktap, "bmf": bmf, "github": github,
-           "html": html}
+FORMATS = {"text": text, "json": as_json, "markdown": markdown, "html": html, "junit": junit,
+           "ktap": ktap, "bmf": bmf, "github": github}

@@ -1,0 +1,30 @@
+"""Comparisons as JSON: all that is known of them."""
+
+import json
+import math
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+from forkcost.compare.statement import statement
+
+
+def as_json(comparisons):
+    made = [_plain(c) | {"regression": c.exit_status() == 1, "statement": statement(c)}
+            for c in comparisons]
+    return json.dumps({"comparisons": made}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value):
+    """Of dataclasses, tuples and paths what JSON has. A family names its rows, which are listed."""
+    if is_dataclass(value):
+        made = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        if "points" in made:
+            made["rows"] = [row.case for row in value.rows]
+        return made
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,111 @@
+"""What else is different between two sides: it may be the cause of what is found, or make it
+meaningless."""
+
+from forkcost import load
+from forkcost.compare.result import MEANINGLESS, NOTE, WARNING, Difference
+
+# (what, path under context.forkcost, severity). What is in neither file is no difference.
+_KEYS = (
+    ("architecture", "environment.machine.architecture", MEANINGLESS),
+    ("CPU", "environment.machine.cpu_model", WARNING),
+    ("CPUs online", "environment.machine.cpus_online", WARNING),
+    ("CPUs allowed", "environment.machine.cpus_allowed", WARNING),
+    ("hypervisor", "environment.machine.hypervisor", WARNING),
+    ("page size", "environment.machine.page_size", WARNING),
+    ("governor", "environment.machine.governor", WARNING),
+    ("turbo", "environment.machine.turbo", WARNING),
+    ("mitigations", "environment.machine.mitigations", WARNING),
+    ("kernel", "environment.kernel.release", NOTE),
+    ("kernel's build", "environment.kernel.version", NOTE),
+    ("kernel's command line", "environment.kernel.command_line", NOTE),
+    ("huge pages (THP)", "environment.memory.thp_enabled", WARNING),
+    ("THP defrag", "environment.memory.thp_defrag", WARNING),
+    ("mTHP", "environment.memory.mthp", WARNING),
+    ("overcommit", "environment.memory.overcommit_memory", WARNING),
+    ("overcommit ratio", "environment.memory.overcommit_ratio", NOTE),
+    ("KSM", "environment.memory.ksm", WARNING),
+    ("NUMA balancing", "environment.memory.numa_balancing", WARNING),
+    ("free memory reported in blocks of order", "environment.memory.page_reporting_order", WARNING),
+    ("ASLR", "environment.process.aslr", WARNING),
+    ("seccomp", "environment.process.seccomp", WARNING),
+    ("LSM", "environment.process.lsm", WARNING),
+    ("container", "environment.process.container", NOTE),
+    ("cgroup", "environment.process.cgroup", WARNING),
+    ("cgroup's memory limit", "environment.process.cgroup_memory_limit_bytes", NOTE),
+    ("cgroup's CPU limit", "environment.process.cgroup_cpu_limit", WARNING),
+    ("loader's variables", "environment.process.loader_variables", WARNING),
+    ("libc", "environment.software.libc", WARNING),
+    ("compiler", "environment.software.compiler", WARNING),
+    ("build type", "environment.software.build_type", WARNING),
+    ("Google Benchmark", "environment.software.google_benchmark", NOTE),
+    ("suite", "suite.version", WARNING),
+    ("suite's revision: the measurement itself may have changed", "suite.revision", WARNING),
+    ("program", "run.program", WARNING),
+    ("preset", "run.preset", WARNING),
+    ("filter", "run.filter", NOTE),
+    ("rounds planned", "run.rounds", NOTE),
+    ("CPU that was measured on", "run.cpu", NOTE),
+    ("clock", "clock.source", WARNING),
+    ("estimators", "estimators", NOTE),
+)
+_SET_BY_KERNEL = ("kernel's build", "mitigations")
+_GOOGLE = (("host", "host_name", NOTE), ("CPUs", "num_cpus", WARNING),
+           ("MHz of a CPU", "mhz_per_cpu", NOTE), ("library's build", "library_build_type", WARNING))
+
+
+def between(base, new):
+    """The Differences of two Files, most severe first."""
+    found = [_mode(base, new), *_schema(base, new)]
+    kernels = _get(base.context, "environment.kernel.release") != _get(
+        new.context, "environment.kernel.release")
+    for what, path, severity in _KEYS:
+        if kernels and what in _SET_BY_KERNEL:
+            severity = NOTE  # each kernel lists those that it knows
+        found.append(_difference(what, _get(base.context, path), _get(new.context, path), severity))
+    for what, key, severity in _GOOGLE:
+        if key != "num_cpus" or not _get(base.context, "environment.machine.cpus_online"):
+            found.append(_difference(what, base.google.get(key), new.google.get(key), severity))
+    order = (MEANINGLESS, WARNING, NOTE)
+    return tuple(sorted((d for d in found if d), key=lambda d: order.index(d.severity)))
+
+
+def _mode(base, new):
+    timed = {"kvm", "host"}
+    severity = WARNING if {base.mode, new.mode} <= timed else MEANINGLESS
+    return _difference("mode of the laboratory", base.mode, new.mode, severity)
+
+
+def _schema(base, new):
+    newest = max((s for files in (base, new) for s in files.schemas if isinstance(s, int)),
+                 default=load.SCHEMA)
+    said = [", ".join(sorted({str(s) for s in files.schemas if s is not None})) or "none"
+            for files in (base, new)]
+    if newest > load.SCHEMA:
+        yield Difference(f"schema, newer than the {load.SCHEMA} that this program knows", *said,
+                         MEANINGLESS)
+
+
+def _get(context, path):
+    for key in path.split("."):
+        context = context.get(key) if isinstance(context, dict) else None
+    return context
+
+
+def _difference(what, base, new, severity):
+    """Of an object only the keys that differ."""
+    if isinstance(base, dict) and isinstance(new, dict):
+        keys = [k for k in {**base, **new} if base.get(k) != new.get(k)]
+        base, new = ({k: of.get(k, "absent") for k in keys} for of in (base, new))
+    if base == new:
+        return None
+    return Difference(what, _said(base), _said(new), severity)
+
+
+def _said(value):
+    if value is None:
+        return "not known"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_said(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return str(value) if value != "" else "none"

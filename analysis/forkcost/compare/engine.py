@@ -1,0 +1,95 @@
+"""Compares two sides: from files to a Comparison."""
+
+import re
+
+import numpy as np
+
+from forkcost import units
+from forkcost.compare import differences, explain, families, judge, rows, sides, statistics
+from forkcost.compare.result import (
+    FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, Comparison)
+from forkcost.errors import InputError, NoAnswer
+
+_ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
+
+
+def compare(base, new, thresholds, case="", quantity="", force=False, explained=False):
+    """The Comparison of two sides.Files. `case`, `quantity`: expressions that names must have in
+    them. Raises NoAnswer where it would be meaningless, unless `force`."""
+    found = differences.between(base, new)
+    bad = [d for d in found if d.severity == MEANINGLESS]
+    if bad and not force:
+        said = "; ".join(f"{d.what}: {d.base} and {d.new}" for d in bad)
+        raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} cannot be compared: {said}: measure both "
+                       "alike, or --force")
+    mode = sides.EXACT if base.mode == new.mode == sides.EXACT else "time"
+    wanted = _expression("--case", case)
+    matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity))
+    measured, made = [], rows.alone(base, new, wanted)
+    for name in base.cases:
+        if name in new.cases and wanted.search(name):
+            of_case, counts = matcher.of_case(name)
+            measured += of_case
+            made += counts
+    if not measured and not made:
+        raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
+                       + (f"no case or quantity that '{case or quantity}' is in the name of"
+                          if case or quantity else "no quantity of any case is in both"))
+    page = base.context.get("environment", {}).get("machine", {}).get("page_size", 4096)
+    slopes = families.found(measured, page)
+    judged, in_families = _judged(matcher, measured, slopes)
+    made += judged
+    compared = Comparison(base.side, new.side, mode, found, tuple(sorted(made, key=_rank)),
+                          tuple(sorted(in_families, key=_rank)),
+                          warnings=tuple(_warnings(base, new, matcher, wanted)))
+    return explain.with_causes(compared, base, new) if explained else compared
+
+
+def _expression(option, text):
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise InputError(f"{option} '{text}' is no regular expression: {error}") from error
+
+
+def _judged(matcher, measured, slopes):
+    """([Row], [Family]). One correction for all ratios that have a test, slopes among them."""
+    evidence = [m.evidence for m in measured] + [matcher.tested(s, steps=False) for s in slopes]
+    tested = [e for e in evidence if e.test is not None]
+    corrected = iter(statistics.holm([e.test.p for e in tested]))
+    changes = [judge.judge(e, next(corrected) if e.test is not None else None, len(tested))
+               for e in evidence]
+    family = {}
+    for slope in slopes:
+        for m in slope.members:
+            family.setdefault((m.case.name, m.quantity), slope.key)
+    made = [m.row(change, family.get((m.case.name, m.quantity)))
+            for m, change in zip(measured, changes)]
+    by_name = {(row.case, row.quantity): row for row in made}
+    return made, [slope.family(change, by_name)
+                  for slope, change in zip(slopes, changes[len(measured):])]
+
+
+def _rank(item):
+    """What matters first; of a verdict the largest first, of unclear the worst."""
+    change = item.change
+    ratio = change.ratio
+    size = np.log(ratio) if ratio and ratio > 0 else np.inf
+    return (_ORDER.index(change.verdict), -size if change.verdict == UNCLEAR else -abs(size))
+
+
+def _warnings(base, new, matcher, wanted):
+    both = [n for n in base.unmeasured("failed") if n in new.unmeasured("failed")
+            and wanted.search(n)]
+    if both:
+        yield f"failed on both sides, not compared: {', '.join(both)}"
+    if matcher.alone:
+        yield (f"{units.many([matcher.alone], 'quantity', 'quantities')} of cases that only one side "
+               "has: not compared")
+    files = [len(files.paths) >= sides.FILES_ARE_UNITS for files in (base, new)]
+    if files[0] != files[1]:
+        few = (base, new)[files.index(False)]
+        yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: what differs between its "
+               f"boots or runs is in no interval; give {sides.FILES_ARE_UNITS} or more")
+    for name in sorted(matcher.unknown):
+        yield f"estimator {name} is not known here: the median in its place"

@@ -1,0 +1,117 @@
+"""Cases that differ in size only, as one piece of news: the slope of their line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forkcost import model
+from forkcost.compare import judge
+from forkcost.compare.result import Family
+
+# axis -> what one more of it is. A heap is counted in pages.
+AXES = {"heap": "page", "libraries": "library", "relocations": "relocation",
+        "processes": "process", "mappings": "mapping", "vmas": "VMA", "fds": "descriptor",
+        "threads": "thread"}
+RISES = 0.1  # of the cost at the smallest size: a line that rises less has no slope to speak of
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A family before it is judged. `members`: Measured, by size; has `evidence`, `of_units`,
+    `drawn`, `paired` and `what` as one of these."""
+
+    key: str
+    per: str
+    sizes: np.ndarray
+    members: tuple
+    scale: float  # sizes per `per`
+    evidence: judge.Evidence
+    of_units: tuple
+    drawn: tuple
+
+    @property
+    def paired(self):
+        return all(m.paired for m in self.members)
+
+    @property
+    def what(self):
+        return self.members[0].what
+
+    def family(self, change, rows):
+        """`rows`: {(case, quantity): Row}."""
+        points = tuple((float(size), m.evidence.base, m.evidence.new)
+                       for size, m in zip(self.sizes, self.members))
+        return Family(self.key, self.members[0].quantity, self.per, change, points,
+                      tuple(rows[m.case.name, m.quantity] for m in self.members))
+
+
+def found(measured, page_size):
+    """[Slope] of all axes. A case may be in one per axis that it has."""
+    groups = {}
+    for m in measured:
+        for axis in AXES:
+            size = _size(m.case, axis)
+            if size is not None:
+                rest = "/".join(f"{k}:{v}" for k, v in m.case.axes.items() if k != axis)
+                groups.setdefault((m.case.benchmark, rest, axis, m.quantity), []).append((size, m))
+    slopes = (_slope(key, members, page_size) for key, members in groups.items())
+    return [slope for slope in slopes if slope is not None]
+
+
+def _size(case, axis):
+    if axis not in case.axes:
+        return None
+    if axis == "heap":
+        return case.heap_bytes
+    return int(case.axes[axis]) if case.axes[axis].isdecimal() else None
+
+
+def _slope(key, members, page_size):
+    """None where there is no line, or none that rises on both sides."""
+    benchmark, rest, axis, quantity = key
+    members = sorted(((x, m) for x, m in members if m.evidence.ratio is not None
+                      and m.paired == members[0][1].paired),
+                     key=lambda found: found[0])
+    above = [(x, m) for x, m in members if x > 0]
+    # An empty arena has no tables: it is a point of the line only where there is no other.
+    if axis == "heap" and len({x for x, _ in above}) > 1:
+        members = above
+    sizes = np.array([x for x, _ in members], dtype=float)
+    if len(np.unique(sizes)) < 2:
+        return None
+    if axis == "relocations":
+        sizes *= max(int(members[0][1].case.axes.get("libraries", "1") or 1), 1)
+    members = tuple(m for _, m in members)
+    fitted = [_slopes(sizes, np.array([[getattr(m.evidence, side) for m in members]]))[0]
+              for side in ("base", "new")]
+    n_units = [min(len(m.of_units[side]) for m in members) for side in (0, 1)]
+    of_units = tuple(_slopes(sizes, np.column_stack([m.of_units[side][:n] for m in members]))
+                     for side, n in enumerate(n_units))
+    drawn = tuple(_slopes(sizes, np.stack(columns, axis=-1)) for columns in _drawn(members, n_units))
+    lowest = min(m.evidence.base for m in members)
+    flat = fitted[0] * np.ptp(sizes) <= RISES * lowest
+    if flat or min(map(np.min, (fitted, *of_units, *drawn))) <= 0:
+        return None
+    scale = page_size if axis == "heap" else 1
+    first = members[0].evidence
+    unit = quantity.partition(":")[0] if first.unit == "1" else first.unit
+    evidence = judge.Evidence(
+        float(fitted[0] * scale), float(fitted[1] * scale), f"{unit} per {AXES[axis]}",
+        first.estimator, first.threshold, first.sign)
+    name = "/".join(part for part in (benchmark, rest) if part)
+    return Slope(f"{name} {quantity} per {AXES[axis]}", AXES[axis], sizes, members, scale, evidence,
+                 of_units, drawn)
+
+
+def _drawn(members, n_units):
+    """Of base and new, an array per member; of pairs as many columns as all members have."""
+    paired = all(m.paired for m in members)
+    for side, of_side in enumerate(zip(*(m.drawn for m in members))):
+        yield [drawn[:, :n_units[side]] if paired else drawn for drawn in of_side]
+
+
+def _slopes(sizes, points):
+    """Of the lines through points along the last axis, as model.fit draws them."""
+    rows = points.reshape(-1, len(sizes))
+    slopes = model.weighted_lines(sizes, rows, np.full(len(sizes), np.nan))[0]
+    return slopes.reshape(points.shape[:-1])

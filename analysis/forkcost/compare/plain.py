@@ -1,0 +1,70 @@
+"""Google Benchmark's own result files, which have none of our keys, as documents of ours: a
+repetition is a round, real_time and cpu_time are its quantities."""
+
+from collections import Counter
+
+from forkcost.checks import REPEAT, Broken, expect
+from forkcost.load import SCHEMA
+
+_UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+QUANTITIES = ("real_time", "cpu_time")
+
+
+def is_plain(document):
+    return (isinstance(document, dict) and isinstance(document.get("context"), dict)
+            and isinstance(document.get("benchmarks"), list)
+            and "forkcost" not in document["context"])
+
+
+def converted(document):
+    """The document in our form. Raises Broken."""
+    entries, unmeasured, seen = [], [], Counter()
+    for i, found in enumerate(document["benchmarks"]):
+        where = f"benchmarks[{i}]"
+        if not isinstance(found, dict):
+            raise Broken(f"{where} is no object: the file is damaged; {REPEAT}")
+        if found.get("run_type", "iteration") != "iteration":
+            continue
+        name = found.get("run_name") or expect(found, "name", str, where)
+        entry = _entry(name, found.get("repetition_index", seen[name]))
+        seen[name] += 1
+        outcome = _outcome(found)
+        if outcome:
+            unmeasured.append(entry | {"outcome": outcome})
+        else:
+            entries.append(entry | {"quantities": _quantities(found, where)})
+    if not entries and not unmeasured:
+        raise Broken("has no repetition of any benchmark, at most aggregates: measure with "
+                     "--benchmark_repetitions=N, without --benchmark_report_aggregates_only")
+    context = document["context"] | {"forkcost": {
+        "schema": SCHEMA, "run": {"program": "Google Benchmark"}, "environment": {}}}
+    return {"context": context, "benchmarks": entries, "unmeasured": unmeasured}
+
+
+def _entry(name, index):
+    benchmark, *parts = name.split("/")
+    axes = dict(part.split(":", 1) for part in parts if ":" in part)
+    return {"name": name, "benchmark": benchmark, "axes": axes, "repetition_index": index}
+
+
+def _outcome(found):
+    if found.get("error_occurred"):
+        return {"status": "failed", "reason": found.get("error_message", "no reason given")}
+    if found.get("skipped"):
+        return {"status": "skipped", "reason": found.get("skip_message", "no reason given")}
+    return None
+
+
+def _quantities(found, where):
+    unit = found.get("time_unit", "ns")
+    if unit not in _UNITS:
+        raise Broken(f"{where} has the time unit '{unit}': the file is damaged; {REPEAT}")
+    made = {}
+    for quantity in QUANTITIES:
+        if quantity in found:
+            value = expect(found, quantity, (int, float), where) * _UNITS[unit]
+            made[quantity] = {"unit": "ns", "better": "lower", "n": 1, "samples": [value],
+                              "min": value, "max": value, "mean": value}
+    if not made:
+        raise Broken(f"{where} has neither real_time nor cpu_time: the file is damaged; {REPEAT}")
+    return made

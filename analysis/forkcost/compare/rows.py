@@ -1,0 +1,222 @@
+"""Quantities of cases that both sides have, as evidence; and cases that only one side has."""
+
+import re
+import zlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forkcost import stats, units
+from forkcost.compare import judge, sides, statistics
+from forkcost.compare.result import FAILED, GONE, NEW, Change, Row
+from forkcost.compare.statistics import Rounds
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A quantity of a case on both sides, ready to be judged. `rounds`: of base and new, the same
+    rounds where they are `paired`; `q`: the estimator's share; `what`: one unit is, a `round` or a `file`; `seen`: the rounds' numbers and
+    medians for the Row."""
+
+    case: object
+    quantity: str
+    rounds: tuple
+    q: float
+    paired: bool
+    what: str
+    evidence: judge.Evidence
+    seen: tuple
+
+    @property
+    def of_units(self):
+        """The units' estimates, of base and new."""
+        return tuple(r.of_units(self.q) for r in self.rounds)
+
+    @property
+    def drawn(self):
+        """Bootstrap replicates of the estimate, of base and new; of pairs those of each unit, one
+        column per unit."""
+        name = zlib.crc32(f"{self.case.name} {self.quantity}".encode())
+        if self.paired:
+            return tuple(r.of_units_again(self.q, (side, name))
+                         for side, r in enumerate(self.rounds))
+        return tuple(r.replicates(self.q, statistics.drawn_weights(r.nested, side), (side, name))
+                     for side, r in enumerate(self.rounds))
+
+    def row(self, change, family=None):
+        (base_rounds, new_rounds), medians = self.seen
+        return Row(self.case.name, self.quantity, self.case.axes, self.case.heap_bytes, change,
+                   (base_rounds, new_rounds), medians, family)
+
+
+class Matcher:
+    """Pairs what two sides have. `base`, `new`: Files; `mode`: `time` or `exact`."""
+
+    def __init__(self, base, new, mode, thresholds, quantities=""):
+        self.base, self.new, self.mode, self.thresholds = base, new, mode, thresholds
+        self.wanted = re.compile(quantities)
+        self.estimators = new.context.get("estimators", {}) | base.context.get("estimators", {})
+        self.partner = interleaved(base, new)
+        self.alone = 0  # quantities that one side has alone
+        self.unknown = set()  # estimators that mean nothing here
+
+    def of_case(self, name):
+        """[Measured], [Row of counts] of a case that both have."""
+        case = next(iter(self.new.cases[name].values()))
+        base, new = (files.observed(name) for files in (self.base, self.new))
+        measured, counts = [], []
+        for quantity in dict.fromkeys([*base, *new]):
+            if not self.wanted.search(quantity):
+                continue
+            if quantity not in base or quantity not in new:
+                self.alone += 1
+                continue
+            found = self._match(case, base[quantity], new[quantity])
+            if isinstance(found, Row):
+                counts.append(found)
+            elif found is not None:
+                measured.append(found)
+        return measured, counts
+
+    def _match(self, case, base, new):
+        rounds, paired, what = self._arranged(base, new)
+        seen = ((len(base.rounds), len(new.rounds)), (base.median, new.median))
+        if new.unit == "1" and not _instructions(new.name) and all(r.constant for r in rounds):
+            return self._count(case, new, rounds, seen)
+        if not self.compared(new):
+            return None
+        threshold = self.thresholds.of(self.mode, new.name)
+        estimator, q = self.estimator(new.name)
+        found = Measured(case, new.name, rounds, q, paired, what, judge.Evidence(
+            *(r.estimate(q) for r in rounds), new.unit, estimator, threshold,
+            -1 if new.better == "higher" else 1), seen)
+        return replace(found, evidence=self.tested(found))
+
+    def _count(self, case, new, rounds, seen):
+        """Faults, and counts of which more or less is better: any difference is one."""
+        if "faults" not in new.name and new.better not in ("lower", "higher"):
+            return None
+        few = min(len(r.nested) for r in rounds) < stats.MIN_ROUNDS and self.mode != sides.EXACT
+        change = judge.exact(*(float(r.values[0]) for r in rounds), new.unit,
+                             -1 if new.better == "higher" else 1, sure=not few)
+        return Row(case.name, new.name, case.axes, case.heap_bytes, change, *seen)
+
+    def compared(self, quantity):
+        """Whether the table has it. Executed instructions are known of CPU time alone: idle time is
+        skipped, and a counter says nothing of time."""
+        if self.thresholds.of(self.mode, quantity.name) is None:
+            return False
+        if self.mode == sides.EXACT:
+            return quantity.name.endswith("_cpu_ns") or _instructions(quantity.name)
+        return quantity.better in ("lower", "higher") and not _instructions(quantity.name)
+
+    def estimator(self, quantity):
+        """(name, share) of what the files name."""
+        name = self.estimators.get(quantity, "p50")
+        if name != "min" and not re.fullmatch(r"p[1-9]\d?", str(name)):
+            self.unknown.add(f"{name} ({quantity})")
+            name = "p50"
+        return name, 0.0 if name == "min" else int(name[1:]) / 100
+
+    def _arranged(self, base, new):
+        """((Rounds of base, of new), are they pairs, what a unit is). Rounds of an interleaved run
+        that only one side has are left out."""
+        keys = [sorted(o.rounds) for o in (base, new)]
+        common = [key for key in keys[0] if self.partner
+                  and (self.partner[key[0]], key[1]) in new.rounds]
+        if common:
+            keys = [common, [(self.partner[file], number) for file, number in common]]
+        files = [len({file for file, _ in k}) >= sides.FILES_ARE_UNITS for k in keys]
+        nested = [_nested(k) if of_files else (1,) * len(k) for k, of_files in zip(keys, files)]
+        rounds = tuple(Rounds.of([o.rounds[key] for key in k], n)
+                       for o, k, n in zip((base, new), keys, nested))
+        return rounds, bool(common), "file" if any(files) else "round"
+
+    def tested(self, found, steps=True):
+        """The evidence of what is Measured, or of anything with its `of_units` and `drawn`, with its
+        test. `steps`: the clock's."""
+        evidence, of_units = found.evidence, found.of_units
+        fewest = min(map(len, of_units))
+        if fewest < stats.MIN_ROUNDS:
+            exact = self.mode == sides.EXACT
+            return replace(evidence, decides=exact, missing=stats.MIN_ROUNDS - fewest, without=(
+                f"{units.many([fewest], found.what)}: " + (
+                    "no interval, executed instructions repeat" if exact else
+                    f"an interval needs {stats.MIN_ROUNDS} or more")))
+        drawn = found.drawn
+        if min(x.min() for x in (*drawn, *of_units)) <= 0:
+            return replace(evidence, without="values of 0 or below have no ratio")
+        floor = self._floor(of_units, evidence.unit, found.paired) if steps else 0.0
+        test = statistics.t_test(*(evidence.sign * np.log(x) for x in of_units),
+                                 paired=found.paired, floor=floor)
+        ratios = drawn[1] / drawn[0]
+        if found.paired:
+            ratios = statistics.mean_of_pairs(ratios)
+        return replace(evidence, test=test, replicates=ratios)
+
+    def _floor(self, of_units, unit, paired):
+        """The variance that the clock's steps alone give a time: rounds that agree to the last
+        digit do not know it better than that."""
+        if self.mode == sides.EXACT or unit != "ns":
+            return 0.0
+        distinct = np.unique(np.concatenate(of_units))
+        if len(distinct) < 2:
+            return 0.0
+        step = np.diff(distinct).min() / distinct.mean()
+        return step**2 / 12 * (2 if paired else 1)
+
+
+def _instructions(name):
+    return name.startswith("instructions")
+
+
+def _nested(keys):
+    files = [file for file, _ in keys]
+    return tuple(files.count(file) for file in dict.fromkeys(files))
+
+
+def interleaved(base, new):
+    """{base's file: new's file} where both sides were measured in turns; else nothing."""
+    sessions = [files.sessions for files in (base, new)]
+    if None in sessions[0] or None in sessions[1]:
+        return {}
+    places = {session: index for index, (session, _) in enumerate(sessions[1])}
+    of_new = dict(sessions[1])
+    pairs = {index: places[session] for index, (session, side) in enumerate(sessions[0])
+             if session in places and of_new[session] != side}
+    return pairs if len(pairs) == len(sessions[0]) == len(sessions[1]) else {}
+
+
+def alone(base, new, wanted):
+    """Rows of cases that one side has alone, or of which rounds failed on the new side alone."""
+    failed, failed_before = (files.unmeasured("failed") for files in (new, base))
+    rows = []
+    for name in dict.fromkeys([*base.cases, *new.cases, *failed]):
+        if not wanted.search(name):
+            continue
+        if name in failed and name not in failed_before:
+            rows.append(_without_figures(base, new, name, FAILED, _why_not(new, name)))
+        elif name not in new.cases and name in base.cases:
+            rows.append(_without_figures(base, new, name, GONE, _why_not(new, name)))
+        elif name in new.cases and name not in base.cases:
+            rows.append(_without_figures(base, new, name, NEW, f"base: {_why_not(base, name)}"))
+    return rows
+
+
+def _why_not(files, name):
+    for status in ("failed", "skipped"):
+        reasons = files.unmeasured(status).get(name)
+        if reasons:
+            return f"{units.many([len(reasons)], 'round')} {status}: {reasons[0]}"
+    return "not in the file"
+
+
+def _without_figures(base, new, name, verdict, reason):
+    found = [files.cases.get(name, {}) for files in (base, new)]
+    case = next(iter({**found[0], **found[1]}.values()), None)
+    entry = next((e for run in (*new.runs, *base.runs) for e in run.unmeasured
+                  if e["name"] == name), {})
+    rounds = tuple(sum(len(c.entries) for c in of.values()) for of in found)
+    change = Change(None, None, "", "", None, None, None, 0.0, verdict, reason)
+    return Row(name, "", case.axes if case else entry.get("axes", {}),
+               case.heap_bytes if case else entry.get("heap_bytes"), change, rounds, (None, None))

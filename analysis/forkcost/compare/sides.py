@@ -1,0 +1,206 @@
+"""Reads the files of one side of a comparison: runs of one thing, whose rounds add up."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from forkcost import functions, load, units
+from forkcost.checks import Broken, optional
+from forkcost.compare import plain
+from forkcost.compare.result import Side
+from forkcost.compare.statistics import Rounds
+from forkcost.errors import InputError, NoAnswer
+
+FILES_ARE_UNITS = 3  # so many files of a side (boots, runs) are what is replicated, not their rounds
+EXACT = "exact"
+COUNTED = ("parent", "child", "family")  # whose instructions
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One quantity of one case on one side. `rounds`: {(file, round): array of samples, or
+    histogram}."""
+
+    name: str
+    unit: str
+    better: str
+    rounds: dict
+    median: float
+
+    @property
+    def files(self):
+        return sorted({file for file, _ in self.rounds})
+
+
+@dataclass(frozen=True)
+class Files:
+    """A side. `documents`: the files, checked; `schemas`: as they say (a newer one only where that
+    was forced); `runs`: one per file."""
+
+    label: str
+    paths: tuple
+    documents: tuple
+    schemas: tuple
+    runs: tuple
+
+    @property
+    def context(self):
+        return self.runs[0].context
+
+    @property
+    def google(self):
+        """Google Benchmark's own context."""
+        return self.documents[0]["context"]
+
+    @property
+    def mode(self):
+        """`exact`, `tcg`, `kvm` or `host`."""
+        return self.context.get("laboratory", {}).get("mode", "host")
+
+    @property
+    def sessions(self):
+        """[(session, side)] per file; None for one that was not interleaved."""
+        found = [run.context.get("run", {}).get("interleaved") for run in self.runs]
+        return [f and (f.get("session"), f.get("side")) for f in found]
+
+    @cached_property
+    def cases(self):
+        """name -> {file's index: Case}."""
+        found = defaultdict(dict)
+        for index, run in enumerate(self.runs):
+            for name, case in run.cases.items():
+                found[name][index] = case
+        return dict(found)
+
+    @cached_property
+    def joined(self):
+        """All files as one Run."""
+        if len(self.runs) == 1:
+            return self.runs[0]
+        return load.assemble(self.paths, self.documents, self.runs[0].groups)
+
+    def unmeasured(self, status):
+        """name -> [reasons], one per round without figures."""
+        found = defaultdict(list)
+        for run in self.runs:
+            for entry in run.unmeasured:
+                if entry["outcome"]["status"] == status:
+                    found[entry["name"]].append(entry["outcome"].get("reason", "no reason given"))
+        return dict(found)
+
+    def observed(self, name):
+        """quantity -> Observed of a case, with the instructions that were counted."""
+        found = {}
+        for index, case in self.cases[name].items():
+            for quantity, of_case in _quantities(case).items():
+                rounds = found.setdefault(quantity, (of_case, {}))[1]
+                for key, data in _rounds(case, quantity, of_case):
+                    rounds[index, key] = data
+        return {q: Observed(q, first.unit, first.better, rounds, _median(rounds))
+                for q, (first, rounds) in found.items()}
+
+    @property
+    def side(self):
+        environment = self.context.get("environment", {})
+        machine, run = environment.get("machine", {}), self.context.get("run", {})
+        suite, laboratory = self.context.get("suite", {}), self.context.get("laboratory", {})
+        rounds = [len(case.entries) for files in self.cases.values() for case in files.values()]
+        said = [laboratory.get("kernel"), environment.get("kernel", {}).get("release"),
+                machine.get("cpu_model"),
+                "CPUs: " + str(machine.get("cpus_online", self.google.get("num_cpus", "?"))),
+                f"suite {suite.get('version', '?')} ({suite.get('revision', '?')})" if suite
+                else run.get("program"),
+                f"preset {run['preset']}" if run.get("preset") else None,
+                units.many([len(self.paths)], "file"),
+                units.many(sorted({min(rounds), max(rounds)}), "round") if rounds else "no round",
+                self._disturbed()]
+        return Side(self.label, self.paths, ", ".join(dict.fromkeys(s for s in said if s)))
+
+    def _disturbed(self):
+        marks = [entry["conditions"].get("disturbed", False) for document in self.documents
+                 for entry in document["benchmarks"] if "conditions" in entry]
+        return f"{units.percent(np.mean(marks))} of rounds disturbed" if marks else None
+
+
+def _quantities(case):
+    found = dict(case.quantities)
+    events = getattr(case.counters, "events", {})
+    for event in (e for name, e in events.items() if name.startswith("instructions")):
+        found |= {f"{event.name} {who}": quantity for who in COUNTED
+                  if (quantity := getattr(event, who)) is not None}
+    return found
+
+
+def _rounds(case, name, quantity):
+    """[(round's number, data)]."""
+    data = quantity.histograms or quantity.rounds
+    indices = [entry.get("repetition_index", i) for i, entry in enumerate(case.entries)
+               if entry["quantities"].get(name, {}).get("n")]
+    if len(indices) != len(data) or len(set(indices)) != len(indices):
+        indices = range(len(data))  # counters have their own rounds; files put together repeat them
+    return zip(indices, data)
+
+
+def _median(rounds):
+    return Rounds.of(list(rounds.values())).estimate(0.5)
+
+
+def read(label, paths, force=False):
+    """The Files of a side; a directory stands for its *.json. Raises InputError, NoAnswer."""
+    paths = tuple(path for given in paths for path in _expanded(Path(given)))
+    resolved = [path.resolve() for path in paths]
+    for path in paths:
+        if resolved.count(path.resolve()) > 1:
+            raise InputError(f"{path}: is given twice for '{label}', its rounds would count twice: "
+                             "name it once")
+    groups = functions.read()
+    documents, schemas, runs = [], [], []
+    for path in paths:
+        with load.understood([path]):
+            document, schema = _document(path, force)
+            documents.append(document)
+            schemas.append(schema)
+            runs.append(load.assemble([path], [document], groups))
+    files = Files(label, paths, tuple(documents), tuple(schemas), tuple(runs))
+    for what, of in (("machine or kernel", lambda run: run.machine), ("laboratory", lambda run:
+                     str(run.context.get("laboratory", {}).get("mode")))):
+        for run in runs[1:]:
+            load.must_match(what, (run.paths[0], of(run)), (runs[0].paths[0], of(runs[0])))
+    return files
+
+
+def _expanded(path):
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.json"))
+    if not found:
+        raise InputError(f"{path}: has no *.json: give a directory with result files")
+    return found
+
+
+def _document(path, force):
+    """(a checked document, the schema it names)."""
+    document = load.parsed(path)
+    if plain.is_plain(document):
+        try:
+            document = plain.converted(document)
+        except Broken as error:
+            raise InputError(f"{path}: {error}") from error
+    ours = document["context"].get("forkcost") if (
+        isinstance(document, dict) and isinstance(document.get("context"), dict)) else None
+    schema = ours.get("schema") if isinstance(ours, dict) else None
+    if isinstance(schema, int) and schema > load.SCHEMA:
+        if not force:
+            raise NoAnswer(f"{path}: has schema {schema}, this program reads up to {load.SCHEMA}: "
+                           "use a newer forkcost, or --force to read it as far as that goes")
+        ours["schema"] = load.SCHEMA
+    document = load.checked(path, document)
+    for holder, key in ((ours, "laboratory"), (ours.get("run", {}), "interleaved")):
+        try:
+            optional(holder, key, dict, "context.forkcost")
+        except Broken as error:
+            raise InputError(f"{path}: {error}") from error
+    return document, schema

@@ -1,0 +1,37 @@
+"""How a comparison was made, in sentences: which estimator, what was replicated, how corrected."""
+
+from collections import Counter
+
+from forkcost import units
+from forkcost.compare import statistics
+from forkcost.compare.sides import FILES_ARE_UNITS
+
+_RATIOS = "Ratios are new / base"
+_MODES = {
+    "time": "Figures are time.",
+    "exact": "Figures are executed instructions of a deterministic machine (one nanosecond of its "
+             "CPU time is one), not time."}
+
+
+def statement(comparison):
+    changes = [i.change for i in (*comparison.rows, *comparison.families)]
+    tested = [c for c in changes if c.p is not None]
+    parts = [_MODES[comparison.mode]]
+    if tested:
+        used = Counter(c.estimator for c in tested)
+        by = ", ".join(f"{name} ({n})" for name, n in used.most_common())
+        what = ("file" if min(len(comparison.base.paths), len(comparison.new.paths))
+                >= FILES_ARE_UNITS else "round")
+        paired = any(c.paired for c in tested)
+        parts += [
+            f"{_RATIOS} of the estimator that the files name: {by}.",
+            f"Replicated is the {what}" + (", in pairs that were measured in turns." if paired
+                                           else "."),
+            f"95% intervals: bootstrap of {'files, then ' if what == 'file' else ''}rounds, then "
+            "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "
+            f"significant at {statistics.ALPHA:.0%} after Holm's correction for all "
+            f"{units.many([len(tested)], 'ratio')} of this comparison, slopes among them. same: the "
+            "whole interval is inside."]
+    if any(c.exact for c in changes):
+        parts.append("Counts that are the same in all samples of a side are compared exactly.")
+    return " ".join(parts)

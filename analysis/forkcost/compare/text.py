@@ -1,0 +1,159 @@
+"""A comparison for a terminal, a pipe or a log: nothing hangs on colour."""
+
+import io
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from forkcost import units
+from forkcost.compare.result import (
+    FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, VERDICTS, Family)
+from forkcost.compare.statement import statement
+
+UNCLEAR_SHOWN = 10
+LISTED = 20  # cases that one side has alone
+_WIDTH = 1000  # nothing is folded: a case's name stands at the end of its line
+
+
+def text(comparisons, strict=False):
+    """Of one or several Comparisons. `strict`: unclear ones count as news, so all are listed."""
+    out = io.StringIO()
+    console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, soft_wrap=True)
+    for i, comparison in enumerate(comparisons):
+        if i:
+            console.print()
+        _one(console, comparison, strict)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).replace(
+        units.NBSP, " ") + "\n"
+
+
+def _one(console, c, strict):
+    for side in (c.base, c.new):
+        console.print(Text(f"{side.label}: {side.says}"))
+    if c.differences:
+        _table(console, "Different between the sides",
+               ("", "what", c.base.label, c.new.label),
+               [(d.severity, d.what, d.base, d.new) for d in c.differences])
+    for warning in c.warnings:
+        console.print(Text(f"warning: {warning}"))
+    spoken = {(f.key, f.change.verdict) for f in c.families}
+    for title, verdict in (("Slower", SLOWER), ("Faster", FASTER)):
+        _changes(console, f"{title}: slopes of cases that differ in size only",
+                 [f for f in c.families if f.change.verdict == verdict], c)
+        _changes(console, title, [r for r in c.rows if r.change.verdict == verdict
+                                  and (r.family, verdict) not in spoken], c)
+        if verdict == SLOWER:
+            _list(console, "Failed", c, FAILED)
+    _causes(console, c)
+    _unclear(console, c, strict)
+    for title, verdict in (("Gone", GONE), ("New", NEW)):
+        _list(console, title, c, verdict)
+    console.print()
+    console.print(Text(summary(c)))
+    console.print(Text(statement(c)))
+
+
+def summary(c):
+    """`2 slower, 1 faster, 3 unclear, 80 same; slopes: 1 slower`."""
+    said = ", ".join(f"{n} {v}" for v in VERDICTS if (n := c.count(v))) or "nothing"
+    of_families = [f.change.verdict for f in c.families]
+    slopes = ", ".join(f"{of_families.count(v)} {v}" for v in VERDICTS if v in of_families)
+    return f"{c.new.label} against {c.base.label}: {said}" + (f"; slopes: {slopes}" if slopes else "")
+
+
+def _changes(console, title, items, c):
+    if not items:
+        return
+    rows = []
+    for item in items:
+        change = item.change
+        interval = "counted" if change.exact else "–" if change.interval is None else (
+            f"{percent(change.interval[0])} … {percent(change.interval[1])}")
+        rows.append((
+            percent(change.ratio), interval,
+            f"{value(change.base, change.unit)} → {value(change.new, change.unit)}",
+            "–" if change.exact else units.percent(change.threshold), _about(item)))
+    _table(console, title, ("change", "95%", f"{c.base.label} → {c.new.label}", "threshold", ""),
+           rows)
+
+
+def _about(item):
+    if isinstance(item, Family):
+        low, high = (units.size(x) if item.per == "page" else units.whole(x)
+                     for x in (item.points[0][0], item.points[-1][0]))
+        return f"{item.key} ({low} to {high}, {units.many([len(item.rows)], 'case')})"
+    return f"{item.quantity}  {item.case}"
+
+
+def _unclear(console, c, strict):
+    items = [i for i in (*c.families, *c.rows) if i.change.verdict == UNCLEAR]
+    if not items:
+        return
+    shown = items if strict else items[:UNCLEAR_SHOWN]
+    rest = f", {len(items) - len(shown)} more with --strict or --format json" if (
+        len(shown) < len(items)) else ""
+    rows = [(percent(i.change.ratio), settles(i.change), i.change.reason, _about(i)) for i in shown]
+    _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
+
+
+def settles(change):
+    if change.more_rounds is not None:
+        return f"{units.many([change.more_rounds], 'round')} more"
+    return "no number of rounds" if change.interval is not None else "–"
+
+
+def _list(console, title, c, verdict):
+    rows = [(r.case, r.change.reason) for r in c.rows if r.change.verdict == verdict]
+    if rows:
+        hidden = 0 if verdict == FAILED else max(len(rows) - LISTED, 0)
+        more = f", {hidden} more with --format json" if hidden else ""
+        _table(console, f"{title} ({len(rows)}{more})", ("case", "why"),
+               rows[:len(rows) - hidden])
+
+
+def _causes(console, c):
+    if not c.causes:
+        return
+    rows = [(cause.case, cause.kind, cause.name, value(cause.base, cause.unit),
+             value(cause.new, cause.unit), cause.unit,
+             "" if cause.share is None else units.percent(cause.share)) for cause in c.causes]
+    previous = None
+    for i, row in enumerate(rows):
+        if row[0] == previous:
+            rows[i] = ("", *row[1:])
+        previous = row[0]
+    _table(console, "What moved beneath (per operation; share: of the case's difference)",
+           ("case", "", "", c.base.label, c.new.label, "unit", "share"), rows)
+
+
+def _table(console, title, columns, rows):
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True,
+                         justify="right" if column in ("change", "threshold", "share") else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print()
+    console.print(Text(title))
+    console.print(table)
+
+
+def percent(ratio):
+    """A ratio as a change: `+12.3%`, `−0.31%`; from a factor of ten on `27.3×`."""
+    if ratio is None:
+        return "–"
+    if not 0.1 <= ratio < 10:
+        return units.factor(ratio) if ratio > 0 else "–"
+    change = 100 * (ratio - 1)
+    sign = "+" if change > 0 else "−" if change < 0 else ""
+    return f"{sign}{units.number(abs(change))}%" if abs(change) >= 0.0005 else "0%"
+
+
+def value(x, unit):
+    """A figure in its unit; a slope's is said with it."""
+    if x is None:
+        return "–"
+    if " per " in unit:
+        return f"{units.number(x)} {unit}"
+    return units.count(x) if unit == "1" else units.value(x, unit)

@@ -163,8 +163,8 @@ def _put(judged, output, form):
 @click.option("--force", is_flag=True, help="Compare although it is meaningless.")
 @click.option("--explain", is_flag=True,
               help="Show counters and kernel functions that moved, where both sides have them.")
-@click.option("--format", "form", default="text", show_default=True, metavar="FORMAT",
-              help="text, json, or another that the error message lists.")
+@click.option("--format", "form", default="text", show_default=True, type=click.Choice(
+    ["text", "json", "markdown", "html", "junit", "ktap", "bmf", "github"]))
 @click.option("-o", "--output", type=_FILES, metavar="FILE", help="Write here, not to stdout.")
 @click.pass_context
 def compare(ctx, files, base_label, threshold, table, quantity, case, strict, force, explain, form,
@@ -180,12 +180,10 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
     from forkcost import estimators
     from forkcost.compare import command, outputs, thresholds
 
-    if form not in outputs.FORMATS:
-        raise InputError(f"--format {form}: there are {', '.join(outputs.FORMATS)}")
     limits = thresholds.read(table, thresholds.parsed(threshold) if threshold else None)
     found = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
                                 force=force, explained=explain)
-    text = outputs.FORMATS[form](found)
+    text = outputs.FORMATS[form](found, strict)
     if output is None:
         sys.stdout.write(text)
     else:

@@ -46,7 +46,7 @@ def part(test, index):
 
 
 @pytest.mark.parametrize("n_rounds, paired", [(5, False), (3, False), (5, True)])
-def test_at_most_5_percent_of_a_thousand_aa_comparisons_of_100_cases_find_a_change(n_rounds, paired):
+def test_of_a_thousand_aa_comparisons_of_100_cases_at_most_5_percent_find_one(n_rounds, paired):
     """Holm alone decides which can: what is not significant is neither slower nor faster. The
     threshold of 0.01% makes it decide alone."""
     rng = np.random.default_rng(20240501)
@@ -188,8 +188,8 @@ def test_on_the_threshold_no_number_of_rounds_settles_it():
 def test_rounds_of_samples_and_of_histograms_agree():
     rng = np.random.default_rng(9)
     rounds = [rng.integers(100, 140, 500).astype(float) for _ in range(4)]
-    histograms = [np.column_stack([*(lambda v, n: (v, v + 1, n))(*np.unique(r, return_counts=True))])
-                  for r in rounds]
+    counted = [np.unique(r, return_counts=True) for r in rounds]
+    histograms = [np.column_stack([v, v + 1, n]) for v, n in counted]
     a, b = Rounds.of(rounds), Rounds.of(histograms)
     for q in (0.0, 0.1, 0.5, 0.99):
         assert a.estimate(q) == b.estimate(q) == np.quantile(

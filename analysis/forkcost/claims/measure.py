@@ -53,15 +53,15 @@ def measure(path, preset, kept):
     run(words, Path(path), kept)
 
 
-def run(words, path=None, kept=False):
+def run(words, path, kept=False):
     """Runs a measuring program to its end. `path`: the result that it must leave."""
-    status = _call(words, None if kept or path is None else Path(f"{path}.journal"))
+    status = _call(words, None if kept else Path(f"{path}.journal"))
     if status < 0:
         name = signal.Signals(-status).name
         raise Interrupted(f"{words[0]} was stopped by {name}: nothing is judged" + (
             "" if kept else "; nothing is kept either, so there is nothing to resume: with --save "
                             "FILE there would be"), -status)
-    if status in (0, 1, 3) and (path is None or path.exists()):
+    if status in (0, 1, 3) and path.exists():
         return
     if status == 3:
         raise NoAnswer(f"{words[0]} could measure nothing here: its message says why; "

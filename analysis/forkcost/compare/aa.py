@@ -12,7 +12,7 @@ from forkcost import load, stats, units
 from forkcost.claims import measure
 from forkcost.compare import rows, sides, thresholds
 from forkcost.compare.statistics import Rounds
-from forkcost.errors import InputError, NoAnswer
+from forkcost.errors import NoAnswer
 
 SHARE = 0.95  # of cases and pairs differ by no more than the threshold
 STEP = {"time": 0.01, "exact": 0.0005}  # thresholds are rounded up to this
@@ -48,8 +48,8 @@ def of_files(paths):
     for a, b in pairs:
         _differences(a, b, found)
     if not found:
-        raise NoAnswer(f"{', '.join(map(str, paths))}: no quantity was measured twice: give runs of "
-                       "the same preset, or one of several rounds")
+        raise NoAnswer(f"{', '.join(map(str, paths))}: no quantity was measured twice: give runs "
+                       "of the same preset, or one of several rounds")
     return Noise(files, how, found)
 
 
@@ -86,12 +86,10 @@ def measured(preset, count):
         paths = []
         for number in range(count):
             out = Path(scratch) / f"aa{number}.json"
+            both = [out.with_name(f"{out.stem}-{side}.json") for side in "ab"]
             measure.run([program, "--preset", preset, "--interleave", suite, suite, "--out",
-                         str(out)])
-            paths += [out.with_name(f"{out.stem}-{side}.json") for side in "ab"]
-            absent = [path for path in paths[-2:] if not path.exists()]
-            if absent:
-                raise InputError(f"{program} left no {absent[0].name}: its message says why")
+                         str(out)], both[0])
+            paths += both
         return of_files(paths)
 
 
@@ -106,8 +104,8 @@ def table(noise):
     every = [d for found in noise.found.values() for d in found]
     lines = [
         "# Thresholds of forkcost compare: changes up to these are no news. 0.05 is 5%; false: not",
-        f"# compared. [{mode}] is what the same thing differs from itself, at most, in {SHARE:.0%} of",
-        f"# cases, rounded up to {100 * STEP[mode]:g}%. Made by forkcost aa.",
+        f"# compared. [{mode}] is what the same thing differs from itself, at most, in {SHARE:.0%}",
+        f"# of cases, rounded up to {100 * STEP[mode]:g}%. Made by forkcost aa.",
         f"# Machine: {', '.join(first.runs[0].machine[1:])}; {noise.how}; "
         f"{units.many(sorted({rounds[0], rounds[-1]}), 'round')}, preset "
         f"{run.get('preset') or 'none'}, {run.get('started', 'date not known')[:10]}."]

@@ -8,8 +8,9 @@ from pathlib import Path
 from forkcost.compare.statement import statement
 
 
-def as_json(comparisons):
-    made = [_plain(c) | {"regression": c.exit_status() == 1, "statement": statement(c)}
+def as_json(comparisons, strict=False):
+    """`strict`: what is unclear is a regression."""
+    made = [_plain(c) | {"regression": c.exit_status(strict) == 1, "statement": statement(c)}
             for c in comparisons]
     return json.dumps({"comparisons": made}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

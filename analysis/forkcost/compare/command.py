@@ -21,8 +21,8 @@ def labelled(words):
     if len(found) > 1:
         raise InputError(f"{found[None][0]}: has no label, others have: write LABEL=FILE for all")
     if len(words) != 2:
-        raise InputError(f"{len(words)} file(s) without labels: give two, the base and the new one; "
-                         "for several a side write LABEL=FILE for each")
+        raise InputError(f"{len(words)} file(s) without labels: give two, the base and the new "
+                         "one; for several a side write LABEL=FILE for each")
     return {"base": [words[0]], "new": [words[1]]}
 
 

@@ -50,7 +50,8 @@ _KEYS = (
 )
 _SET_BY_KERNEL = ("kernel's build", "mitigations")
 _GOOGLE = (("host", "host_name", NOTE), ("CPUs", "num_cpus", WARNING),
-           ("MHz of a CPU", "mhz_per_cpu", NOTE), ("library's build", "library_build_type", WARNING))
+           ("MHz of a CPU", "mhz_per_cpu", NOTE),
+           ("library's build", "library_build_type", WARNING))
 
 
 def between(base, new):

@@ -20,8 +20,8 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     bad = [d for d in found if d.severity == MEANINGLESS]
     if bad and not force:
         said = "; ".join(f"{d.what}: {d.base} and {d.new}" for d in bad)
-        raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} cannot be compared: {said}: measure both "
-                       "alike, or --force")
+        raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} cannot be compared: {said}: measure "
+                       "both alike, or --force")
     mode = sides.EXACT if base.mode == new.mode == sides.EXACT else "time"
     wanted = _expression("--case", case)
     matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity))
@@ -84,8 +84,8 @@ def _warnings(base, new, matcher, wanted):
     if both:
         yield f"failed on both sides, not compared: {', '.join(both)}"
     if matcher.alone:
-        yield (f"{units.many([matcher.alone], 'quantity', 'quantities')} of cases that only one side "
-               "has: not compared")
+        yield (f"{units.many([matcher.alone], 'quantity', 'quantities')} of cases that only one "
+               "side has: not compared")
     files = [len(files.paths) >= sides.FILES_ARE_UNITS for files in (base, new)]
     if files[0] != files[1]:
         few = (base, new)[files.index(False)]

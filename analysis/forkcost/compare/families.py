@@ -18,7 +18,7 @@ RISES = 0.1  # of the cost at the smallest size: a line that rises less has no s
 @dataclass(frozen=True)
 class Slope:
     """A family before it is judged. `members`: Measured, by size; has `evidence`, `of_units`,
-    `drawn`, `paired` and `what` as one of these."""
+    `drawn` and `paired` as one of these."""
 
     key: str
     per: str
@@ -32,10 +32,6 @@ class Slope:
     @property
     def paired(self):
         return all(m.paired for m in self.members)
-
-    @property
-    def what(self):
-        return self.members[0].what
 
     def family(self, change, rows):
         """`rows`: {(case, quantity): Row}."""
@@ -87,7 +83,8 @@ def _slope(key, members, page_size):
     n_units = [min(len(m.of_units[side]) for m in members) for side in (0, 1)]
     of_units = tuple(_slopes(sizes, np.column_stack([m.of_units[side][:n] for m in members]))
                      for side, n in enumerate(n_units))
-    drawn = tuple(_slopes(sizes, np.stack(columns, axis=-1)) for columns in _drawn(members, n_units))
+    drawn = tuple(_slopes(sizes, np.stack(columns, axis=-1))
+                  for columns in _drawn(members, n_units))
     lowest = min(m.evidence.base for m in members)
     flat = fitted[0] * np.ptp(sizes) <= RISES * lowest
     if flat or min(map(np.min, (fitted, *of_units, *drawn))) <= 0:
@@ -97,7 +94,7 @@ def _slope(key, members, page_size):
     unit = quantity.partition(":")[0] if first.unit == "1" else first.unit
     evidence = judge.Evidence(
         float(fitted[0] * scale), float(fitted[1] * scale), f"{unit} per {AXES[axis]}",
-        first.estimator, first.threshold, first.sign)
+        first.estimator, first.threshold, first.sign, what=first.what)
     name = "/".join(part for part in (benchmark, rest) if part)
     return Slope(f"{name} {quantity} per {AXES[axis]}", AXES[axis], sizes, members, scale, evidence,
                  of_units, drawn)

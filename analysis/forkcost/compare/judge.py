@@ -13,8 +13,8 @@ from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR, Change
 class Evidence:
     """What is known of a ratio before all ratios are known. `sign`: 1 where less is better, else
     −1. `test`: of the units' logarithms, those of costs; None with too few units. `replicates`: of
-    the ratio. `without`: why there is no test; `missing`: rounds to have
-    one; `decides`: the ratio decides without one."""
+    the ratio. `what`: a unit is, a `round` or a `file`; `without`: why there is no test; `missing`:
+    rounds to have one; `decides`: the ratio decides without one."""
 
     base: float
     new: float
@@ -24,6 +24,7 @@ class Evidence:
     sign: int = 1
     test: statistics.Test | None = None
     replicates: np.ndarray | None = None
+    what: str = "round"
     without: str = ""
     missing: int | None = None
     decides: bool = False
@@ -39,15 +40,18 @@ class Evidence:
         return 1.0 if self.base == self.new else None
 
 
-def exact(base, new, unit, sign, sure):
-    """The Change of a count that is the same in all samples of a side. `sure`: enough rounds say
-    so."""
+def exact(base, new, unit, sign, threshold, sure):
+    """The Change of a count that is the same in all samples of a side. `threshold`: mostly 0;
+    `sure`: enough rounds say so."""
     delta = sign * (new - base)
-    verdict = SAME if delta == 0 else UNCLEAR if not sure else SLOWER if delta > 0 else FASTER
+    if abs(delta) <= threshold * abs(base):
+        verdict = SAME
+    else:
+        verdict = UNCLEAR if not sure else SLOWER if delta > 0 else FASTER
     ratio = 1.0 if delta == 0 else new / base if base > 0 else None
     reason = "" if verdict != UNCLEAR else "differs, but too few rounds to call it exact"
-    return Change(base, new, unit, "all samples alike", ratio, None, None, 0.0, verdict, reason,
-                  exact=True)
+    return Change(base, new, unit, "all samples alike", ratio, None, None, threshold, verdict,
+                  reason, exact=True)
 
 
 def judge(evidence, p, tests):
@@ -71,6 +75,7 @@ def judge(evidence, p, tests):
         verdict, reason = SAME, ""
     else:
         verdict, reason = UNCLEAR, _why(logs, threshold, evidence, p, tests)
+        reason += "; rounds are those of whole files" if evidence.what == "file" else ""
     wider = _wider(logs, test)
     return Change(
         **common, interval=(float(low), float(high)), p=float(p), verdict=verdict, reason=reason,

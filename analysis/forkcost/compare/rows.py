@@ -15,15 +15,14 @@ from forkcost.compare.statistics import Rounds
 @dataclass(frozen=True)
 class Measured:
     """A quantity of a case on both sides, ready to be judged. `rounds`: of base and new, the same
-    rounds where they are `paired`; `q`: the estimator's share; `what`: one unit is, a `round` or a `file`; `seen`: the rounds' numbers and
-    medians for the Row."""
+    rounds where they are `paired`; `q`: the estimator's share; `seen`: the rounds'
+    numbers and medians, for the Row."""
 
     case: object
     quantity: str
     rounds: tuple
     q: float
     paired: bool
-    what: str
     evidence: judge.Evidence
     seen: tuple
 
@@ -87,18 +86,21 @@ class Matcher:
             return None
         threshold = self.thresholds.of(self.mode, new.name)
         estimator, q = self.estimator(new.name)
-        found = Measured(case, new.name, rounds, q, paired, what, judge.Evidence(
+        found = Measured(case, new.name, rounds, q, paired, judge.Evidence(
             *(r.estimate(q) for r in rounds), new.unit, estimator, threshold,
-            -1 if new.better == "higher" else 1), seen)
+            -1 if new.better == "higher" else 1, what=what), seen)
         return replace(found, evidence=self.tested(found))
 
     def _count(self, case, new, rounds, seen):
-        """Faults, and counts of which more or less is better: any difference is one."""
-        if "faults" not in new.name and new.better not in ("lower", "higher"):
+        """Faults, and counts of which more or less is better: any difference is one, but for counts
+        that the address-space layout has a hand in."""
+        threshold = self.thresholds.of(self.mode, new.name, exact=True)
+        if threshold is None or not (
+                "faults" in new.name or new.better in ("lower", "higher")):
             return None
         few = min(len(r.nested) for r in rounds) < stats.MIN_ROUNDS and self.mode != sides.EXACT
         change = judge.exact(*(float(r.values[0]) for r in rounds), new.unit,
-                             -1 if new.better == "higher" else 1, sure=not few)
+                             -1 if new.better == "higher" else 1, threshold, sure=not few)
         return Row(case.name, new.name, case.axes, case.heap_bytes, change, *seen)
 
     def compared(self, quantity):
@@ -133,14 +135,14 @@ class Matcher:
         return rounds, bool(common), "file" if any(files) else "round"
 
     def tested(self, found, steps=True):
-        """The evidence of what is Measured, or of anything with its `of_units` and `drawn`, with its
-        test. `steps`: the clock's."""
+        """The evidence of what is Measured, or of a Slope, with its test. `steps`: the values have
+        the clock's."""
         evidence, of_units = found.evidence, found.of_units
         fewest = min(map(len, of_units))
         if fewest < stats.MIN_ROUNDS:
             exact = self.mode == sides.EXACT
             return replace(evidence, decides=exact, missing=stats.MIN_ROUNDS - fewest, without=(
-                f"{units.many([fewest], found.what)}: " + (
+                f"{units.many([fewest], evidence.what)}: " + (
                     "no interval, executed instructions repeat" if exact else
                     f"an interval needs {stats.MIN_ROUNDS} or more")))
         drawn = found.drawn

@@ -14,7 +14,7 @@ from forkcost.compare.result import Side
 from forkcost.compare.statistics import Rounds
 from forkcost.errors import InputError, NoAnswer
 
-FILES_ARE_UNITS = 3  # so many files of a side (boots, runs) are what is replicated, not their rounds
+FILES_ARE_UNITS = 3  # so many files (boots, runs) of a side are what is replicated, not rounds
 EXACT = "exact"
 COUNTED = ("parent", "child", "family")  # whose instructions
 
@@ -28,11 +28,10 @@ class Observed:
     unit: str
     better: str
     rounds: dict
-    median: float
 
     @property
-    def files(self):
-        return sorted({file for file, _ in self.rounds})
+    def median(self):
+        return Rounds.of(list(self.rounds.values())).estimate(0.5)
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Files:
                 rounds = found.setdefault(quantity, (of_case, {}))[1]
                 for key, data in _rounds(case, quantity, of_case):
                     rounds[index, key] = data
-        return {q: Observed(q, first.unit, first.better, rounds, _median(rounds))
+        return {q: Observed(q, first.unit, first.better, rounds)
                 for q, (first, rounds) in found.items()}
 
     @property
@@ -142,10 +141,6 @@ def _rounds(case, name, quantity):
     if len(indices) != len(data) or len(set(indices)) != len(indices):
         indices = range(len(data))  # counters have their own rounds; files put together repeat them
     return zip(indices, data)
-
-
-def _median(rounds):
-    return Rounds.of(list(rounds.values())).estimate(0.5)
 
 
 def read(label, paths, force=False):

@@ -6,11 +6,16 @@ from forkcost import units
 from forkcost.compare import statistics
 from forkcost.compare.sides import FILES_ARE_UNITS
 
-_RATIOS = "Ratios are new / base"
 _MODES = {
     "time": "Figures are time.",
     "exact": "Figures are executed instructions of a deterministic machine (one nanosecond of its "
              "CPU time is one), not time."}
+
+
+def replicated(comparison):
+    """What is: `file` where both sides have several, else `round`."""
+    files = min(len(side.paths) for side in (comparison.base, comparison.new))
+    return "file" if files >= FILES_ARE_UNITS else "round"
 
 
 def statement(comparison):
@@ -20,18 +25,17 @@ def statement(comparison):
     if tested:
         used = Counter(c.estimator for c in tested)
         by = ", ".join(f"{name} ({n})" for name, n in used.most_common())
-        what = ("file" if min(len(comparison.base.paths), len(comparison.new.paths))
-                >= FILES_ARE_UNITS else "round")
+        what = replicated(comparison)
         paired = any(c.paired for c in tested)
         parts += [
-            f"{_RATIOS} of the estimator that the files name: {by}.",
+            f"Ratios are new / base of the estimator that the files name: {by}.",
             f"Replicated is the {what}" + (", in pairs that were measured in turns." if paired
                                            else "."),
             f"95% intervals: bootstrap of {'files, then ' if what == 'file' else ''}rounds, then "
             "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "
             f"significant at {statistics.ALPHA:.0%} after Holm's correction for all "
-            f"{units.many([len(tested)], 'ratio')} of this comparison, slopes among them. same: the "
-            "whole interval is inside."]
+            f"{units.many([len(tested)], 'ratio')} of this comparison, slopes among them. same: "
+            "the whole interval is inside."]
     if any(c.exact for c in changes):
         parts.append("Counts that are the same in all samples of a side are compared exactly.")
     return " ".join(parts)

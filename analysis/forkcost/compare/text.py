@@ -9,26 +9,26 @@ from rich.text import Text
 from forkcost import units
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, VERDICTS, Family)
-from forkcost.compare.statement import statement
+from forkcost.compare.statement import replicated, statement
 
 UNCLEAR_SHOWN = 10
 LISTED = 20  # cases that one side has alone
 _WIDTH = 1000  # nothing is folded: a case's name stands at the end of its line
 
 
-def text(comparisons, strict=False):
-    """Of one or several Comparisons. `strict`: unclear ones count as news, so all are listed."""
+def text(comparisons):
+    """Of one or several Comparisons."""
     out = io.StringIO()
     console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, soft_wrap=True)
     for i, comparison in enumerate(comparisons):
         if i:
             console.print()
-        _one(console, comparison, strict)
+        _one(console, comparison)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).replace(
         units.NBSP, " ") + "\n"
 
 
-def _one(console, c, strict):
+def _one(console, c):
     for side in (c.base, c.new):
         console.print(Text(f"{side.label}: {side.says}"))
     if c.differences:
@@ -46,7 +46,7 @@ def _one(console, c, strict):
         if verdict == SLOWER:
             _list(console, "Failed", c, FAILED)
     _causes(console, c)
-    _unclear(console, c, strict)
+    _unclear(console, c)
     for title, verdict in (("Gone", GONE), ("New", NEW)):
         _list(console, title, c, verdict)
     console.print()
@@ -59,7 +59,8 @@ def summary(c):
     said = ", ".join(f"{n} {v}" for v in VERDICTS if (n := c.count(v))) or "nothing"
     of_families = [f.change.verdict for f in c.families]
     slopes = ", ".join(f"{of_families.count(v)} {v}" for v in VERDICTS if v in of_families)
-    return f"{c.new.label} against {c.base.label}: {said}" + (f"; slopes: {slopes}" if slopes else "")
+    slopes = f"; slopes: {slopes}" if slopes else ""
+    return f"{c.new.label} against {c.base.label}: {said}{slopes}"
 
 
 def _changes(console, title, items, c):
@@ -86,21 +87,21 @@ def _about(item):
     return f"{item.quantity}  {item.case}"
 
 
-def _unclear(console, c, strict):
+def _unclear(console, c):
     items = [i for i in (*c.families, *c.rows) if i.change.verdict == UNCLEAR]
     if not items:
         return
-    shown = items if strict else items[:UNCLEAR_SHOWN]
-    rest = f", {len(items) - len(shown)} more with --strict or --format json" if (
-        len(shown) < len(items)) else ""
-    rows = [(percent(i.change.ratio), settles(i.change), i.change.reason, _about(i)) for i in shown]
+    shown = items[:UNCLEAR_SHOWN]
+    rest = f", {len(items) - len(shown)} more with --format json" if len(shown) < len(items) else ""
+    rows = [(percent(i.change.ratio), settles(i.change, replicated(c)), i.change.reason, _about(i))
+            for i in shown]
     _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
 
 
-def settles(change):
+def settles(change, what):
     if change.more_rounds is not None:
-        return f"{units.many([change.more_rounds], 'round')} more"
-    return "no number of rounds" if change.interval is not None else "–"
+        return f"{units.many([change.more_rounds], what)} more"
+    return f"no number of {what}s" if change.interval is not None else "–"
 
 
 def _list(console, title, c, verdict):

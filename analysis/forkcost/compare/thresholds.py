@@ -14,20 +14,22 @@ _DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """`tables`: mode -> {quantity or pattern: threshold, or False: not compared}. `all`: in place of
-    all of them."""
+    """`tables`: mode -> {quantity or pattern: threshold, or False: not compared}. `all`: in place
+    of all of them."""
 
     tables: dict
     all: float | None = None
 
-    def of(self, mode, quantity):
-        """0.05 for 5%; None for a quantity that is not compared."""
+    def of(self, mode, quantity, exact=False):
+        """0.05 for 5%; None for a quantity that is not compared. `exact`: of a count without
+        spread, which has none but its own."""
         table = self.tables.get(mode, {})
+        default = 0.0 if exact else table.get(_DEFAULT, False)
         found = next((v for name, v in table.items() if fnmatch.fnmatchcase(quantity, name)),
-                     table.get(_DEFAULT, False))
+                     default)
         if found is False:
             return None
-        return found if self.all is None else self.all
+        return self.all if self.all is not None and found else found
 
 
 def read(path=None, everywhere=None):
@@ -53,8 +55,9 @@ def _check(source, tables):
     for mode, table in tables.items():
         for quantity, value in table.items() if isinstance(table, dict) else [("", table)]:
             if value is not False and not _positive(value):
-                raise InputError(f"{source}: [{mode}] {quantity} = {value!r} is no threshold: write "
-                                 f"0.05 for 5%, or false for what is not compared; {remedy}")
+                raise InputError(f"{source}: [{mode}] {quantity} = {value!r} is no threshold: "
+                                 "write 0.05 for 5%, or false for what is not compared; "
+                                 + remedy)
 
 
 def _positive(value):

@@ -1,0 +1,107 @@
+import tomllib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import synthetic
+from conftest import write
+from forkcost.cli import main
+from forkcost.compare import thresholds
+
+CASES = 40
+
+
+def call(*words):
+    return CliRunner(mix_stderr=False).invoke(main, [str(w) for w in words])
+
+
+def run(tmp_path, name, seed, noise=0.05, rounds=4, session=None, drift=0.0):
+    """A run whose cases are all off by their own noise."""
+    rng = np.random.default_rng(seed)
+    maker = synthetic.Maker(seed, rounds=rounds, samples=5, noise=0.0)
+    maker.noisy = np.ones
+    shared = np.random.default_rng(session or seed).normal(0, drift)
+    for i in range(CASES):
+        value = 1e6 * np.exp(rng.normal(0, noise) + shared)
+        maker.case("fork", {"path": str(i)}, [{"total_ns": np.full(5, value)}] * rounds, "total_ns")
+    document = maker.document()
+    if session:
+        document["context"]["forkcost"]["run"]["interleaved"] = {
+            "session": f"s{session}", "side": "a" if name.endswith("a") else "b"}
+    return write(document, tmp_path / f"{name}.json")
+
+
+def test_it_finds_the_noise_that_was_planted(tmp_path):
+    paths = [run(tmp_path, f"r{i}", i) for i in range(6)]
+    result = call("aa", *paths)
+    assert result.exit_code == 0
+    table = tomllib.loads(result.stdout)
+    # 95% of |differences| of two: 1.96 standard deviations of a difference.
+    assert table["time"]["total_ns"] == pytest.approx(np.expm1(1.96 * 0.05 * 2**0.5), abs=0.02)
+    assert set(table) == {"time", "exact"} and table["exact"]["child_cpu_ns"] == 0.02
+    assert "15 pair(s) of 6 runs" in result.stdout and "6.18.0-synthetic" in result.stdout
+    assert "2024-05-01" in result.stdout and "4 rounds" in result.stdout
+
+
+def test_runs_in_turns_are_compared_with_each_other_only(tmp_path):
+    paths = [run(tmp_path, f"{n}{side}", 10 * n + i, noise=0.01, session=n, drift=0.5)
+             for n in (1, 2, 3) for i, side in enumerate("ab")]
+    table = tomllib.loads(call("aa", *paths).stdout)
+    assert table["time"]["total_ns"] <= 0.04
+    assert "3 pair(s) of runs measured in turns" in call("aa", *paths).stdout
+
+
+def test_one_file_is_halved_and_says_so(tmp_path):
+    result = call("aa", run(tmp_path, "r", 1))
+    assert "even against odd rounds" in result.stdout
+    assert tomllib.loads(result.stdout)["time"]["total_ns"] == 0.01  # its rounds are alike
+
+
+def test_compare_reads_what_aa_writes(tmp_path):
+    paths = [run(tmp_path, f"r{i}", i) for i in range(3)]
+    out = tmp_path / "t.toml"
+    assert call("aa", *paths, "-o", out).stdout.strip() == str(out)
+    limit = thresholds.read(out).of("time", "total_ns")
+    assert 0.1 < limit < 0.2
+    assert call("compare", paths[0], paths[1], "--thresholds", out).exit_code in (0, 1)
+
+
+@pytest.mark.parametrize("words", [["--preset", "quick"], ["--runs", "2"]])
+def test_measuring_and_files_do_not_mix(tmp_path, words):
+    assert call("aa", run(tmp_path, "r", 1), *words).exit_code == 2
+
+
+def test_other_machines_are_refused(tmp_path):
+    other = synthetic.Maker(machine="elsewhere").fork(paths=("fork",))
+    path = write(other.document(), tmp_path / "other.json")
+    result = call("aa", run(tmp_path, "r", 1), path)
+    assert result.exit_code == 2 and "other.json" in result.stderr
+
+
+def test_a_single_round_is_status_3(tmp_path):
+    assert call("aa", run(tmp_path, "r", 1, rounds=1)).exit_code == 3
+
+
+def test_it_measures_with_forkcost_run_against_itself(tmp_path, monkeypatch):
+    """A stand-in that takes the flags and leaves two files."""
+    source = run(tmp_path, "source", 3)
+    program = tmp_path / "bin" / "forkcost-run"
+    program.parent.mkdir()
+    program.write_text(f"""#!/bin/sh
+echo "$@" >> {tmp_path}/words
+while [ "$1" != --out ]; do shift; done
+stem=${{2%.json}}
+cp {source} "$stem-a.json" && cp {source} "$stem-b.json"
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("FORKCOST_RUN", str(program))
+    result = call("aa", "--runs", "2", "--preset", "smoke")
+    assert result.exit_code == 0, result.stderr
+    words = (tmp_path / "words").read_text().splitlines()
+    suite = program.parent
+    assert len(words) == 2
+    assert words[0].startswith(f"--preset smoke --interleave {suite} {suite} --out ")
+    program.write_text("#!/bin/sh\nexit 2\n")
+    result = call("aa")
+    assert result.exit_code == 2 and "status 2" in result.stderr

@@ -5,6 +5,7 @@ import math
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+from forkcost.compare import words
 from forkcost.compare.statement import statement
 
 
@@ -20,12 +21,12 @@ def _plain(value):
     if is_dataclass(value):
         made = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
         if "points" in made:
-            made["rows"] = [row.case for row in value.rows]
+            made["rows"] = [words.legal(row.case) for row in value.rows]
         return made
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {words.legal(k): _plain(v) for k, v in value.items()}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
+    return words.legal(value) if isinstance(value, (str, Path)) else value

@@ -59,7 +59,7 @@ def judge(evidence, p, tests):
     threshold = float(np.log1p(evidence.threshold))
     common = {"base": evidence.base, "new": evidence.new, "unit": evidence.unit,
               "estimator": evidence.estimator, "ratio": evidence.ratio,
-              "threshold": evidence.threshold}
+              "threshold": evidence.threshold, "replicated": evidence.what}
     if evidence.test is None:
         verdict = _without_test(evidence, threshold)
         return Change(**common, interval=None, p=None, verdict=verdict, reason=evidence.without,
@@ -75,7 +75,6 @@ def judge(evidence, p, tests):
         verdict, reason = SAME, ""
     else:
         verdict, reason = UNCLEAR, _why(logs, threshold, evidence, p, tests)
-        reason += "; rounds are those of whole files" if evidence.what == "file" else ""
     wider = _wider(logs, test)
     return Change(
         **common, interval=(float(low), float(high)), p=float(p), verdict=verdict, reason=reason,

@@ -7,28 +7,29 @@ from rich.table import Table
 from rich.text import Text
 
 from forkcost import units
+from forkcost.compare import words
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, VERDICTS, Family)
-from forkcost.compare.statement import replicated, statement
+from forkcost.compare.statement import statement
 
 UNCLEAR_SHOWN = 10
 LISTED = 20  # cases that one side has alone
 _WIDTH = 1000  # nothing is folded: a case's name stands at the end of its line
 
 
-def text(comparisons):
-    """Of one or several Comparisons."""
+def text(comparisons, strict=False):
+    """Of one or several Comparisons. `strict`: unclear ones count as news, so all are listed."""
     out = io.StringIO()
     console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, soft_wrap=True)
     for i, comparison in enumerate(comparisons):
         if i:
             console.print()
-        _one(console, comparison)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).replace(
-        units.NBSP, " ") + "\n"
+        _one(console, comparison, strict)
+    plain = words.legal(out.getvalue()).replace(units.NBSP, " ")
+    return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
 
-def _one(console, c):
+def _one(console, c, strict):
     for side in (c.base, c.new):
         console.print(Text(f"{side.label}: {side.says}"))
     if c.differences:
@@ -46,7 +47,7 @@ def _one(console, c):
         if verdict == SLOWER:
             _list(console, "Failed", c, FAILED)
     _causes(console, c)
-    _unclear(console, c)
+    _unclear(console, c, strict)
     for title, verdict in (("Gone", GONE), ("New", NEW)):
         _list(console, title, c, verdict)
     console.print()
@@ -69,11 +70,9 @@ def _changes(console, title, items, c):
     rows = []
     for item in items:
         change = item.change
-        interval = "counted" if change.exact else "–" if change.interval is None else (
-            f"{percent(change.interval[0])} … {percent(change.interval[1])}")
+        interval = "counted" if change.exact else words.interval(change) or "–"
         rows.append((
-            percent(change.ratio), interval,
-            f"{value(change.base, change.unit)} → {value(change.new, change.unit)}",
+            words.percent(change.ratio, change.exact), interval, words.arrow(change, c.mode),
             "–" if change.exact else units.percent(change.threshold), _about(item)))
     _table(console, title, ("change", "95%", f"{c.base.label} → {c.new.label}", "threshold", ""),
            rows)
@@ -87,21 +86,21 @@ def _about(item):
     return f"{item.quantity}  {item.case}"
 
 
-def _unclear(console, c):
+def _unclear(console, c, strict):
     items = [i for i in (*c.families, *c.rows) if i.change.verdict == UNCLEAR]
     if not items:
         return
-    shown = items[:UNCLEAR_SHOWN]
-    rest = f", {len(items) - len(shown)} more with --format json" if len(shown) < len(items) else ""
-    rows = [(percent(i.change.ratio), settles(i.change, replicated(c)), i.change.reason, _about(i))
+    shown = items if strict else items[:UNCLEAR_SHOWN]
+    rest = f", {len(items) - len(shown)} more with --strict" if len(shown) < len(items) else ""
+    rows = [(words.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason, _about(i))
             for i in shown]
     _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
 
 
-def settles(change, what):
+def settles(change):
     if change.more_rounds is not None:
-        return f"{units.many([change.more_rounds], what)} more"
-    return f"no number of {what}s" if change.interval is not None else "–"
+        return f"{units.many([change.more_rounds], change.replicated)} more"
+    return f"no number of {change.replicated}s" if change.interval is not None else "–"
 
 
 def _list(console, title, c, verdict):
@@ -116,8 +115,8 @@ def _list(console, title, c, verdict):
 def _causes(console, c):
     if not c.causes:
         return
-    rows = [(cause.case, cause.kind, cause.name, value(cause.base, cause.unit),
-             value(cause.new, cause.unit), cause.unit,
+    rows = [(cause.case, cause.kind, cause.name, words.figure(cause.base, cause.unit),
+             words.figure(cause.new, cause.unit), cause.unit,
              "" if cause.share is None else units.percent(cause.share)) for cause in c.causes]
     previous = None
     for i, row in enumerate(rows):
@@ -138,23 +137,3 @@ def _table(console, title, columns, rows):
     console.print()
     console.print(Text(title))
     console.print(table)
-
-
-def percent(ratio):
-    """A ratio as a change: `+12.3%`, `−0.31%`; from a factor of ten on `27.3×`."""
-    if ratio is None:
-        return "–"
-    if not 0.1 <= ratio < 10:
-        return units.factor(ratio) if ratio > 0 else "–"
-    change = 100 * (ratio - 1)
-    sign = "+" if change > 0 else "−" if change < 0 else ""
-    return f"{sign}{units.number(abs(change))}%" if abs(change) >= 0.0005 else "0%"
-
-
-def value(x, unit):
-    """A figure in its unit; a slope's is said with it."""
-    if x is None:
-        return "–"
-    if " per " in unit:
-        return f"{units.number(x)} {unit}"
-    return units.count(x) if unit == "1" else units.value(x, unit)

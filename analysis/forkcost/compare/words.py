@@ -171,10 +171,10 @@ def changed(change):
 def settle(change):
     """What an unclear change would take."""
     if change.more_rounds is not None:
-        more = units.many([change.more_rounds], "more round")
+        more = units.many([change.more_rounds], f"more {change.replicated}")
         how = f"{more} per side would settle it"
     else:
-        how = "no number of rounds would settle it"
+        how = f"no number of {change.replicated}s would settle it"
     return plain(f"{change.reason}; {how}" if change.reason else how)
 
 

@@ -184,7 +184,7 @@ def test_markdown_is_read_as_it_is_meant(whole):
     assert [line[0].startswith("odd/a|b:<b>&\"'`x` # SKIP") for line in slower].count(True) == 1
     assert faster[1][1:] == [f"2.50{units.NBSP}ms → 1.25{units.NBSP}ms", "−50% (no interval)"]
     assert {line[3] for line in unclear[1:]} == {
-        "7 more rounds per side would settle it", "3 rounds; no number of rounds would settle it"}
+        "7 more rounds per side would settle it", "3 rounds; 1,000 more rounds would not settle it"}
     assert len(causes) == 3
     assert html.count("<details>") == html.count("</details>") == 4
     assert "<b>" not in html and "@you" not in re.sub("<code>.*?</code>", "", html, flags=re.S)

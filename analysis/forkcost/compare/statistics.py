@@ -16,7 +16,7 @@ from forkcost import stats
 REPLICATES = 1000
 ALPHA = 0.05
 POWER = 0.8
-MOST_ROUNDS = 1000  # more than these nobody will measure: `no number`
+MOST_ROUNDS = 1000  # more than these nobody will measure
 LARGEST = 100.0  # slowdowns beyond this factor are not worth a promise
 _NODES = 64
 
@@ -234,7 +234,7 @@ def detectable(se, df, tests, threshold):
 
 def more_rounds(test, wider, tests, threshold):
     """How many more units per side settle it with POWER if change and noise stay as they look now;
-    None where none do. `wider`: the bootstrap's standard error divided by the test's."""
+    None where MOST_ROUNDS do not. `wider`: the bootstrap's standard error divided by the test's."""
     delta = abs(float(test.delta))
 
     def settled(more):

@@ -11,6 +11,7 @@ from forkcost.compare import words
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, VERDICTS, Family)
 from forkcost.compare.statement import statement
+from forkcost.compare.statistics import MOST_ROUNDS
 
 UNCLEAR_SHOWN = 10
 LISTED = 20  # cases that one side has alone
@@ -100,7 +101,7 @@ def _unclear(console, c, strict):
 def settles(change):
     if change.more_rounds is not None:
         return f"{units.many([change.more_rounds], change.replicated)} more"
-    return f"no number of {change.replicated}s" if change.interval is not None else "–"
+    return f"not {MOST_ROUNDS:,} {change.replicated}s more" if change.interval is not None else "–"
 
 
 def _list(console, title, c, verdict):

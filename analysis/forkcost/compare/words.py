@@ -6,6 +6,7 @@ import re
 from forkcost import units
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, NOTE, SAME, SLOWER, UNCLEAR, VERDICTS, WARNING, Family)
+from forkcost.compare.statistics import MOST_ROUNDS
 
 MODES = {"time": "Figures are time, measured with a clock.",
          "exact": "Figures are executed instructions of a deterministic machine, not time."}
@@ -174,7 +175,7 @@ def settle(change):
         more = units.many([change.more_rounds], f"more {change.replicated}")
         how = f"{more} per side would settle it"
     else:
-        how = f"no number of {change.replicated}s would settle it"
+        how = f"{MOST_ROUNDS:,} more {change.replicated}s would not settle it"
     return plain(f"{change.reason}; {how}" if change.reason else how)
 
 

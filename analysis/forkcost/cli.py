@@ -10,6 +10,7 @@ from rich.console import Console
 
 from forkcost import __version__, units
 from forkcost.errors import ForkcostError, InputError, NoAnswer
+from forkcost.kernels import commands
 
 _FILES = click.Path(path_type=Path)
 _FUNCTIONS = click.option("--functions", "table", type=_FILES, metavar="FILE.toml",
@@ -31,6 +32,10 @@ class _Command(click.Group):
 @click.version_option(__version__, prog_name="forkcost")
 def main():
     """What forkcost's result files mean. They are written by forkcost-run."""
+
+
+main.add_command(commands.kernels)
+main.add_command(commands.bisect_step)
 
 
 @main.command()

@@ -1,46 +1,21 @@
 """Measures what the claims need: calls the program forkcost-run, as a user would."""
 
-import os
-import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
+from forkcost import programs
 from forkcost.claims import case_filter
-from forkcost.errors import ForkcostError, InputError, NoAnswer
+from forkcost.errors import InputError, Interrupted, NoAnswer
 
 PROGRAM = "forkcost-run"
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(ForkcostError):
-    """The measuring program died of a signal."""
-
-    def __init__(self, message, number):
-        super().__init__(message)
-        self.exit_status = 128 + number
-
-
 def program():
-    """The path of forkcost-run: named by FORKCOST_RUN, else beside the script `forkcost` (which
-    says where it is in FORKCOST_BIN), else on PATH. Raises InputError."""
-    named = os.environ.get("FORKCOST_RUN")
-    if named:
-        if shutil.which(named):
-            return shutil.which(named)
-        raise InputError(f"{named} (from FORKCOST_RUN): no such program: name forkcost-run there, "
-                         "or unset it")
-    for place in (os.environ.get("FORKCOST_BIN"), Path(sys.argv[0]).resolve().parent):
-        beside = shutil.which(PROGRAM, path=str(place)) if place else None
-        if beside:
-            return beside
-    found = shutil.which(PROGRAM)
-    if found:
-        return found
-    raise InputError(f"{PROGRAM}: found neither beside this program nor on PATH: build the suite "
-                     "(ci/bench.sh), name the program in FORKCOST_RUN, or judge a file that was "
-                     "measured elsewhere: forkcost claims RUN.json")
+    """The path of forkcost-run. Raises InputError."""
+    return programs.find(PROGRAM, "FORKCOST_RUN", "judge a file that was measured elsewhere: "
+                         "forkcost claims RUN.json")
 
 
 def measure(path, preset, kept):

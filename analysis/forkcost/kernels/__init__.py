@@ -1,0 +1,1 @@
+"""The kernel laboratory: the same cases on several kernels, each of them booted in QEMU."""

@@ -1,0 +1,77 @@
+"""One kernel, one case, one figure: on which side of a known change is it? For `git bisect run`."""
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from forkcost import load
+from forkcost.errors import InputError, NoAnswer
+from forkcost.kernels import lab
+from forkcost.kernels.options import Measuring, Side
+from forkcost.stats import ESTIMATORS
+
+GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128  # git-bisect(1): from 128 on it stops
+_SPECIAL = ".^$|()*+?{}[]\\"
+
+
+@dataclass(frozen=True)
+class Step:
+    """`good`, `bad`: figures of a kernel before and after the change that is looked for."""
+
+    case: str
+    quantity: str | None
+    good: float
+    bad: float
+
+    def is_good(self, value):
+        """Nearer to good, by ratio."""
+        return abs(math.log(value / self.good)) <= abs(math.log(value / self.bad))
+
+
+def measure(kernel, step, suite, measuring, append, say):
+    """(quantity, value) of the step's case on a kernel image. Raises InputError: nothing can be
+    measured that way on any kernel; NoAnswer: not on this one."""
+    if not all(math.isfinite(v) and v > 0 for v in (step.good, step.bad)) or step.good == step.bad:
+        raise InputError(f"--good {step.good:g} and --bad {step.bad:g}: say two different figures "
+                         "above 0, as `forkcost kernels` prints them for this case")
+    side = Side("kernel", kernel, append)
+    with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
+        try:
+            results = lab.measure([side], suite, measuring, Path(scratch), say)
+        except NoAnswer as error:  # before it is booted: it is not the kernel's fault
+            raise InputError(str(error)) from error
+        if results.failures:
+            raise (InputError if results.bad_call else NoAnswer)(results.failures[0])
+        run = load.load(results.files[side.label])
+    return _figure(run, step)
+
+
+def measuring(step, **options):
+    """The Measuring of just this case. The preset full has all cases; that of the case's size, when
+    it is asked for."""
+    pattern = "".join(f"\\{c}" if c in _SPECIAL else c for c in step.case)
+    heap = next((part.removeprefix("heap:") for part in step.case.split("/")
+                 if part.startswith("heap:")), None)
+    return Measuring(preset="full", filter=f"^{pattern}$", heap=heap, **options)
+
+
+def _figure(run, step):
+    if step.case not in run.cases:
+        reasons = [reason for status in ("failed", "skipped")
+                   for reason in run.outcomes(status).get(step.case, {})]
+        raise NoAnswer(f"{step.case} has no figure on this kernel: {'; '.join(reasons)}")
+    case = run.cases[step.case]
+    name = step.quantity or case.entries[0].get("primary")
+    if name not in case.quantities:
+        raise InputError(f"{step.case} has no quantity {name}; --quantity is one of "
+                         f"{', '.join(case.quantities)}")
+    quantity = case.quantities[name]
+    if quantity.histograms:
+        value = float(quantity.quantile(0.5))
+    else:
+        named = run.context.get("estimators", {}).get(name, "p50")
+        value = float(ESTIMATORS[named](quantity.rounds))
+    if value <= 0:
+        raise NoAnswer(f"{step.case}: {name} is {value:g}, which has no ratio")
+    return name, value

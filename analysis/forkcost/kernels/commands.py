@@ -1,0 +1,139 @@
+"""The commands `kernels` and `bisect-step` of the program `forkcost`."""
+
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from forkcost.errors import ForkcostError, InputError, Interrupted, NoAnswer
+
+_FILES = click.Path(path_type=Path)
+
+
+def _say(text):
+    click.echo(f"forkcost: {text}", err=True)
+
+
+def _of_laboratory(command):
+    """The options that `kernels` and `bisect-step` share."""
+    for option in reversed((
+        click.option("--suite", type=_FILES, metavar="DIR", help="A suite that was built or "
+                     "installed, for the kernels' architecture.  [default: this program's]"),
+        click.option("--memory", default="1G", show_default=True, metavar="SIZE",
+                     help="Of a guest."),
+        click.option("--time-limit-s", type=click.FloatRange(1), default=600, show_default=True,
+                     metavar="S", help="For one boot with all of its cases."))):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--kernel", "named", multiple=True, required=True, metavar="LABEL=KERNEL",
+              help="A bzImage or Image, a .deb, debian:PACKAGE, or host, the running kernel. The "
+                   "first one is what the others are compared with.")
+@click.option("-o", "--output", type=_FILES, required=True, metavar="DIR",
+              help="For DIR/LABEL/boot-N.json, and what the guest printed beside it.")
+@click.option("--preset", metavar="NAME", help="forkcost-run's preset.")
+@click.option("--filter", "pattern", metavar="REGEX", help="Only cases whose name this finds.  "
+              "[default in mode exact: fork of four sizes, a COW fault, vfork, posix_spawn, three "
+              "execs]")
+@click.option("--heap", metavar="SIZES",
+              help="These heap sizes in place of the preset's: 64MiB,66MiB")
+@click.option("--rounds", type=click.IntRange(1), metavar="N",
+              help="Processes of each case.  [default in mode exact: 3; else the preset's]")
+@click.option("--boots", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
+              help="Of each kernel: what differs between boots is then part of the interval.")
+@click.option("--mode", type=click.Choice(["auto", "exact", "kvm", "tcg"]), default="auto",
+              show_default=True, help="exact: executed instructions, which repeat; kvm: time; "
+              "auto: kvm where it works, else exact; tcg: time of an emulator.")
+@click.option("--append", "appends", multiple=True, metavar="[LABEL:]ARGS",
+              help="Added to the kernel's command line: new:mitigations=off")
+@click.option("--sysctl", "sysctls", multiple=True, metavar="[LABEL:]KEY=VALUE",
+              help="Set at boot: new:vm.overcommit_memory=2")
+@_of_laboratory
+def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, sysctls, suite,
+            memory, time_limit_s):
+    """Measure the same cases on several kernels, and compare.
+
+    Each kernel is booted in QEMU (forkcost-boot), which takes no root and ends with this program.
+    The same kernel twice, with another --append or --sysctl for one of them, compares two settings.
+    A kernel that does not boot has the end of its console printed, and the others' results are
+    kept: exit status 3."""
+    from forkcost.kernels import compared, lab
+    from forkcost.kernels.options import Measuring, find_suite, sides
+
+    results = lab.measure(
+        sides(named, appends, sysctls), find_suite(suite),
+        Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s), output, _say)
+    status = compared.compare(results.files, click.echo)
+    click.echo(output)
+    if results.failures:
+        raise (InputError if results.bad_call else NoAnswer)("\n".join(results.failures))
+    sys.exit(status)
+
+
+class _BisectStep(click.Command):
+    """git bisect takes a status from 1 to 127, but for 125, for a bad kernel: all that is no
+    verdict on the kernel ends with 128 or more, which ends the bisection."""
+
+    def make_context(self, *words, **named):
+        try:
+            return super().make_context(*words, **named)
+        except click.ClickException as error:
+            error.exit_code = 128
+            raise
+
+    def invoke(self, ctx):
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except Interrupted as error:
+            _say(error)
+            status = error.exit_status
+        except NoAnswer as error:
+            _say(f"{error}\nskip")
+            status = 125
+        except (ForkcostError, click.ClickException) as error:
+            _say(error)
+            status = 128
+        except KeyboardInterrupt:
+            status = 130
+        except Exception:  # whatever it is, it is no verdict
+            traceback.print_exc()
+            status = 128
+        ctx.exit(status)
+
+
+@click.command("bisect-step", cls=_BisectStep)
+@click.option("--kernel-image", required=True, metavar="KERNEL",
+              help="The bzImage or Image that was just built.")
+@click.option("--case", required=True, metavar="NAME", help="forkcost-run --list shows the names.")
+@click.option("--quantity", metavar="NAME", help="[default: what the result file names as primary]")
+@click.option("--good", type=float, required=True, metavar="V",
+              help="The figure of a kernel before the change, as `forkcost kernels` prints it.")
+@click.option("--bad", type=float, required=True, metavar="V", help="That of one after it.")
+@click.option("--mode", type=click.Choice(["exact", "kvm", "tcg"]), default="exact",
+              show_default=True)
+@click.option("--append", "appends", multiple=True, metavar="ARGS",
+              help="Added to the kernel's command line.")
+@_of_laboratory
+def bisect_step(kernel_image, case, quantity, good, bad, mode, appends, suite, memory,
+                time_limit_s):
+    """Measure one case on one kernel: a step of git bisect run.
+
+    Exit status 0 when its figure is nearer to --good, 1 when it is nearer to --bad (by ratio); 125,
+    which skips this kernel, when it does not boot or the case has no figure on it; 128 or more,
+    which ends the bisection, when the call is wrong."""
+    from forkcost import units
+    from forkcost.kernels import bisect
+    from forkcost.kernels.options import find_suite
+
+    step = bisect.Step(case, quantity, good, bad)
+    name, value = bisect.measure(
+        kernel_image, step, find_suite(suite),
+        bisect.measuring(step, mode=mode, rounds=3, memory=memory, time_limit_s=time_limit_s),
+        " ".join(appends), _say)
+    verdict = "good" if step.is_good(value) else "bad"
+    click.echo(f"{case} {name}: {units.number(value, 7)}: {verdict}")
+    return 0 if verdict == "good" else 1

@@ -1,0 +1,166 @@
+"""What is to be booted and measured: the words of the call, understood and checked."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forkcost import programs
+from forkcost.errors import InputError
+
+HOST = "host"  # in place of a kernel: the one that runs here
+MODES = ("exact", "tcg", "kvm")
+
+# What exact mode measures unless it is told otherwise: few cases, each of which is one cause.
+EXACT_HEAPS = "0,4MiB,16MiB,64MiB"
+EXACT_FILTER = "|".join((
+    "^fork/path:fork/heap:[^/]+/backing:4k/placement:same-cpu$",
+    "^cow/writer:parent/state:first/access:write/pattern:sequential/heap:4MiB/backing:4k$",
+    "^spawn/path:(vfork|posix_spawn)/image:nolibc/heap:0/backing:4k/placement:same-cpu$",
+    "^exec/image:(nolibc|static|dynamic)/page-cache:warm/args:small/path-dirs:0/heap:0$"))
+_EXACT_IMAGES = ("nolibc", "static", "dynamic")
+EXACT_ROUNDS = 3
+
+# e_machine of an ELF header.
+_MACHINES = {62: "x86_64", 183: "aarch64"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A kernel as it is booted. `append`: added to its command line, without the sysctls."""
+
+    label: str
+    kernel: str
+    append: str = ""
+    sysctls: dict = field(default_factory=dict)
+
+    @property
+    def name(self):
+        """Of the kernel, without its directory."""
+        return self.kernel if self.kernel.startswith("debian:") else Path(self.kernel).name
+
+    @property
+    def command_line(self):
+        """A sysctl is set by the kernel itself (since 5.8), before the first process."""
+        return " ".join(filter(None, (self.append, *(
+            f"sysctl.{key}={value}" for key, value in self.sysctls.items()))))
+
+
+def sides(kernels, appends, sysctls):
+    """The Sides of `LABEL=KERNEL`…, `[LABEL:]ARGS`… and `[LABEL:]KEY=VALUE`…."""
+    named = {}
+    for word in kernels:
+        label, equals, kernel = word.partition("=")
+        if not (equals and kernel and re.fullmatch(r"\w[\w.-]*", label, re.ASCII)):
+            raise InputError(f"--kernel {word}: say LABEL=KERNEL, as in base=vmlinuz-6.1; a label "
+                             "has letters, digits, dots and dashes")
+        if label in named:
+            raise InputError(f"--kernel {word}: there is a kernel labelled {label} already; give "
+                             "this one another label")
+        named[label] = kernel
+    lines, settings = {label: [] for label in named}, {label: {} for label in named}
+    for word in appends:
+        for label, text in _labelled("--append", word, named):
+            lines[label].append(text)
+    for word in sysctls:
+        for label, text in _labelled("--sysctl", word, named):
+            key, equals, value = text.partition("=")
+            if not (equals and re.fullmatch(r"[\w./-]+", key) and re.fullmatch(r"\S+", value)):
+                raise InputError(f"--sysctl {word}: say KEY=VALUE, as in vm.overcommit_memory=2")
+            settings[label][key] = value
+    for label, kernel in named.items():
+        if kernel == HOST and (lines[label] or settings[label]):
+            raise InputError(f"{label} is the running kernel: its command line and its sysctls are "
+                             "as they are; name a kernel to boot, or the label that is meant: "
+                             "--append LABEL:…")
+    return [Side(label, kernel, " ".join(lines[label]), settings[label])
+            for label, kernel in named.items()]
+
+
+def _labelled(option, word, labels):
+    """[(label, text)] of a word that is for one label, or for all."""
+    label, colon, text = word.partition(":")
+    if colon and label in labels:
+        return [(label, text)]
+    if colon and re.fullmatch(r"[\w-]+", label, re.ASCII):  # `console=ttyS0:…` is no label
+        raise InputError(f"{option} {word}: no kernel is labelled {label}; there are "
+                         f"{', '.join(labels)}")
+    return [(label, word) for label in labels]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as it is built or installed: `root` has bin and libexec."""
+
+    root: Path
+    arch: str
+
+    @property
+    def run(self):
+        return self.root / "bin" / "forkcost-run"
+
+    def files(self, all_images):
+        """[(file or directory, where it is in the guest)], as far as the cases need them."""
+        found = [p for pattern in ("bench_*", "forkcost-run", "forkcost-events")
+                 for p in sorted((self.root / "bin").glob(pattern))]
+        if (self.root / "lib" / "forkcost").is_dir():
+            found.append(self.root / "lib" / "forkcost")
+        images = self.root / "libexec" / "forkcost"
+        found += [images] if all_images else [images / name for name in _EXACT_IMAGES]
+        return [(path, f"/suite/{path.relative_to(self.root)}") for path in found]
+
+    @property
+    def init(self):
+        return self.root / "libexec" / "forkcost" / "init"
+
+
+def find_suite(directory=None):
+    """The Suite in a directory, or the one that this program belongs to. Raises InputError."""
+    remedy = "name the directory of a suite that was built or installed: --suite build/release"
+    if directory is None:
+        run = Path(programs.find("forkcost-run", "FORKCOST_RUN", remedy)).absolute()
+    else:
+        run = Path(directory).absolute() / "bin" / "forkcost-run"
+    try:
+        with open(run, "rb") as file:
+            head = file.read(20)
+    except OSError as error:
+        raise InputError(f"{run}: {error.strerror}; {remedy}") from error
+    arch = _MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
+    if arch is None:
+        raise InputError(f"{run} is no program for {' or '.join(_MACHINES.values())}; {remedy}")
+    return Suite(run.parents[1], arch)
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What forkcost-run is told. None: what it does by itself. `boots`: of each kernel."""
+
+    mode: str
+    preset: str | None = None
+    filter: str | None = None
+    heap: str | None = None
+    rounds: int | None = None
+    boots: int = 1
+    memory: str = "1G"
+    time_limit_s: float = 600
+
+    @property
+    def selected(self):
+        """Whether the call says which cases."""
+        return bool(self.preset or self.filter or self.heap)
+
+    def words(self, mode, arch, seed):
+        """Arguments of forkcost-run. `seed`: of the order of cases: another one in every boot, as
+        what ran before a case moves its figures a little; the same one on all sides."""
+        exact = mode == "exact"
+        words = ["--quiet", "--seed", str(seed)]
+        for flag, value, otherwise in (
+                ("--preset", self.preset, None),
+                ("--filter", self.filter, EXACT_FILTER if exact and not self.selected else None),
+                ("--heap", self.heap, EXACT_HEAPS if exact and not self.selected else None),
+                ("--rounds", self.rounds, EXACT_ROUNDS if exact else None)):
+            if value or otherwise:
+                words += [flag, str(value or otherwise)]
+        if exact and arch == "aarch64":  # its PMU is real; QEMU has none for x86_64
+            words.append("--counters=instructions:k,instructions:u,minor-faults")
+        return words

@@ -1,0 +1,344 @@
+"""The kernel laboratory around a stand-in for forkcost-boot, whose kernels are named for what they
+do, and hold the result file that comes out. ci/tests/vm_kernels.sh boots for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import synthetic
+from conftest import write
+from forkcost.cli import main
+from forkcost.errors import InputError
+from forkcost.kernels import exact, options
+from forkcost.load import load
+from test_cli import ROOM
+
+BOOT = """#!{python}
+import os, sys, time
+from pathlib import Path
+
+words = sys.argv[1:]
+def given(option):
+    return words[words.index(option) + 1]
+kernel = Path(given("--kernel"))
+with open("{log}", "a") as log:
+    log.write(repr(words) + "\\n")
+def end(status, text):
+    print(text, file=sys.stderr)
+    sys.exit(status)
+if not kernel.is_file():
+    end(2, f"forkcost-boot: --kernel {{kernel}}: no such file")
+if given("--mode") == "kvm":
+    end(3, "forkcost-boot: QEMU ended with status -6: failed to set MSR")
+if "--check" in words:
+    sys.exit(0)
+Path(given("--console")).write_text("Linux version 6.1\\n")
+if kernel.name == "panics":
+    end(3, "forkcost-boot: panics panicked: it says\\n  the end of the console:\\n  | Kernel panic")
+if kernel.name == "hangs":
+    Path("{log}").with_name(f"pid-{{os.getpid()}}").touch()
+    time.sleep(600)
+if kernel.name == "misunderstood":
+    print("no case of preset quick matches")
+    end(1, "forkcost-boot: in the guest, forkcost-run ended with status 2")
+Path(given("--out").partition(":")[2]).write_text(kernel.read_text())
+if kernel.name == "broken":
+    sys.exit(1)
+"""
+FORK = "fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
+
+
+def document(scale=1.0):
+    """Two cases with CPU time, and one that has nothing but a wall clock."""
+    maker = synthetic.Maker(rounds=3, samples=5, noise=1e-6)
+    for heap, size in {"16MiB": 16 << 20, "64MiB": 64 << 20}.items():
+        cpu = scale * (140_000 + size / 4096 * 125)
+        axes = {"path": "fork", "heap": heap, "backing": "4k", "placement": "same-cpu"}
+        maker.case("fork", axes, [{"blocked_ns": maker.around(3 * cpu),
+                                   "blocked_cpu_ns": maker.around(cpu),
+                                   "child_minor_faults": [12.0] * 5} for _ in range(3)],
+                   heap_bytes=size)
+    maker.case("dlopen", {"libraries": "16"}, [{"dlopen_ns": maker.around(1e6),
+                                                "minor_faults": [70.0] * 5} for _ in range(3)],
+               primary="dlopen_ns")
+    made = maker.document()
+    for entry in made["benchmarks"]:
+        entry["primary_cpu"] = "blocked_cpu_ns" if entry["benchmark"] == "fork" else "dlopen_ns"
+    return made
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """A directory with a suite, kernels of all kinds, and a log of forkcost-boot's calls."""
+    suite = tmp_path / "suite"
+    for name in ("bin/forkcost-run", "bin/bench_fork", "libexec/forkcost/init",
+                 "libexec/forkcost/nolibc", "libexec/forkcost/other"):
+        (suite / name).parent.mkdir(parents=True, exist_ok=True)
+        (suite / name).write_bytes(b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little"))
+        (suite / name).chmod(0o755)
+    boot = tmp_path / "forkcost-boot"
+    boot.write_text(BOOT.format(python=sys.executable, log=tmp_path / "log"))
+    boot.chmod(0o755)
+    monkeypatch.setenv("FORKCOST_BOOT", str(boot))
+    monkeypatch.setenv("FORKCOST_RUN", str(suite / "bin" / "forkcost-run"))
+    for name in ("good", "same", "panics", "hangs", "misunderstood", "broken"):
+        write(document(), tmp_path / name)
+    write(document(1.27), tmp_path / "slow")
+    (tmp_path / "torn").write_text('{"context": {')
+    return tmp_path
+
+
+def calls(room):
+    """The arguments of forkcost-boot's calls, those that only check left out."""
+    every = [eval(line) for line in (room / "log").read_text().splitlines()]
+    return [words for words in every if "--check" not in words]
+
+
+def kernels(room, *words, out="out", **kernel):
+    named = [f"--kernel={label}={room / name}" for label, name in kernel.items()]
+    return CliRunner(mix_stderr=False).invoke(
+        main, ["kernels", *named, *map(str, words), "-o", str(room / out)])
+
+
+def step(room, kernel, *words, good=2.19e6, bad=2.79e6, case=FORK):
+    return CliRunner(mix_stderr=False).invoke(
+        main, ["bisect-step", "--kernel-image", str(room / kernel), "--case", case,
+               "--good", str(good), "--bad", str(bad), *words])
+
+
+def test_two_kernels_have_a_file_each_and_are_compared(room):
+    result = kernels(room, base="good", new="slow")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(p.relative_to(room / "out").as_posix() for p in (room / "out").rglob("*.*")) == [
+        "base/boot-1.console", "base/boot-1.json", "new/boot-1.console", "new/boot-1.json"]
+    assert "executed instructions" in result.stdout and "+27.0" in result.stdout
+    assert "No KVM: QEMU ended with status -6" in result.stderr
+    found = load([room / "out/new/boot-1.json"]).context["laboratory"]
+    assert {k: found[k] for k in ("mode", "kernel", "arch", "boot", "append", "sysctls")} == {
+        "mode": "exact", "kernel": "slow", "arch": "x86_64", "boot": 1, "append": "", "sysctls": {}}
+    [words] = [w for w in calls(room) if str(room / "good") in w and "exact" in w]
+    assert options.EXACT_FILTER in words and words[-1] == "/tmp/run.json"
+    assert any(w.endswith("nolibc:/suite/libexec/forkcost/nolibc") for w in words)
+
+
+def test_in_exact_mode_no_wall_time_is_left(room):
+    kernels(room, "--mode", "exact", base="good")
+    kept = json.loads((room / "out/base/boot-1.json").read_text())
+    fork, *_, dlopen = kept["benchmarks"]
+    assert set(fork["quantities"]) == {"blocked_cpu_ns", "child_minor_faults"}
+    assert fork["primary"] == "blocked_cpu_ns"
+    assert fork["real_time"] == fork["quantities"]["blocked_cpu_ns"]["p50"]
+    assert set(dlopen["quantities"]) == {"minor_faults"}
+    assert not {"primary", "real_time", "cpu_time"} & set(dlopen)
+    assert set(load([room / "out/base/boot-1.json"]).cases[FORK].quantities) == set(
+        fork["quantities"])
+
+
+def test_in_another_mode_all_is_left(room):
+    kernels(room, "--mode", "tcg", base="good")
+    before, after = (json.loads(p.read_text()) for p in (
+        room / "good", room / "out/base/boot-1.json"))
+    assert before["benchmarks"] == after["benchmarks"]
+
+
+def test_each_boot_has_its_file_and_its_order(room):
+    assert kernels(room, "--mode", "exact", "--boots", 2, base="good", new="same").exit_code == 0
+    assert len(list((room / "out").rglob("boot-*.json"))) == 4
+    seeds = sorted(w[w.index("--seed") + 1] for w in calls(room))
+    assert seeds == ["1", "1", "2", "2"]
+
+
+def test_settings_are_for_one_kernel_or_for_all(room):
+    kernels(room, "--mode", "exact", "--append", "quiet", "--append", "new:mitigations=off",
+            "--sysctl", "new:vm.overcommit_memory=2", base="good", new="good")
+    appended = {next((w for w in words if w.startswith("--append")), None) for words in calls(room)}
+    assert appended == {"--append=quiet",
+                        "--append=quiet mitigations=off sysctl.vm.overcommit_memory=2"}
+    found = load([room / "out/new/boot-1.json"]).context["laboratory"]
+    assert found["append"] == "quiet mitigations=off"
+    assert found["sysctls"] == {"vm.overcommit_memory": "2"}
+
+
+@pytest.mark.parametrize("words", [
+    ["--kernel", "good"], ["--kernel", "../x=good"], ["--kernel", "base=other"],
+    ["--append", "nwe:mitigations=off"], ["--sysctl", "new:vm.overcommit_memory"], ["--boots", "0"],
+    ["--kernel", "here=host"], ["--suite", "/nowhere"]])
+def test_a_wrong_call_boots_nothing(room, words):
+    result = kernels(room, "--mode", "exact", *words, base="good", new="same")
+    assert result.exit_code == 2 and result.stderr
+    assert not (room / "out").exists()
+
+
+def test_a_kernels_argument_with_a_colon_is_no_label():
+    [side] = options.sides(["a=x"], ["console=ttyS1:115200 isolcpus=1"], [])
+    assert side.append == "console=ttyS1:115200 isolcpus=1"
+    with pytest.raises(InputError, match="running kernel"):
+        options.sides(["a=host"], ["quiet"], [])
+
+
+def test_a_kernel_that_is_not_there_is_found_before_any_boots(room):
+    result = kernels(room, "--mode", "exact", base="good", new="nowhere")
+    assert result.exit_code == 2 and "nowhere: no such file" in result.stderr
+    assert calls(room) == []
+
+
+@pytest.mark.parametrize("bad, status, said", [
+    ("panics", 3, "| Kernel panic"), ("torn", 3, "left no result"),
+    ("misunderstood", 2, "matches")])
+def test_of_a_kernel_that_fails_the_others_results_are_kept(room, bad, status, said):
+    result = kernels(room, "--mode", "exact", base="good", new=bad)
+    assert result.exit_code == status, result.stderr
+    assert "new boot 1: " in result.stderr and said in result.stderr
+    assert load([room / "out/base/boot-1.json"]).cases
+    assert not list((room / "out/new").glob("*.json"))
+    assert (room / "out/new/boot-1.console").exists()
+
+
+def test_failed_cases_leave_a_result_all_the_same(room):
+    assert kernels(room, "--mode", "exact", base="broken").exit_code == 0
+    assert (room / "out/base/boot-1.json").exists()
+
+
+def test_without_kvm_there_is_no_time(room):
+    result = kernels(room, "--mode", "kvm", base="good", new="same")
+    assert result.exit_code == 3 and "failed to set MSR" in result.stderr
+
+
+def test_results_that_are_there_stay(room):
+    assert kernels(room, "--mode", "exact", base="good").exit_code == 0
+    before = (room / "out/base/boot-1.json").read_bytes()
+    result = kernels(room, "--mode", "exact", base="slow")
+    assert result.exit_code == 2 and "boot-1.json exists" in result.stderr
+    assert (room / "out/base/boot-1.json").read_bytes() == before
+
+
+def test_the_running_kernel_is_measured_without_a_boot(room):
+    (room / "suite/bin/forkcost-run").unlink()
+    run = room / "suite/bin/forkcost-run"
+    run.write_text(f"#!/bin/sh\nwhile [ \"$1\" != --out ]; do shift; done\ncp {room}/good \"$2\"\n")
+    run.chmod(0o755)
+    with pytest.raises(InputError, match="no program for"):  # a script has no architecture
+        options.find_suite()
+    suite = options.Suite(room / "suite", "x86_64")
+    from forkcost.kernels import lab
+    results = lab.measure(options.sides(["now=host"], [], []), suite,
+                          options.Measuring("auto"), room / "out", lambda line: None)
+    assert results.failures == [] and not (room / "log").exists()
+    context = load(results.files["now"]).context
+    assert context["laboratory"]["mode"] == "host" and "qemu" not in context["laboratory"]
+
+
+def test_counters_are_asked_for_where_the_emulated_cpu_has_them():
+    measuring = options.Measuring("exact")
+    assert any("instructions:k" in w for w in measuring.words("exact", "aarch64", 1))
+    assert not any("instructions:k" in w for w in measuring.words("exact", "x86_64", 1))
+    assert not any("instructions:k" in w for w in measuring.words("kvm", "aarch64", 1))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("command", ["kernels", "bisect-step"])
+def test_nothing_outlives_us(room, number, command, tmp_path_factory):
+    scratch = tmp_path_factory.mktemp("scratch")
+    words = {"kernels": ["--kernel", f"a={room}/hangs", "--kernel", f"b={room}/hangs", "--mode",
+                         "exact", "-o", str(room / "out")],
+             "bisect-step": ["--kernel-image", str(room / "hangs"), "--case", FORK, "--good", "1",
+                             "--bad", "2"]}[command]
+    ours = subprocess.Popen([sys.executable, "-m", "forkcost", command, *words],
+                            env=os.environ | {"PYTHONPATH": str(ROOM), "TMPDIR": str(scratch)},
+                            stderr=subprocess.PIPE, text=True)
+    wanted = 2 if command == "kernels" and len(os.sched_getaffinity(0)) > 1 else 1
+    wait_for(lambda: len(list(room.glob("pid-*"))) == wanted)
+    ours.send_signal(number)
+    _, said = ours.communicate(timeout=30)
+    pids = [int(p.name.removeprefix("pid-")) for p in room.glob("pid-*")]
+    wait_for(lambda: not any(alive(pid) for pid in pids))
+    if number != signal.SIGKILL:
+        assert ours.returncode == 128 + number, said
+        assert list(scratch.iterdir()) == [] and not list(room.glob("out/**/*.json"))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# A step of a bisection
+
+@pytest.mark.parametrize("kernel, status, verdict", [("good", 0, "good"), ("slow", 1, "bad")])
+def test_a_step_says_which_side_it_is_on(room, kernel, status, verdict):
+    result = step(room, kernel)
+    assert result.exit_code == status, result.stderr
+    assert result.stdout.startswith(f"{FORK} blocked_cpu_ns: 2,") and verdict in result.stdout
+    [words] = calls(room)
+    assert words[words.index("--heap") + 1] == "64MiB"
+    assert words[words.index("--filter") + 1] == f"^{FORK}$"
+
+
+def test_the_middle_is_by_ratio(room):
+    # 2.19e6 lies above the arithmetic middle of 1e6 and 3e6, and above the geometric one, 1.73e6
+    assert step(room, "good", good=1e6, bad=3e6).exit_code == 1
+    # below 5.5e6, the arithmetic middle of 1e6 and 1e7; below the geometric one, 3.16e6
+    assert step(room, "good", good=1e6, bad=1e7).exit_code == 0
+    # below the arithmetic middle of 1e6 and 4e6, 2.5e6, above the geometric one, 2e6
+    assert step(room, "good", good=1e6, bad=4e6).exit_code == 1
+    # an improvement is looked for: the figures fall
+    assert step(room, "slow", good=2.79e6, bad=2.19e6).exit_code == 0
+
+
+def test_a_step_takes_another_quantity(room):
+    result = step(room, "good", "--quantity", "child_minor_faults", good=12, bad=24)
+    assert result.exit_code == 0 and "child_minor_faults: 12" in result.stdout
+    assert step(room, "good", "--quantity", "blocked_ns").exit_code == 128
+
+
+@pytest.mark.parametrize("kernel, case, said", [
+    ("panics", FORK, "Kernel panic"), ("torn", FORK, "left no result"),
+    ("good", "fork/heap:9MiB", "no figure")])
+def test_what_this_kernel_cannot_do_is_skipped(room, kernel, case, said):
+    result = step(room, kernel, case=case)
+    assert result.exit_code == 125 and said in result.stderr
+
+
+@pytest.mark.parametrize("kernel, words", [
+    ("nowhere", []), ("good", ["--good", "0"]), ("good", ["--bad", "2.19e6"]),
+    ("good", ["--bad", "x"]), ("good", ["--good", "nan"]), ("good", ["--nonsense"]),
+    ("good", ["--suite", "/nowhere"]), ("misunderstood", []), ("good", ["--time-limit-s", "0"])])
+def test_a_wrong_call_is_never_taken_for_a_bad_kernel(room, kernel, words):
+    assert step(room, kernel, *words).exit_code == 128
+
+
+def test_nor_is_a_fault_of_ours(room, monkeypatch):
+    monkeypatch.setattr(exact, "only_figures", lambda document: 1 / 0)
+    assert step(room, "good").exit_code == 128
+
+
+def test_nor_is_a_missing_option():
+    assert CliRunner().invoke(main, ["bisect-step"]).exit_code == 128
+    assert CliRunner().invoke(main, ["bisect-step", "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command, status", [("bisect-step", 128), ("kernels", 3)])
+def test_nor_is_a_missing_python(tmp_path, command, status):
+    script = (ROOM / "forkcost.sh.in").read_text()
+    for name, value in {"@package@": "x", "@python@": "none",
+                        "@FORKCOST_PYTHON_PROBE@": "raise SystemExit(1)"}.items():
+        script = script.replace(name, value)
+    (tmp_path / "forkcost").write_text(script)
+    done = subprocess.run(["sh", str(tmp_path / "forkcost"), command], capture_output=True, check=False)
+    assert done.returncode == status

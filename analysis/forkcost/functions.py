@@ -138,7 +138,7 @@ class Work:
     def of(cls, case, page_size):
         """Touches are faults, or pages where they take none; all else is one operation."""
         faults = case.quantities.get("faults")
-        touches = any(name in case.quantities for name in ("debt_ns", "fault_ns"))
+        touches = any(name in case.quantities for name in ("debt_ns", "debt_cpu_ns", "fault_ns"))
         if touches and faults is not None and faults.quantile(0.5) > 0:
             return cls(float(faults.quantile(0.5)), "fault")
         if touches and case.heap_bytes:

@@ -1,5 +1,5 @@
 """The kernel laboratory around a stand-in for forkcost-boot, whose kernels are named for what they
-do, and hold the result file that comes out. ci/tests/vm_kernels.sh boots for real."""
+do, and hold the result file that comes out. ci/tests/test_vm_kernels.py boots for real."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 import synthetic
 from conftest import write
+from forkcost import units
 from forkcost.cli import main
 from forkcost.errors import InputError
 from forkcost.kernels import exact, options
@@ -74,6 +75,18 @@ def document(scale=1.0):
     return made
 
 
+def sampled(made, **functions):
+    """With a profile of each fork: 10 operations a round, a sample every 50,000 ns."""
+    for entry in made["benchmarks"]:
+        if entry["benchmark"] == "fork":
+            entry["profile"] = {
+                "event": "cpu-clock", "period": 50_000, "unit": "ns", "scope": "cpus",
+                "quantity": "total_ns", "operations": 10, "operations_left_out": 0, "lost": 0,
+                "throttled": 0, "samples": sum(functions.values()), "images": [],
+                "functions": [{"name": n, "samples": s} for n, s in functions.items()]}
+    return made
+
+
 @pytest.fixture
 def room(tmp_path, monkeypatch):
     """A directory with a suite, kernels of all kinds, and a log of forkcost-boot's calls."""
@@ -91,6 +104,8 @@ def room(tmp_path, monkeypatch):
     for name in ("good", "same", "panics", "hangs", "misunderstood", "broken"):
         write(document(), tmp_path / name)
     write(document(1.27), tmp_path / "slow")
+    write(sampled(document(), copy_page_range=1000, dup_mmap=500), tmp_path / "sampled")
+    write(sampled(document(1.27), copy_page_ptes=1700, dup_mmap=510), tmp_path / "sampled-slow")
     (tmp_path / "torn").write_text('{"context": {')
     return tmp_path
 
@@ -115,10 +130,12 @@ def step(room, kernel, *words, good=2.19e6, bad=2.79e6, case=FORK):
 
 def test_two_kernels_have_a_file_each_and_are_compared(room):
     result = kernels(room, base="good", new="slow")
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 1, result.stderr
     assert sorted(p.relative_to(room / "out").as_posix() for p in (room / "out").rglob("*.*")) == [
         "base/boot-1.console", "base/boot-1.json", "new/boot-1.console", "new/boot-1.json"]
-    assert "executed instructions" in result.stdout and "+27.0" in result.stdout
+    slope, *_ = [line for line in result.stdout.splitlines() if "+27%" in line]
+    assert "instructions per page 125 → 159" in slope.replace(units.NBSP, " ")
+    assert "2 slower" in result.stdout and "not time" in result.stdout
     assert "No KVM: QEMU ended with status -6" in result.stderr
     found = load([room / "out/new/boot-1.json"]).context["laboratory"]
     assert {k: found[k] for k in ("mode", "kernel", "arch", "boot", "append", "sysctls")} == {
@@ -276,6 +293,23 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_the_functions_that_account_for_it_are_named(room):
+    result = kernels(room, "--mode", "exact", "--functions", "--format", "json", base="sampled",
+                     new="sampled-slow")
+    assert result.exit_code == 1, result.stderr
+    assert all(any(w.startswith("--profile=cpu-clock") for w in words) for words in calls(room))
+    [compared] = json.loads(result.stdout)["comparisons"]
+    moved = [c for c in compared["causes"] if c["case"] == FORK]  # dup_mmap's is chance
+    assert [(c["name"], c["unit"], c["base"], c["new"]) for c in moved] == [
+        ("copy_page_ptes", "instructions per operation", 0, 8.5e6),
+        ("copy_page_range", "instructions per operation", 5e6, 0)]
+
+
+def test_functions_are_for_instructions(room):
+    result = kernels(room, "--mode", "tcg", "--functions", out="other", base="good", new="slow")
+    assert result.exit_code == 2 and "--mode exact" in result.stderr
 
 
 # A step of a bisection

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A test in Python that boots the cross-built suite: skipped as a whole where nothing can be booted.
+# A test in Python that boots the suite: skipped as a whole where nothing can be booted.
 # usage: FORKCOST_BUILD=… FORKCOST_ARCH=… vm_python.sh PYTHON FILE
 set -eu
 # shellcheck source=vm_common.sh source-path=SCRIPTDIR

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from forkcost import functions, passes, stats
-from forkcost.compare import statistics
+from forkcost.compare import sides, statistics
 from forkcost.compare.result import FASTER, SLOWER, Cause
 
 LEAST = 0.01  # of a counter, or of the case's time: less is no explanation
@@ -22,17 +22,18 @@ def with_causes(comparison, base, new):
     causes = []
     for name in cases:
         of_case = [files.joined.cases[name] for files in (base, new)]
-        causes += _functions(name, of_case, base.joined.page_size)
+        causes += _functions(name, of_case, base.joined.page_size, comparison.mode)
         causes += _counters(name, of_case)
     return replace(comparison, causes=tuple(causes))
 
 
-def _functions(name, of_case, page_size):
+def _functions(name, of_case, page_size, mode):
     """Samples of a function are a count: it moved where more than chance of its own would."""
     base, new = (functions.Sampled.of(case, page_size) for case in of_case)
     if base is None or new is None or base.ns is None or new.ns is None:
         return []
     total = new.ns - base.ns
+    unit = f"{'instructions' if mode == sides.EXACT else 'ns'} per {base.what}"
     samples = [{row[0]: row[1] for row in s.rows} for s in (base, new)]
     found = []
     for function in dict.fromkeys([*samples[0], *samples[1]]):
@@ -42,7 +43,7 @@ def _functions(name, of_case, page_size):
         moved = costs[1] - costs[0]
         if abs(moved) > max(SIGMAS * chance, LEAST * base.ns):
             share = moved / total if abs(total) > LEAST * base.ns else None
-            found.append(Cause(name, "function", function, f"ns per {base.what}", *costs, share))
+            found.append(Cause(name, "function", function, unit, *costs, share))
     return sorted(found, key=lambda c: -abs(c.new - c.base))[:MOST]
 
 

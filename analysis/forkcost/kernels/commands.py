@@ -51,26 +51,53 @@ def _of_laboratory(command):
               help="Added to the kernel's command line: new:mitigations=off")
 @click.option("--sysctl", "sysctls", multiple=True, metavar="[LABEL:]KEY=VALUE",
               help="Set at boot: new:vm.overcommit_memory=2")
+@click.option("--functions", "by_function", is_flag=True, help="In mode exact: which kernel "
+              "functions execute the instructions that one kernel has more.")
+@click.option("--strict", is_flag=True, help="What is unclear is a regression too.")
+@click.option("--format", "form", default="text", show_default=True, type=click.Choice(
+    ["text", "json", "markdown", "html", "junit", "ktap", "bmf", "github"]),
+    help="Of the comparison, on stdout.")
 @_of_laboratory
-def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, sysctls, suite,
-            memory, time_limit_s):
+def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, sysctls,
+            by_function, strict, form, suite, memory, time_limit_s):
     """Measure the same cases on several kernels, and compare.
 
     Each kernel is booted in QEMU (forkcost-boot), which takes no root and ends with this program.
     The same kernel twice, with another --append or --sysctl for one of them, compares two settings.
     A kernel that does not boot has the end of its console printed, and the others' results are
-    kept: exit status 3."""
-    from forkcost.kernels import compared, lab
+    kept. More can be asked of the files by forkcost compare LABEL=DIR/LABEL…
+
+    Exit status: 0 no regression, 1 a regression, 2 the call or its input is wrong, 3 a kernel did not
+    boot, or there is nothing to compare."""
+    from forkcost.kernels import lab
     from forkcost.kernels.options import Measuring, find_suite, sides
 
     results = lab.measure(
         sides(named, appends, sysctls), find_suite(suite),
-        Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s), output, _say)
-    status = compared.compare(results.files, click.echo)
-    click.echo(output)
+        Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s, by_function),
+        output, _say)
+    status = 0
+    try:
+        status = _compare(results.files, by_function, form, strict)
+    except NoAnswer as error:
+        results.failures.append(str(error))
+    _say(f"the results are in {output}")
     if results.failures:
         raise (InputError if results.bad_call else NoAnswer)("\n".join(results.failures))
     sys.exit(status)
+
+
+def _compare(files, by_function, form, strict):
+    """Prints how all sides that have results compare with the first of them. Gives the exit
+    status."""
+    from forkcost.compare import command, outputs, thresholds
+
+    words = [f"{label}={path}" for label, paths in files.items() for path in paths]
+    if sum(bool(paths) for paths in files.values()) < 2:
+        return 0
+    found = command.comparisons(words, None, thresholds.read(), explained=by_function)
+    sys.stdout.write(outputs.FORMATS[form](found, strict))
+    return max(comparison.exit_status(strict) for comparison in found)
 
 
 class _BisectStep(click.Command):

@@ -98,6 +98,9 @@ class _Laboratory:
             wanted = "exact" if reason else "kvm"
             if reason and not on_host:
                 say(f"mode exact: figures are executed instructions, not times. No KVM: {reason}")
+        if self._measuring.functions and wanted != "exact":
+            raise InputError("--functions counts the instructions of kernel functions, and only an "
+                             "emulator can: --mode exact")
         if on_host and wanted != "kvm":
             raise InputError(f"{HOST} is measured in time, a kernel in mode {wanted} is not: "
                              "compare it with kernels in mode kvm, where KVM works, or with "

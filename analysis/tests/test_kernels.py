@@ -3,6 +3,7 @@ do, and hold the result file that comes out. ci/tests/test_vm_kernels.py boots f
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -143,6 +144,36 @@ def test_two_kernels_have_a_file_each_and_are_compared(room):
     [words] = [w for w in calls(room) if str(room / "good") in w and "exact" in w]
     assert options.EXACT_FILTER in words and words[-1] == "/tmp/run.json"
     assert any(w.endswith("nolibc:/suite/libexec/forkcost/nolibc") for w in words)
+
+
+def test_the_same_kernel_is_no_news(room):
+    result = kernels(room, base="good", new="same")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"new against base: \d+ same(; slopes: 1 same)?\n", result.stdout)
+
+
+@pytest.mark.parametrize("stored", ["out/base/boot-1.json", "out/base"])
+def test_a_stored_result_stands_for_a_kernel(stored, room):
+    kernels(room, "--mode", "exact", base="good")
+    booted = len(calls(room))
+    result = kernels(room, out="again", base=stored, new="slow")
+    assert result.exit_code == 1 and "+27" in result.stdout, result.stderr
+    assert not (room / "again/base").exists()
+    # In the mode of what is stored, without a look for KVM.
+    assert [given for *_, given in map(modes, calls(room)[booted:])] == ["exact"]
+
+
+def modes(words):
+    return [words[i + 1] for i, word in enumerate(words) if word == "--mode"]
+
+
+def test_a_stored_result_of_another_kind_is_no_baseline(room):
+    write(document(), room / "plain.json")
+    result = kernels(room, base="plain.json", new="slow")
+    assert result.exit_code == 2 and "forkcost compare" in result.stderr
+    kernels(room, "--mode", "exact", base="good")
+    result = kernels(room, "--append", "base:quiet", out="again", base="out/base", new="slow")
+    assert result.exit_code == 2 and "measured already" in result.stderr
 
 
 def test_in_exact_mode_no_wall_time_is_left(room):

@@ -74,16 +74,20 @@ def _changes(console, title, items, c):
         interval = "counted" if change.exact else words.interval(change) or "–"
         rows.append((
             words.percent(change.ratio, change.exact), interval, words.arrow(change, c.mode),
-            "–" if change.exact else units.percent(change.threshold), _about(item)))
+            "–" if change.exact else units.percent(change.threshold), _about(item, c.mode)))
     _table(console, title, ("change", "95%", f"{c.base.label} → {c.new.label}", "threshold", ""),
            rows)
 
 
-def _about(item):
+def _about(item, mode):
     if isinstance(item, Family):
+        largest = item.rows[-1].change
         low, high = (units.size(x) if item.per == "page" else units.whole(x)
                      for x in (item.points[0][0], item.points[-1][0]))
-        return f"{item.key} ({low} to {high}, {units.many([len(item.rows)], 'case')})"
+        _, *last = item.points[-1]
+        before, after = (words.figure(x, words.unit(largest, mode)) for x in last)
+        return (f"{item.key} ({low} to {high}, {units.many([len(item.rows)], 'case')}; at {high} "
+                f"{before} → {after})")
     return f"{item.quantity}  {item.case}"
 
 
@@ -93,7 +97,7 @@ def _unclear(console, c, strict):
         return
     shown = items if strict else items[:UNCLEAR_SHOWN]
     rest = f", {len(items) - len(shown)} more with --strict" if len(shown) < len(items) else ""
-    rows = [(words.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason, _about(i))
+    rows = [(words.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason, _about(i, c.mode))
             for i in shown]
     _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
 

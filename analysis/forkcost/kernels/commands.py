@@ -30,8 +30,9 @@ def _of_laboratory(command):
 
 @click.command()
 @click.option("--kernel", "named", multiple=True, required=True, metavar="LABEL=KERNEL",
-              help="A bzImage or Image, a .deb, debian:PACKAGE, or host, the running kernel. The "
-                   "first one is what the others are compared with.")
+              help="A bzImage or Image, a .deb, debian:PACKAGE, or host, the running kernel; or in "
+                   "place of one what an earlier call wrote for it (DIR/LABEL, or a .json). The "
+                   "first is what the others are compared with.")
 @click.option("-o", "--output", type=_FILES, required=True, metavar="DIR",
               help="For DIR/LABEL/boot-N.json, and what the guest printed beside it.")
 @click.option("--preset", metavar="NAME", help="forkcost-run's preset.")

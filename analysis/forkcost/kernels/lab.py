@@ -29,15 +29,19 @@ class Results:
 
 
 def measure(sides, suite, measuring, directory, say):
-    """Results of all sides, in `directory`/LABEL/boot-N.json. `say`: function of a line of
-    progress. Raises InputError before anything is booted, where the call is wrong."""
+    """Results of all sides, in `directory`/LABEL/boot-N.json, or where they are stored. `say`:
+    function of a line of progress. Raises InputError before anything is booted, where the call is
+    wrong."""
+    results = Results({side.label: side.stored for side in sides})
+    stored = {path: _mode_of(path) for side in sides for path in side.stored}
+    sides = [side for side in sides if not side.stored]
     for side in sides:
         for number in range(1, measuring.boots + 1):
             if _result(directory, side, number).exists():
                 raise InputError(f"{_result(directory, side, number)} exists; name another "
                                  "directory with -o, or remove it")
     laboratory = _Laboratory(suite, measuring)
-    mode = laboratory.mode(sides, say)
+    mode = laboratory.mode(sides, say, set(stored.values()))
     for side in sides:
         if side.kernel != HOST:
             laboratory.check(side, mode)
@@ -47,7 +51,6 @@ def measure(sides, suite, measuring, directory, say):
             path = _result(directory, side, number)
             _make(path.parent)
             calls[laboratory.call(side, number, mode, path)] = (side, number, path)
-    results = Results({side.label: [] for side in sides})
 
     def keep(ended):
         side, number, path = calls[ended.call]
@@ -82,13 +85,25 @@ def _make(directory):
                          "with -o") from error
 
 
+def _mode_of(path):
+    """Of a stored result file. Raises InputError."""
+    mode = load.load([path]).context.get("laboratory", {}).get("mode")
+    if mode is None:
+        raise InputError(f"{path}: was not measured by forkcost kernels; it can be compared by "
+                         "forkcost compare")
+    return mode
+
+
 class _Laboratory:
     def __init__(self, suite, measuring):
         self._suite, self._measuring = suite, measuring
 
-    def mode(self, sides, say):
-        """In which the kernels that are not the host's are booted."""
+    def mode(self, sides, say, stored):
+        """In which the kernels that are not the host's are booted. `stored`: modes of what was
+        measured before."""
         wanted = self._measuring.mode
+        if wanted == "auto" and len(stored) == 1:
+            wanted = next(iter(stored))
         booted = [side for side in sides if side.kernel != HOST]
         on_host = len(booted) < len(sides)
         if not booted:

@@ -39,6 +39,14 @@ class Side:
     sysctls: dict = field(default_factory=dict)
 
     @property
+    def stored(self):
+        """Result files of an earlier call, in place of a kernel; [] where this is one."""
+        path = Path(self.kernel)
+        if path.suffix == ".json":
+            return [path]
+        return sorted(path.glob("*.json")) if path.is_dir() else []
+
+    @property
     def name(self):
         """Of the kernel, without its directory."""
         return self.kernel if self.kernel.startswith("debian:") else Path(self.kernel).name
@@ -73,6 +81,9 @@ def sides(kernels, appends, sysctls):
                 raise InputError(f"--sysctl {word}: say KEY=VALUE, as in vm.overcommit_memory=2")
             settings[label][key] = value
     for label, kernel in named.items():
+        if kernel != HOST and Side(label, kernel).stored and (lines[label] or settings[label]):
+            raise InputError(f"{label} was measured already, as its command line and sysctls were; "
+                             "name the label that is meant: --append LABEL:…")
         if kernel == HOST and (lines[label] or settings[label]):
             raise InputError(f"{label} is the running kernel: its command line and its sysctls are "
                              "as they are; name a kernel to boot, or the label that is meant: "

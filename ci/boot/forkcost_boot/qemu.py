@@ -28,6 +28,8 @@ MACHINES = {"x86_64": ["-M", "pc"], "aarch64": ["-M", "virt"]}
 # for; and no "fast" string instructions (ERMS, FSRM), which are one emulated instruction for each byte.
 # aarch64: a PMU whose counts are real, and pointer authentication by a cipher that costs little.
 CPUS = {"x86_64": "max,la57=off,erms=off,fsrm=off", "aarch64": "max,pmu=on,pauth-impdef=on"}
+# When an exact guest begins: the time of day is part of what its kernel seeds itself with.
+BIRTH = "2026-01-01T00:00:00"
 # A stock kernel comes to init within this, or never will: KVM may be there and hang.
 BOOT_LIMIT_S = {"exact": 120.0, "tcg": 120.0, "kvm": 30.0}
 
@@ -55,7 +57,7 @@ def command_line(machine: Machine) -> list[str]:
     if machine.mode == "exact":
         # Virtual time is executed instructions; chance is seeded; nothing is placed at random.
         accelerator = ["-accel", "tcg,thread=single", "-cpu", CPUS[arch]]
-        accelerator += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm", "-seed", "1"]
+        accelerator += ["-icount", "shift=0,sleep=off", "-rtc", f"base={BIRTH},clock=vm", "-seed", "1"]
         kernel_says += " nokaslr norandmaps"
     elif machine.mode == "kvm":
         accelerator = ["-accel", "kvm", "-cpu", "host"]

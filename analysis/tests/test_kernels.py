@@ -405,5 +405,6 @@ def test_nor_is_a_missing_python(tmp_path, command, status):
                         "@FORKCOST_PYTHON_PROBE@": "raise SystemExit(1)"}.items():
         script = script.replace(name, value)
     (tmp_path / "forkcost").write_text(script)
-    done = subprocess.run(["sh", str(tmp_path / "forkcost"), command], capture_output=True, check=False)
+    done = subprocess.run(["sh", str(tmp_path / "forkcost"), command], capture_output=True,
+                          check=False)
     assert done.returncode == status

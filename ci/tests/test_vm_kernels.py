@@ -21,8 +21,8 @@ LIMIT_S = 80  # of two boots at once
 
 
 def forkcost(*words):
-    return subprocess.run([BUILD / "bin/forkcost", *map(str, words)], capture_output=True, text=True,
-                          timeout=LIMIT_S, check=False)
+    return subprocess.run([BUILD / "bin/forkcost", *map(str, words)], capture_output=True,
+                          text=True, timeout=LIMIT_S, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,8 @@ def children():
 def test_two_kernels(kernels, tmp_path):
     done = forkcost("kernels", "--mode", "exact", "--rounds", 1, "-o", tmp_path / "out",
                     "--sysctl", "new:vm.overcommit_memory=1",
-                    *(f"--kernel={label}={kernel}" for label, kernel in zip(("base", "new"), kernels)))
+                    *(f"--kernel={label}={kernel}"
+                      for label, kernel in zip(("base", "new"), kernels)))
     assert done.returncode in (0, 1), done.stdout + done.stderr
     print("\n" + done.stdout)
     figures, overcommit = {}, {}

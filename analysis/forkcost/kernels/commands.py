@@ -68,8 +68,8 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
     A kernel that does not boot has the end of its console printed, and the others' results are
     kept. More can be asked of the files by forkcost compare LABEL=DIR/LABEL…
 
-    Exit status: 0 no regression, 1 a regression, 2 the call or its input is wrong, 3 a kernel did not
-    boot, or there is nothing to compare."""
+    Exit status: 0 no regression, 1 a regression, 2 the call or its input is wrong, 3 a kernel did
+    not boot, or there is nothing to compare."""
     from forkcost.kernels import lab
     from forkcost.kernels.options import Measuring, find_suite, sides
 

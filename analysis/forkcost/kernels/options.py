@@ -21,8 +21,8 @@ _EXACT_IMAGES = ("nolibc", "static", "dynamic")
 EXACT_ROUNDS = 3
 
 # Samples by virtual time, which is executed instructions. (The emulated PMU of aarch64 would count
-# them, but its overflows come only when the kernel is left.) A sample's own interrupt is about 3,000
-# instructions, 6% of this period.
+# them, but its overflows come only when the kernel is left.) A sample's own interrupt is about
+# 3,000 instructions, 6% of this period.
 _PROFILE = "--profile=cpu-clock:period=50021"
 
 # e_machine of an ELF header.

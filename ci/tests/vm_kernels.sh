@@ -1,0 +1,46 @@
+#!/bin/sh
+# ci/kernels.sh, which the workflow templates call, on two real kernels: a verdict, in all of its forms.
+set -eu
+ci=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=vm_common.sh source-path=SCRIPTDIR
+. "$ci/tests/vm_common.sh"
+# It builds this tree's preset, which for a build elsewhere would be another one.
+if [ "$FORKCOST_BUILD" != "$(dirname -- "$ci")/build/release" ]; then
+  printf '%s\n' "SKIP: ci/kernels.sh builds build/release, and these tests are of $FORKCOST_BUILD"
+  exit 77
+fi
+old=$kernel new=$(printf '%s' "$kernel" | sed 's/-cloud-/-6.12-cloud-/')
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# expect STATUS ARGUMENTS…: of the program.
+expect() {
+  wanted=$1 status=0
+  shift
+  "$ci/kernels.sh" "$@" >"$work/said" 2>&1 || status=$?
+  [ $status = "$wanted" ] || fail "kernels.sh $*: status $status, not $wanted: $(cat "$work/said")"
+}
+
+expect 2
+expect 2 --base "$old"
+expect 2 --base "$old" --new "$new" --arch mips
+expect 2 --base "$old" --new
+
+# 6.12 copies page tables with about a third more instructions than 6.1.
+export GITHUB_STEP_SUMMARY="$work/summary"
+expect 1 --base "$old" --new "$new" --out "$work/out" -- --mode exact --rounds 1
+for form in md html json junit.xml ktap; do
+  [ -s "$work/out/compare.$form" ] || fail "no compare.$form: $(cat "$work/said")"
+done
+grep -q 'per page' "$work/out/compare.md" || fail "no slope: $(cat "$work/out/compare.md")"
+grep -q '^::error title=slower' "$work/said" || fail "no annotation: $(cat "$work/said")"
+cmp "$work/out/compare.md" "$GITHUB_STEP_SUMMARY"
+
+# The same kernel again is no news, and the base need not be booted.
+expect 0 --base "$work/out/base" --new "$old" --out "$work/again" -- --rounds 1
+[ ! -e "$work/again/base" ]

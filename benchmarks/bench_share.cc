@@ -45,6 +45,7 @@
 #include <optional>
 #include <string>
 
+#include "benchmarks/cache_state.h"
 #include "benchmarks/image.h"
 #include "benchmarks/loader_run.h"
 #include "benchmarks/share/files.h"
@@ -175,7 +176,7 @@ void verify(Measurement& m, const Scenario& s, const Files& files, const Holding
                   all.inodes().size());
   m.require_equal("pages of the thing, over all processes", s.processes * all.pages(),
                   all.all_pages());
-  m.require_equal("resident of them", all.all_pages(), all.resident_pages());
+  require_resident(m, "resident of them", all.all_pages(), all.resident_pages());
   const uint64_t least = (s.what == What::kFile ? Files::kDataBytes : 1 << 20) / page_size();
   if (all.pages() < least) m.require_equal("pages of the thing, at least", least, all.pages());
   if (s.relation != Relation::kBindMounts) return;

@@ -36,6 +36,17 @@ bool is_told(const std::vector<std::filesystem::path>& files) {
 
 }  // namespace
 
+void require_resident(Measurement& m, const std::string& name, uint64_t pages, uint64_t resident) {
+  if (resident < pages) {
+    throw Skip(fmt::format("of {} pages of a file that were just touched only {} are resident: the "
+                           "kernel reclaims memory; try it with more memory free, and without "
+                           "proactive reclaim (DAMON's pageout)",
+                           pages, resident),
+               Skip::kByChance);
+  }
+  m.require_equal(name, pages, resident);
+}
+
 CacheState::CacheState(std::vector<std::filesystem::path> files, bool cold)
     : files_(std::move(files)), cold_(cold), told_(is_told(files_)) {
   for (const std::filesystem::path& file : files_) {

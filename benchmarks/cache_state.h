@@ -6,11 +6,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "harness/bench_case.h"
 
 namespace forkcost {
+
+// That of `pages` of a file which were just touched all are resident. Throws Skip, by chance, when
+// some are not: those of a file may be reclaimed at any time, also from who has them mapped.
+void require_resident(Measurement& m, const std::string& name, uint64_t pages, uint64_t resident);
 
 class CacheState {
  public:

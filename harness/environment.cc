@@ -206,6 +206,25 @@ std::optional<std::string> page_size_of_name(std::string_view name) {
   return kib ? std::optional(format_size(*kib * kKiB)) : std::nullopt;
 }
 
+// What DAMON does unasked with memory that it finds in use or not: "pageout" puts out pages that
+// were not used for a while, of programs and libraries too, and /proc/vmstat counts none of it.
+json damon_actions(const SystemFiles& files) {
+  const std::string root = "/sys/kernel/mm/damon/admin/kdamonds";
+  std::set<std::string> actions;
+  for (const std::string& kdamond : files.names(root)) {
+    const std::string daemon = root + "/" + kdamond;
+    if (files.text(daemon + "/state") != "on") continue;
+    for (const std::string& context : files.names(daemon + "/contexts")) {
+      const std::string schemes = daemon + "/contexts/" + context + "/schemes";
+      for (const std::string& scheme : files.names(schemes)) {
+        const auto action = files.text(schemes + "/" + scheme + "/action");
+        if (action && *action != "stat") actions.insert(*action);
+      }
+    }
+  }
+  return actions;
+}
+
 json describe_memory(const SystemFiles& files, std::string_view meminfo) {
   json memory = json::object();
   const std::string thp = "/sys/kernel/mm/transparent_hugepage";
@@ -221,6 +240,7 @@ json describe_memory(const SystemFiles& files, std::string_view meminfo) {
   set(memory, "overcommit_memory", files.number("/proc/sys/vm/overcommit_memory"));
   set(memory, "overcommit_ratio", files.number("/proc/sys/vm/overcommit_ratio"));
   set(memory, "ksm", files.number("/sys/kernel/mm/ksm/run"));
+  if (json actions = damon_actions(files); !actions.empty()) memory["damon"] = std::move(actions);
   json free = json::object();
   for (const std::string& name : files.names("/sys/kernel/mm/hugepages")) {
     const auto pages = files.number("/sys/kernel/mm/hugepages/" + name + "/free_hugepages");

@@ -154,6 +154,12 @@ class Judge {
       warn("ksm", "echo 0 | sudo tee /sys/kernel/mm/ksm/run",
            "KSM runs: it merges equal pages, and every write to one of them copies");
     }
+    if (const json& actions = at("/memory/damon"); actions.is_array() && !actions.empty()) {
+      warn("damon", "echo off | sudo tee /sys/kernel/mm/damon/admin/kdamonds/*/state",
+           "DAMON acts on memory ({}): pages that were not used for seconds may be put out, and "
+           "what was warm is read again",
+           fmt::join(actions.get<std::vector<std::string>>(), ", "));
+    }
     if (number("/memory/page_reporting_order", UINT64_MAX) <= kMaxOrder) {
       warn("page-reporting",
            "compare minima; or turn free page reporting off in the machine's balloon device",

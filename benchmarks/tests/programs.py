@@ -88,7 +88,7 @@ def evicting(*files):
 def check_smoke(program, tmp_path):
     """All smoke cases are measured and verified; every quantity has figures."""
     done, document = measure(tmp_path, program, "--preset=smoke")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert document["unmeasured"] == []
     listed = json.loads(run(program, "--list-cases", "--preset=smoke").stdout)
     assert [b["name"] for b in document["benchmarks"]] == [c["name"] for c in listed["cases"]]

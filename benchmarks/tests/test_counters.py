@@ -17,7 +17,7 @@ SOFTWARE = ["minor-faults", "major-faults", "context-switches", "cpu-migrations"
 
 def entry_of(tmp_path, program, *arguments, **options):
     done, document = measure(tmp_path, program, *arguments, **options)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return document["benchmarks"][0]
 
 

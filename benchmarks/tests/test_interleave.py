@@ -16,7 +16,7 @@ ANALYSIS = pathlib.Path(__file__).resolve().parents[2] / "analysis"
 def interleave(tmp_path, *sides):
     done = run("forkcost-run", "--interleave", *sides, "--preset", "smoke", "--filter", CASES,
                "--rounds", "3", "--out", tmp_path / "run.json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     files = [tmp_path / "run-a.json", tmp_path / "run-b.json"]
     return files, [json.loads(file.read_text()) for file in files]
 

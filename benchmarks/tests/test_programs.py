@@ -135,14 +135,14 @@ def test_google_benchmarks_own_flags(tmp_path):
     assert {b["repetitions"] for b in document["benchmarks"]} == {3}
     done = run("bench_fork", "--preset=smoke", "--benchmark_filter=heap:0", "--samples=7",
                "--benchmark_min_time=0.01")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_csv_file_has_our_figures_and_not_those_of_the_loop(tmp_path):
     csv = tmp_path / "run.csv"
     done = run("bench_fork", "--preset=smoke", "--benchmark_filter=heap:0", "--samples=50",
                f"--benchmark_out={csv}", "--benchmark_out_format=csv")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     row = next(line for line in csv.read_text().splitlines() if line.startswith('"fork/'))
     _, iterations, real_time, *_ = row.split(",")
     on_screen = float(re.search(r"([\d.e+]+) ns", done.stdout).group(1))
@@ -154,7 +154,7 @@ def test_a_csv_file_has_our_figures_and_not_those_of_the_loop(tmp_path):
 def test_the_environment_variable_for_the_output_has_our_keys_too(tmp_path):
     out = tmp_path / "run.json"
     done = run("bench_fork", "--preset=smoke", env={**os.environ, "BENCHMARK_OUT": str(out)})
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(out.read_text())["benchmarks"][0]["quantities"]
 
 
@@ -250,7 +250,7 @@ def test_works_as_an_ordinary_user(tmp_path):
     for parent in tmp_path.parents[:2]:
         parent.chmod(0o755)
     done, document = measure(tmp_path, "bench_cow", "--preset=smoke", user=NOBODY, group=NOBODY)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     checks = {c["check"] for c in document["benchmarks"][0]["verification"]}
     assert "minor faults" in checks and "new frames" not in checks  # frames are root's
     assert document["context"]["forkcost"]["environment"]["process"]["pagemap_frames"] is False
@@ -275,7 +275,7 @@ def test_a_containers_seccomp_filter_skips_only_what_it_forbids(tmp_path):
     done, document = measure(tmp_path, "bench_fork", "--heap=0",
                              "--benchmark_filter=placement:same-cpu",
                              preexec_fn=forbid("perf_event_open", "clone3"))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     (entry,) = document["unmeasured"]
     assert entry["axes"]["path"] == "clone3" and entry["outcome"]["status"] == "skipped"
     assert "seccomp" in entry["outcome"]["reason"]

@@ -26,7 +26,7 @@ def texts(tmp_path_factory):
     directory = tmp_path_factory.mktemp("texts")
     done, document = measure(directory, "bench_share", "--samples=3",
                              "--benchmark_filter=what:text/.*/processes:4/page-cache:warm")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     medians = {b["axes"]["files"]: {name: q["p50"] for name, q in b["quantities"].items()}
                for b in document["benchmarks"]}
     return medians, document["unmeasured"]
@@ -100,7 +100,7 @@ def test_forks_share_their_private_pages_too(texts):
 def test_libraries_and_files_are_shared_by_inode_as_text_is(tmp_path, what, files, per_process):
     done, document = measure(tmp_path, "bench_share", "--samples=1",
                              f"--case=share/what:{what}/files:{files}/processes:2/page-cache:warm")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     q = {n: v["p50"] for n, v in document["benchmarks"][0]["quantities"].items()}
     assert q["pages"] * PAGE == 64 << 20 if what == "file" else q["pages"] * PAGE >= 1 << 20
     copies = 2 if per_process else 1
@@ -268,7 +268,7 @@ def test_the_users_environment_stays_outside(tmp_path):
                       "--case=share/what:text/files:one-inode/processes:16/page-cache:warm",
                       env={**os.environ, "LD_DEBUG": "statistics",
                            "LD_DEBUG_OUTPUT": str(tmp_path / "loader")})
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     # our own, and that of the shell that would clean up; not 17 in each sample
     assert 1 <= len(list(tmp_path.glob("loader.*"))) < 10
 

@@ -51,7 +51,7 @@ def test_reading_pages_is_in_the_primitive(tmp_path):
 def test_works_with_the_kernels_clock(tmp_path):
     done, _ = measure(tmp_path, "bench_switch", "--preset=quick", "--samples=1",
                       env={**os.environ, "FORKCOST_CLOCK": "vdso"})
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def start_long(tmp_path, between, by):

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "harness/case_result.h"
 #include "harness/error.h"
@@ -118,6 +121,33 @@ TEST(Measure, AFailedForkIsNotAFigure) {
   const std::string reason = result.entry["outcome"]["reason"];
   EXPECT_NE(reason.find("fork in a parent of 8MiB"), std::string::npos) << reason;
   EXPECT_NE(reason.find("EAGAIN"), std::string::npos) << reason;
+}
+
+TEST(Measure, WhatFailsByChanceIsTriedAgain) {
+  for (const auto& [bad, status] : {std::pair{2, "ok"}, {3, "skipped"}}) {
+    int left = bad;
+    const Case the_case = make_case([&left](Measurement& m) {
+      m.arena();
+      m.verified({"luck", "1", "1", true});
+      if (left-- > 0) throw Skip("no luck", Skip::kByChance);
+      fork_once(m);
+    });
+    const auto entry = measure(the_case, options(), 1).entry;
+    EXPECT_EQ(entry["outcome"]["status"], status);
+    EXPECT_EQ(left, status == std::string("ok") ? -1 : 0);
+    const auto& checks = entry["verification"];
+    EXPECT_EQ(std::ranges::count_if(checks, [](const auto& c) { return c["check"] == "luck"; }), 1);
+  }
+}
+
+TEST(Measure, WhatThisMachineCannotDoIsTriedOnce) {
+  int tries = 0;
+  const Case the_case = make_case([&tries](Measurement&) {
+    ++tries;
+    throw Skip("no such call");
+  });
+  EXPECT_EQ(measure(the_case, options(), 1).entry["outcome"]["status"], "skipped");
+  EXPECT_EQ(tries, 1);
 }
 
 TEST(Measure, WhatThisMachineCannotDoIsSkipped) {

@@ -151,6 +151,22 @@ TEST_F(EnvironmentTest, ReadsTheMachine) {
   EXPECT_EQ(environment["process"]["capabilities"], "000000000000000f");
 }
 
+TEST_F(EnvironmentTest, NamesWhatDamonDoesWhereItRuns) {
+  const std::string kdamonds = "/sys/kernel/mm/damon/admin/kdamonds";
+  put(kdamonds + "/nr_kdamonds", "2\n");
+  for (const std::string kdamond : {"0", "1"}) {
+    const std::string schemes = kdamonds + "/" + kdamond + "/contexts/0/schemes";
+    put(schemes + "/nr_schemes", "2\n");
+    put(schemes + "/0/action", "stat\n");
+    put(schemes + "/1/action", kdamond == "0" ? "pageout\n" : "cold\n");
+  }
+  put(kdamonds + "/0/state", "on\n");
+  put(kdamonds + "/1/state", "off\n");
+  EXPECT_EQ(describe()["memory"]["damon"], json({"pageout"}));
+  put(kdamonds + "/0/state", "off\n");
+  EXPECT_FALSE(describe()["memory"].contains("damon"));
+}
+
 TEST_F(EnvironmentTest, NamesWhatTheLoaderIsTold) {
   setenv("LD_BIND_NOW", "a secret", 1);
   const json environment = describe();
@@ -290,6 +306,7 @@ TEST(Warnings, EachHasItsCause) {
       {"/machine/cpus_allowed", 1, "one-cpu"},
       {"/memory/thp_enabled", "always", "thp-always"},
       {"/memory/ksm", 1, "ksm"},
+      {"/memory/damon", {"pageout"}, "damon"},
       {"/memory/numa_balancing", 1, "numa-balancing"},
       {"/memory/swap_used_bytes", 4096, "swap"},
       {"/memory/available_bytes", 1000000, "memory"},

@@ -21,7 +21,6 @@
 namespace forkcost {
 namespace {
 
-constexpr ArenaSpec kHeap{16 * kMiB, Backing::kBasePages};
 constexpr size_t kLargestPage = 64 * kKiB;  // of the machines that Linux runs on
 
 // Pages of this program's own .data and .bss, in the middle of what nobody else uses. Filled in the

@@ -13,8 +13,6 @@
 namespace forkcost {
 namespace {
 
-constexpr ArenaSpec kHeap{16 * kMiB, Backing::kBasePages};
-
 uint64_t shared_heap_bytes(pid_t pid, const Pages& heap) {
   return shared_bytes(mapping_at(pid, heap.address()));
 }

@@ -15,8 +15,12 @@
 #include "harness/bench_case.h"
 #include "harness/procfs.h"
 #include "harness/scratch.h"
+#include "harness/size.h"
 
 namespace forkcost {
+
+// The parent's heap of those that need one, and of which its size is no part.
+inline constexpr ArenaSpec kHeap{16 * kMiB, Backing::kBasePages};
 
 // One observation: `observe` is its whole body, with the loop over the samples.
 struct Claim {

@@ -19,7 +19,6 @@ namespace forkcost {
 namespace {
 
 constexpr size_t kProcesses = 16;
-constexpr ArenaSpec kHeap{16 * kMiB, Backing::kBasePages};
 
 // Pages that are there in both; where frames are hidden, as many as both can have.
 uint64_t common_pages(const Frames& a, const Frames& b, const Mapping& first,

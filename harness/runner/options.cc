@@ -95,6 +95,11 @@ bool is_setting(const std::string& side) {
 void check_sides(const Options& options) {
   const auto& sides = options.interleave;
   for (const std::string& side : sides) {
+    if (side.empty()) {
+      throw UsageError(
+          "--interleave '': no side; name a directory, or write env: alone for the programs as they "
+          "are");
+    }
     if (!is_setting(side) || side == kSettingPrefix) continue;
     const std::string name = side.substr(kSettingPrefix.size());
     if (name.find('=') == std::string::npos || name.starts_with('=')) {

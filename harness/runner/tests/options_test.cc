@@ -35,6 +35,7 @@ TEST(OptionsTest, RefuseWhatIsWrong) {
                                              {"--interleave", "x"},
                                              {"--interleave", "x", "env:A"},
                                              {"--interleave", "env:=1", "x"},
+                                             {"--interleave", "", "env:"},
                                              {"--interleave", "x", "y", "--bin-dir", "z"},
                                              {"--cpu", "-1"}}) {
     EXPECT_THROW(parse(arguments), UsageError) << arguments[0];

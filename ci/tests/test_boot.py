@@ -264,6 +264,13 @@ END = 'echo "$key status 0"; echo "$key end"'
         ("echo booting", (), 3, "the guest ended before its command did"),
         (START + 'echo "$key cannot mount /proc: No such device"', (), 3, "the guest cannot mount /proc"),
         (
+            "echo \"[ 1] Failed to set sysctl parameter 'vm.x=3': parameter not found\"; " + START + "exec sleep 60",
+            (),
+            3,
+            "image says: Failed to set sysctl parameter 'vm.x=3': parameter not found; correct this sysctl",
+        ),
+        (START + "echo Failed to set sysctl parameter; " + END, (), 0, ""),
+        (
             START + "echo 'Out of memory: Killed process 7 (x)'; echo \"$key signal 9\"; echo \"$key end\"",
             ("--memory", "256M"),
             3,
@@ -328,6 +335,26 @@ def test_no_qemu_outlives_it(boot: Callable, tmp_path: Path, number: signal.Sign
         assert time.monotonic() < deadline, "QEMU is still there"
         time.sleep(0.02)
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_signals_that_are_ignored_stay_ignored(boot: Callable, tmp_path: Path) -> None:
+    """As nohup does, and a shell for what it starts with &."""
+    ignored = (signal.SIGHUP, signal.SIGINT)
+    before = [signal.signal(number, signal.SIG_IGN) for number in ignored]
+    try:
+        process = boot('touch "$WORK/here"; exec sleep 60')
+    finally:
+        for number, handler in zip(ignored, before):
+            signal.signal(number, handler)
+    with process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "here").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        for number in (*ignored, signal.SIGTERM):
+            process.send_signal(number)
+        process.communicate(timeout=30)
+        assert process.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="no dpkg-deb")

@@ -202,6 +202,8 @@ def failed(console: Console) -> bool:
 
 def judge(console: Console, outcome: qemu.Outcome, kernel: Kernel, options: argparse.Namespace) -> None:
     """Raises what kept the command from running to its end."""
+    if console.refused:
+        raise Cannot(f"{kernel.name} says: {console.refused}; correct this sysctl, or leave it out")
     remedy = f"--memory {2 * options.memory}M gives it twice as much"
     if console.finished and not (console.out_of_memory and failed(console)):
         return
@@ -314,7 +316,8 @@ def interrupt(number: int, _: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The program."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's &
+            signal.signal(number, interrupt)
     try:
         return boot(parse(sys.argv[1:] if arguments is None else arguments))
     except Problem as problem:

@@ -33,6 +33,7 @@ class Console:
     ending: Ending | None = None
     trouble: str | None = None  # why init gave up
     panic: str | None = None
+    refused: str | None = None  # a sysctl of the command line; the kernel goes on without it
     out_of_memory: str | None = None
     files: dict[int, bytes] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)  # the command did not write them
@@ -77,6 +78,8 @@ class Console:
                 self.output(line)
         if "Kernel panic - not syncing" in text:
             self.panic = text
+        if not self.started and (match := re.search(r"(Failed|Error|Wrote only)\b.* to set sysctl.*", text)):
+            self.refused = self.refused or match[0]
         if re.search(r"Out of memory: Killed process \d|Initramfs unpacking failed: write error", text):
             self.out_of_memory = text
 

@@ -121,7 +121,7 @@ def run(
         deadline = begin + time_limit_s
         boot_deadline = begin + boot_limit_s
         try:
-            while selector.get_map():
+            while selector.get_map() and not console.refused:
                 now = time.monotonic()
                 if console.started and outcome.seconds_to_init is None:
                     outcome.seconds_to_init = now - begin
@@ -148,7 +148,7 @@ def run(
                         log(data)
                         console.feed(data)
             else:
-                outcome.status = qemu.wait()
+                outcome.status = None if console.refused else qemu.wait()
         finally:
             if qemu.poll() is None:
                 qemu.kill()

@@ -17,8 +17,8 @@ import synthetic
 from conftest import write
 from forkcost import units
 from forkcost.cli import main
-from forkcost.errors import InputError
-from forkcost.kernels import exact, options
+from forkcost.errors import InputError, NoAnswer
+from forkcost.kernels import exact, lab, options
 from forkcost.load import load
 from test_cli import ROOM
 
@@ -37,6 +37,8 @@ def end(status, text):
     sys.exit(status)
 if not kernel.is_file():
     end(2, f"forkcost-boot: --kernel {{kernel}}: no such file")
+if kernel.name == "unfit":
+    end(3, "forkcost-boot: unfit: there is no room for it")
 if given("--mode") == "kvm":
     end(3, "forkcost-boot: QEMU ended with status -6: failed to set MSR")
 if "--check" in words:
@@ -51,9 +53,18 @@ if kernel.name == "misunderstood":
     print("no case of preset quick matches")
     end(1, "forkcost-boot: in the guest, forkcost-run ended with status 2")
 Path(given("--out").partition(":")[2]).write_text(kernel.read_text())
+for out in (word for word in words if word.startswith("--out=/proc/sys/")):
+    guest, _, host = out.partition("=")[2].partition(":")
+    key = guest.removeprefix("/proc/sys/").replace("/", ".")
+    [line] = [word for word in words if word.startswith("--append=")]
+    value = "0" if kernel.name == "old" else line.partition(f"sysctl.{{key}}=")[2].split()[0]
+    if kernel.name != "without":
+        Path(host).write_text(value)
 if kernel.name == "broken":
     sys.exit(1)
 """
+FORMS = ["compare.github", "compare.html", "compare.json", "compare.junit.xml", "compare.ktap",
+         "compare.md"]
 FORK = "fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
 
 
@@ -102,7 +113,8 @@ def room(tmp_path, monkeypatch):
     boot.chmod(0o755)
     monkeypatch.setenv("FORKCOST_BOOT", str(boot))
     monkeypatch.setenv("FORKCOST_RUN", str(suite / "bin" / "forkcost-run"))
-    for name in ("good", "same", "panics", "hangs", "misunderstood", "broken"):
+    for name in ("good", "same", "panics", "hangs", "misunderstood", "broken", "unfit", "old",
+                 "without"):
         write(document(), tmp_path / name)
     write(document(1.27), tmp_path / "slow")
     write(sampled(document(), copy_page_range=1000, dup_mmap=500), tmp_path / "sampled")
@@ -133,7 +145,7 @@ def test_two_kernels_have_a_file_each_and_are_compared(room):
     result = kernels(room, base="good", new="slow")
     assert result.exit_code == 1, result.stderr
     assert sorted(p.relative_to(room / "out").as_posix() for p in (room / "out").rglob("*.*")) == [
-        "base/boot-1.console", "base/boot-1.json", "new/boot-1.console", "new/boot-1.json"]
+        "base/boot-1.console", "base/boot-1.json", *FORMS, "new/boot-1.console", "new/boot-1.json"]
     slope, *_ = [line for line in result.stdout.splitlines() if "+27%" in line]
     assert "instructions per page 125 → 159" in slope.replace(units.NBSP, " ")
     assert "2 slower" in result.stdout and "not time" in result.stdout
@@ -176,6 +188,70 @@ def test_a_stored_result_of_another_kind_is_no_baseline(room):
     assert result.exit_code == 2 and "measured already" in result.stderr
 
 
+def test_a_stored_result_may_have_any_name(room):
+    kernels(room, "--mode", "exact", base="good")
+    (room / "out/base/boot-1.json").rename(room / "ours.json")
+    result = kernels(room, out="again", base="ours.json", new="slow")
+    assert result.exit_code == 1 and "+27" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("words, laboratory, status, said", [
+    (["--mode", "tcg"], {}, 2, "base is in mode exact, new in mode tcg"),
+    ([], {"arch": "aarch64"}, 2, "base is of aarch64, new of x86_64"),
+    ([], {"mode": "host"}, 3, "no KVM to measure new in time as well")])
+def test_what_cannot_be_compared_is_not_measured(room, words, laboratory, status, said):
+    kernels(room, "--mode", "exact", base="good")
+    booted = len(calls(room))
+    stored = json.loads((room / "out/base/boot-1.json").read_text())
+    stored["context"]["forkcost"]["laboratory"] |= laboratory
+    write(stored, room / "ours.json")
+    result = kernels(room, *words, out="again", base="ours.json", new="slow")
+    assert result.exit_code == status and said in result.stderr
+    assert all("--version" in words for words in calls(room)[booted:])  # a look for KVM
+    assert not (room / "again").exists()
+
+
+def test_a_directory_without_results_is_named(room):
+    (room / "empty").mkdir()
+    result = kernels(room, base="empty", new="slow")
+    assert result.exit_code == 2 and "empty has no *.json" in result.stderr
+
+
+def test_a_kernels_own_trouble_is_not_blamed_on_kvm(room):
+    result = kernels(room, base="unfit", new="slow")
+    assert result.exit_code == 3 and "no room" in result.stderr and "No KVM" not in result.stderr
+
+
+def test_the_forms_are_of_this_calls_comparison(room):
+    result = kernels(room, "--mode", "exact", "--functions", "--format", "json", base="sampled",
+                     new="sampled-slow", third="sampled")
+    assert result.exit_code == 1, result.stderr
+    assert (room / "out/compare.json").read_text() == result.stdout
+    assert all((room / "out" / name).read_text() for name in FORMS)
+    document = (room / "out/compare.md").read_text()
+    assert "third" in document and "copy_page_ptes" in document
+    # Another call here that has nothing to compare has no use for them.
+    assert kernels(room, "--mode", "exact", other="good").exit_code == 0
+    assert not list((room / "out").glob("compare.*"))
+
+
+def test_two_stored_results_are_compared(room):
+    kernels(room, "--mode", "exact", base="good", new="slow")
+    booted = len(calls(room))
+    result = kernels(room, out="again", base="out/base", new="out/new")
+    assert result.exit_code == 1 and len(calls(room)) == booted
+    assert sorted(p.name for p in (room / "again").iterdir()) == FORMS
+
+
+def test_failed_boots_are_told_whatever_the_comparison_says(room, monkeypatch):
+    def refuse(*_, **__):
+        raise InputError("not like this")
+    monkeypatch.setattr("forkcost.compare.command.comparisons", refuse)
+    result = kernels(room, "--mode", "exact", base="good", other="same", new="panics")
+    assert result.exit_code == 2
+    assert "not like this" in result.stderr and "| Kernel panic" in result.stderr
+
+
 def test_in_exact_mode_no_wall_time_is_left(room):
     kernels(room, "--mode", "exact", base="good")
     kept = json.loads((room / "out/base/boot-1.json").read_text())
@@ -216,12 +292,31 @@ def test_settings_are_for_one_kernel_or_for_all(room):
 
 @pytest.mark.parametrize("words", [
     ["--kernel", "good"], ["--kernel", "../x=good"], ["--kernel", "base=other"],
-    ["--append", "nwe:mitigations=off"], ["--sysctl", "new:vm.overcommit_memory"], ["--boots", "0"],
+    ["--append", "nwe:mitigations=off"], ["--append", "new.1:mitigations=off"], ["--sysctl", "new:vm.overcommit_memory"], ["--boots", "0"],
     ["--kernel", "here=host"], ["--suite", "/nowhere"]])
 def test_a_wrong_call_boots_nothing(room, words):
     result = kernels(room, "--mode", "exact", *words, base="good", new="same")
     assert result.exit_code == 2 and result.stderr
     assert not (room / "out").exists()
+
+
+@pytest.mark.parametrize("kernel, said", [
+    ("old", "vm.overcommit_memory was to be 2 and is 0"), ("without", "is none that can be read")])
+def test_a_setting_that_is_not_in_force_is_a_failure(room, kernel, said):
+    result = kernels(room, "--mode", "exact", "--sysctl", "new:vm.overcommit_memory=2", base="good",
+                     new=kernel)
+    assert result.exit_code == 3 and said in result.stderr and "leave out --sysctl" in result.stderr
+    assert [p.name for p in (room / "out/new").iterdir()] == ["boot-1.console"]
+    assert (room / "out/base/boot-1.json").exists()
+
+
+def test_a_setting_is_read_as_the_kernel_writes_it():
+    side = options.Side("a", "x", sysctls={"kernel.printk": "0x4", "kernel.hostname": "a"})
+    assert side.sysctl_files["kernel.printk"] == "/proc/sys/kernel/printk"
+    side.must_be_in_force("kernel.printk", "4\t4\t1\t7\n")
+    side.must_be_in_force("kernel.hostname", "a\n")
+    with pytest.raises(NoAnswer):
+        side.must_be_in_force("kernel.hostname", "b\n")
 
 
 def test_a_kernels_argument_with_a_colon_is_no_label():
@@ -267,6 +362,27 @@ def test_results_that_are_there_stay(room):
     assert (room / "out/base/boot-1.json").read_bytes() == before
 
 
+def test_a_directory_has_nothing_but_this_calls(room):
+    kernels(room, "--mode", "exact", base="good")
+    booted = len(calls(room))
+    (room / "out/base/boot-1.json").rename(room / "out/base/boot-7.json")
+    write(json.loads((room / "out/base/boot-7.json").read_text()), room / "ours.json")
+    for base in ("good", "ours.json"):
+        result = kernels(room, "--mode", "exact", base=base, new="slow")
+        assert result.exit_code == 2 and "base/boot-7.json exists" in result.stderr
+    assert len(calls(room)) == booted
+    # What is there may be a side of its own.
+    assert kernels(room, base="out/base", new="slow").exit_code == 1
+
+
+def test_two_calls_do_not_share_a_directory(room):
+    with lab.kept(room / "out"):
+        result = kernels(room, "--mode", "exact", base="good")
+        assert result.exit_code == 2 and "another forkcost kernels" in result.stderr
+        assert (room / "out").exists() and not (room / "log").exists()
+    assert not (room / "out").exists()
+
+
 def test_the_running_kernel_is_measured_without_a_boot(room):
     (room / "suite/bin/forkcost-run").unlink()
     run = room / "suite/bin/forkcost-run"
@@ -275,7 +391,6 @@ def test_the_running_kernel_is_measured_without_a_boot(room):
     with pytest.raises(InputError, match="no program for"):  # a script has no architecture
         options.find_suite()
     suite = options.Suite(room / "suite", "x86_64")
-    from forkcost.kernels import lab
     results = lab.measure(options.sides(["now=host"], [], []), suite,
                           options.Measuring("auto"), room / "out", lambda line: None)
     assert results.failures == [] and not (room / "log").exists()
@@ -300,7 +415,8 @@ def test_nothing_outlives_us(room, number, command, tmp_path_factory):
                              "--bad", "2"]}[command]
     ours = subprocess.Popen([sys.executable, "-m", "forkcost", command, *words],
                             env=os.environ | {"PYTHONPATH": str(ROOM), "TMPDIR": str(scratch)},
-                            stderr=subprocess.PIPE, text=True)
+                            stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wanted = 2 if command == "kernels" and len(os.sched_getaffinity(0)) > 1 else 1
     wait_for(lambda: len(list(room.glob("pid-*"))) == wanted)
     ours.send_signal(number)
@@ -310,6 +426,21 @@ def test_nothing_outlives_us(room, number, command, tmp_path_factory):
     if number != signal.SIGKILL:
         assert ours.returncode == 128 + number, said
         assert list(scratch.iterdir()) == [] and not list(room.glob("out/**/*.json"))
+
+
+def test_signals_that_are_ignored_stay_ignored(room):
+    """As nohup does, and a shell for what it starts with &."""
+    ignored = (signal.SIGHUP, signal.SIGINT)
+    ours = subprocess.Popen(
+        [sys.executable, "-m", "forkcost", "kernels", "--kernel", f"a={room}/hangs", "--mode",
+         "exact", "-o", str(room / "out")], env=os.environ | {"PYTHONPATH": str(ROOM)},
+        stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored])
+    wait_for(lambda: list(room.glob("pid-*")))
+    for number in (*ignored, signal.SIGTERM):
+        ours.send_signal(number)
+    _, said = ours.communicate(timeout=30)
+    assert ours.returncode == 128 + signal.SIGTERM, said
 
 
 def alive(pid):
@@ -386,6 +517,15 @@ def test_what_this_kernel_cannot_do_is_skipped(room, kernel, case, said):
     ("good", ["--suite", "/nowhere"]), ("misunderstood", []), ("good", ["--time-limit-s", "0"])])
 def test_a_wrong_call_is_never_taken_for_a_bad_kernel(room, kernel, words):
     assert step(room, kernel, *words).exit_code == 128
+
+
+@pytest.mark.parametrize("kernel", ["host", "out/base/boot-1.json", "out/base"])
+def test_what_is_measured_already_is_no_step(room, kernel, monkeypatch):
+    kernels(room, "--mode", "exact", base="good")
+    monkeypatch.chdir(room)
+    result = CliRunner(mix_stderr=False).invoke(main, [
+        "bisect-step", "--kernel-image", kernel, "--case", FORK, "--good", "1", "--bad", "2"])
+    assert result.exit_code == 128 and "no kernel image" in result.stderr
 
 
 def test_nor_is_a_fault_of_ours(room, monkeypatch):

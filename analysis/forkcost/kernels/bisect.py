@@ -8,7 +8,7 @@ from pathlib import Path
 from forkcost import load
 from forkcost.errors import InputError, NoAnswer
 from forkcost.kernels import lab
-from forkcost.kernels.options import Measuring, Side
+from forkcost.kernels.options import HOST, Measuring, Side
 from forkcost.stats import ESTIMATORS
 
 GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128  # git-bisect(1): from 128 on it stops
@@ -36,6 +36,9 @@ def measure(kernel, step, suite, measuring, append, say):
         raise InputError(f"--good {step.good:g} and --bad {step.bad:g}: say two different figures "
                          "above 0, as `forkcost kernels` prints them for this case")
     side = Side("kernel", kernel, append)
+    if kernel == HOST or side.stored:
+        raise InputError(f"--kernel-image {kernel} is no kernel image; name the bzImage or Image "
+                         "that was just built")
     with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
         try:
             results = lab.measure([side], suite, measuring, Path(scratch), say)

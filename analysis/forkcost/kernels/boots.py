@@ -21,23 +21,27 @@ _ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a program, which leaves a result file at `result`."""
+    """One call of a program, which leaves a result file at `result`, and what else it is asked for
+    at `asides`."""
 
     title: str
     words: tuple
     result: Path | None = None
+    asides: tuple = ()
 
 
 @dataclass(frozen=True)
 class Ended:
     """A Call that ended. `status`: negative for a signal. `said`: stdout; `complained`: stderr.
-    `document`: the result file, where it left one that can be read."""
+    `document`: the result file, where it left one that can be read. `asides`: their text, None
+    where it left none."""
 
     call: Call
     status: int
     said: str
     complained: str
     document: dict | None
+    asides: tuple
     seconds: float
 
     @property
@@ -92,7 +96,8 @@ class _Running:
 
     def finish(self):
         return Ended(self.call, self.process.returncode, _text(self._out), _text(self._err),
-                     _document(self.call.result), time.monotonic() - self._begin)
+                     _document(self.call.result), tuple(map(_taken, self.call.asides)),
+                     time.monotonic() - self._begin)
 
     def stop(self):
         """It has been told to end."""
@@ -101,9 +106,9 @@ class _Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.call.result:
-            for path in (self.call.result, Path(f"{self.call.result}.journal")):
-                path.unlink(missing_ok=True)
+        journal = [Path(f"{self.call.result}.journal")] if self.call.result else []
+        for path in filter(None, (self.call.result, *journal, *self.call.asides)):
+            path.unlink(missing_ok=True)
 
 
 def _text(file):
@@ -113,11 +118,18 @@ def _text(file):
 
 
 def _document(path):
-    """What is in the file, which goes: not all in it need be a figure."""
-    if path is None:
-        return None
+    """What is in the result file: not all of it need be a figure."""
+    text = _taken(path) if path else None
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _taken(path):
+    """The text of a file, which goes; None where it has none."""
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
     finally:
@@ -126,11 +138,13 @@ def _document(path):
 
 @contextmanager
 def _interruptible():
-    """Signals that end us raise Interrupted meanwhile."""
+    """Signals that end us raise Interrupted meanwhile; not those that we were told to ignore (nohup,
+    a shell's &)."""
     def stop(number, _):
         raise Interrupted(f"interrupted by {signal.Signals(number).name}", number)
 
-    before = {number: signal.signal(number, stop) for number in _ENDED_BY}
+    before = {number: signal.signal(number, stop) for number in _ENDED_BY
+              if signal.getsignal(number) != signal.SIG_IGN}
     try:
         yield
     finally:

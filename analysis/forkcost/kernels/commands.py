@@ -34,7 +34,9 @@ def _of_laboratory(command):
                    "place of one what an earlier call wrote for it (DIR/LABEL, or a .json). The "
                    "first is what the others are compared with.")
 @click.option("-o", "--output", type=_FILES, required=True, metavar="DIR",
-              help="For DIR/LABEL/boot-N.json, and what the guest printed beside it.")
+              help="For DIR/LABEL/boot-N.json, with what the guest printed beside it, and for the "
+                   "comparison in each form: DIR/compare.md, .html, .json, .junit.xml, .ktap, "
+                   ".github (annotations).")
 @click.option("--preset", metavar="NAME", help="forkcost-run's preset.")
 @click.option("--filter", "pattern", metavar="REGEX", help="Only cases whose name this finds.  "
               "[default in mode exact: fork of four sizes, a COW fault, vfork, posix_spawn, three "
@@ -73,31 +75,35 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
     from forkcost.kernels import lab
     from forkcost.kernels.options import Measuring, find_suite, sides
 
-    results = lab.measure(
-        sides(named, appends, sysctls), find_suite(suite),
-        Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s, by_function),
-        output, _say)
+    chosen, found = sides(named, appends, sysctls), find_suite(suite)
+    measuring = Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s,
+                          by_function)
     status = 0
-    try:
-        status = _compare(results.files, by_function, form, strict)
-    except NoAnswer as error:
-        results.failures.append(str(error))
+    with lab.kept(output):
+        results = lab.measure(chosen, found, measuring, output, _say)
+        try:
+            status = _compare(results.files, by_function, form, strict, output)
+        except (InputError, NoAnswer) as error:
+            results.failures.append(str(error))
+            results.bad_call |= isinstance(error, InputError)
     _say(f"the results are in {output}")
     if results.failures:
         raise (InputError if results.bad_call else NoAnswer)("\n".join(results.failures))
     sys.exit(status)
 
 
-def _compare(files, by_function, form, strict):
-    """Prints how all sides that have results compare with the first of them. Gives the exit
-    status."""
+def _compare(files, by_function, form, strict, directory):
+    """Prints how all sides that have results compare with the first of them, and writes that in
+    all forms into the directory. Gives the exit status."""
     from forkcost.compare import command, outputs, thresholds
+    from forkcost.kernels import forms
 
     words = [f"{label}={path}" for label, paths in files.items() for path in paths]
     if sum(bool(paths) for paths in files.values()) < 2:
         return 0
     found = command.comparisons(words, None, thresholds.read(), explained=by_function)
     sys.stdout.write(outputs.FORMATS[form](found, strict))
+    forms.write(found, strict, directory)
     return max(comparison.exit_status(strict) for comparison in found)
 
 

@@ -1,18 +1,20 @@
 """Boots each kernel, runs the cases there, and keeps one result file per kernel and boot."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcost import load, programs
 from forkcost.errors import InputError, NoAnswer
 from forkcost.estimators import write
-from forkcost.kernels import boots, exact
-from forkcost.kernels.options import HOST
+from forkcost.kernels import boots, exact, forms
+from forkcost.kernels.options import HOST, MODES
 
 _GUEST_RESULT = "/tmp/run.json"
 _PROBE_LIMIT_S = 15  # a stock kernel under KVM is there in two; KVM may be there and hang
@@ -28,35 +30,58 @@ class Results:
     bad_call: bool = False
 
 
+@contextmanager
+def kept(directory):
+    """Makes the directory, and keeps other calls out of it meanwhile. It goes again where nothing
+    came of it. Raises InputError."""
+    made = not directory.exists()
+    _make(directory)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(descriptor, directory)
+        try:
+            yield
+        finally:
+            if made:
+                with suppress(OSError):  # it is not empty
+                    directory.rmdir()
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor, directory):
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(f"{directory}: another forkcost kernels writes there now; name another "
+                         "directory with -o, or wait for it") from error
+    except OSError:
+        pass  # not every file system knows locks
+
+
 def measure(sides, suite, measuring, directory, say):
     """Results of all sides, in `directory`/LABEL/boot-N.json, or where they are stored. `say`:
     function of a line of progress. Raises InputError before anything is booted, where the call is
     wrong."""
     results = Results({side.label: side.stored for side in sides})
-    stored = {path: _mode_of(path) for side in sides for path in side.stored}
-    sides = [side for side in sides if not side.stored]
-    for side in sides:
-        for number in range(1, measuring.boots + 1):
-            if _result(directory, side, number).exists():
-                raise InputError(f"{_result(directory, side, number)} exists; name another "
-                                 "directory with -o, or remove it")
+    _must_be_free(directory, sides)
     laboratory = _Laboratory(suite, measuring)
-    mode = laboratory.mode(sides, say, set(stored.values()))
-    for side in sides:
-        if side.kernel != HOST:
-            laboratory.check(side, mode)
+    mode = laboratory.mode(sides, say)
     calls = {}
     for number in range(1, measuring.boots + 1):
         for side in sides:
-            path = _result(directory, side, number)
-            _make(path.parent)
-            calls[laboratory.call(side, number, mode, path)] = (side, number, path)
+            if not side.stored:
+                path = Path(directory) / side.label / f"boot-{number}.json"
+                _make(path.parent)
+                calls[laboratory.call(side, number, mode, path)] = (side, number, path)
 
     def keep(ended):
         side, number, path = calls[ended.call]
         try:
             if ended.document is None:
                 raise NoAnswer(ended.why)
+            for key, text in zip(side.sysctls, ended.asides):
+                side.must_be_in_force(key, text)
             laboratory.keep(ended.document, side, number, mode, path)
         except (InputError, NoAnswer) as error:
             results.failures.append(f"{ended.call.title}: {error}")
@@ -67,14 +92,23 @@ def measure(sides, suite, measuring, directory, say):
         say(f"{ended.call.title}: {ended.seconds:.0f} s")
 
     at_a_time = min(2, len(os.sched_getaffinity(0))) if mode == "exact" else 1
+    forms.remove(directory)
     boots.run(list(calls), at_a_time, ended=keep)
-    for label in results.files:
-        results.files[label].sort(key=lambda p: int(re.search(r"\d+", p.name)[0]))
+    order = [path for *_, path in calls.values()]
+    for side in sides:
+        if not side.stored:
+            results.files[side.label].sort(key=order.index)
     return results
 
 
-def _result(directory, side, number):
-    return Path(directory) / side.label / f"boot-{number}.json"
+def _must_be_free(directory, sides):
+    """Whoever is given DIR/LABEL compares all that is there: it has to be this call's."""
+    for side in sides:
+        known = {path.resolve() for path in side.stored}
+        for path in sorted((Path(directory) / side.label).glob("*.json")):
+            if path.resolve() not in known:
+                raise InputError(f"{path} exists, and is not of {side.label} as it is called for; "
+                                 "name another directory with -o, or remove it")
 
 
 def _make(directory):
@@ -85,53 +119,94 @@ def _make(directory):
                          "with -o") from error
 
 
-def _mode_of(path):
-    """Of a stored result file. Raises InputError."""
-    mode = load.load([path]).context.get("laboratory", {}).get("mode")
-    if mode is None:
+@dataclass(frozen=True)
+class _Where:
+    """`mode`: None where that is not settled yet."""
+
+    label: str
+    mode: str | None
+    arch: str
+
+    @property
+    def kind(self):
+        """What its figures are: those of two kinds cannot be compared."""
+        return "time" if self.mode in (HOST, "kvm") else self.mode
+
+
+def _where_stored(label, path):
+    """Raises InputError."""
+    laboratory = load.load([path]).context.get("laboratory", {})
+    if laboratory.get("mode") is None:
         raise InputError(f"{path}: was not measured by forkcost kernels; it can be compared by "
                          "forkcost compare")
-    return mode
+    return _Where(label, laboratory["mode"], laboratory.get("arch"))
+
+
+def _must_be_alike(places):
+    """Before hours are spent on what cannot be compared. Raises InputError."""
+    settled = [place for place in places if place.mode]
+    for one, other in ((p, places[0]) for p in places[1:]):
+        if one.arch != other.arch:
+            raise InputError(f"{other.label} is of {other.arch}, {one.label} of {one.arch}, and "
+                             "they cannot be compared; name kernels of one architecture, and the "
+                             "suite for it with --suite")
+    for one, other in ((p, settled[0]) for p in settled[1:]):
+        if one.kind != other.kind:
+            raise InputError(f"{other.label} is in mode {other.mode}, {one.label} in mode "
+                             f"{one.mode}, and they cannot be compared; choose one --mode for all "
+                             f"({HOST} is time, as kvm is)")
 
 
 class _Laboratory:
     def __init__(self, suite, measuring):
         self._suite, self._measuring = suite, measuring
 
-    def mode(self, sides, say, stored):
-        """In which the kernels that are not the host's are booted. `stored`: modes of what was
-        measured before."""
+    def mode(self, sides, say):
+        """In which the kernels that are not the host's are booted. Raises what would keep a side
+        from being measured, or from being compared with the others."""
+        known = [_where_stored(side.label, path) for side in sides for path in side.stored]
+        measured = [side for side in sides if not side.stored]
+        booted = [side for side in measured if side.kernel != HOST]
+        if not measured:
+            return HOST
+        known += [_Where(side.label, HOST, self._suite.arch) for side in measured
+                  if side.kernel == HOST]
         wanted = self._measuring.mode
+        stored = {place.mode for place in known} & set(MODES)
         if wanted == "auto" and len(stored) == 1:
-            wanted = next(iter(stored))
-        booted = [side for side in sides if side.kernel != HOST]
-        on_host = len(booted) < len(sides)
+            [wanted] = stored
+        self._must_fit(None if wanted == "auto" else wanted, known, booted)
+        for side in booted:
+            self._check(side, "exact" if wanted == "auto" else wanted)
         if not booted:
             return HOST
         if wanted == "auto":
             reason = self._why_no_kvm(booted[0])
+            if reason and known:
+                raise NoAnswer(f"{known[0].label} is measured in time, and there is no KVM to "
+                               f"measure {booted[0].label} in time as well: {reason}; compare "
+                               f"{known[0].label} with {HOST}, or on a machine with KVM")
             wanted = "exact" if reason else "kvm"
-            if reason and not on_host:
+            if reason:
                 say(f"mode exact: figures are executed instructions, not times. No KVM: {reason}")
-        if self._measuring.functions and wanted != "exact":
+            self._must_fit(wanted, known, booted)
+        return wanted
+
+    def _must_fit(self, mode, known, booted):
+        """`mode`: of those that are booted; None where that is not settled yet."""
+        _must_be_alike(known + [_Where(side.label, mode, self._suite.arch) for side in booted])
+        if self._measuring.functions and booted and mode not in (None, "exact"):
             raise InputError("--functions counts the instructions of kernel functions, and only an "
                              "emulator can: --mode exact")
-        if on_host and wanted != "kvm":
-            raise InputError(f"{HOST} is measured in time, a kernel in mode {wanted} is not: "
-                             "compare it with kernels in mode kvm, where KVM works, or with "
-                             f"{HOST} alone")
-        return wanted
 
     def _why_no_kvm(self, side):
         """None where it works."""
         [ended] = boots.run([boots.Call("KVM", (
             *self._boot_words(side, "kvm"), "--boot-limit-s", str(_PROBE_LIMIT_S), "--",
             "/suite/bin/forkcost-run", "--version"))], 1)
-        if ended.bad_call:
-            raise InputError(ended.why)
         return ended.why.splitlines()[0].removeprefix("forkcost-boot: ") if ended.status else None
 
-    def check(self, side, mode):
+    def _check(self, side, mode):
         """Raises what would keep it from being booted: the call, or this machine."""
         [ended] = boots.run([boots.Call(side.label, (
             *self._boot_words(side, mode), "--check", "--", "/suite/bin/forkcost-run"))], 1)
@@ -140,16 +215,19 @@ class _Laboratory:
 
     def call(self, side, number, mode, path):
         """The boots.Call that leaves the figures of a boot."""
-        new = path.with_name(f".{path.stem}.new.json")
+        new = path.with_name(f".{path.stem}.new")  # no *.json
         run = self._measuring.words(HOST if side.kernel == HOST else mode, self._suite.arch, number)
         if side.kernel == HOST:
             return boots.Call(side.label + f" run {number}", (
                 str(self._suite.run), *run, "--out", str(new), "--force"), new)
+        asides = tuple(path.with_name(f".{path.stem}.sysctl-{i}") for i in range(len(side.sysctls)))
+        read_back = (f"--out={guest}:{aside}"
+                     for guest, aside in zip(side.sysctl_files.values(), asides))
         words = [*self._boot_words(side, mode),
                  "--time-limit-s", f"{self._measuring.time_limit_s:g}",
                  "--console", str(path.with_suffix(".console")), "--out", f"{_GUEST_RESULT}:{new}",
-                 "--", "/suite/bin/forkcost-run", *run, "--out", _GUEST_RESULT]
-        return boots.Call(f"{side.label} boot {number}", tuple(words), new)
+                 *read_back, "--", "/suite/bin/forkcost-run", *run, "--out", _GUEST_RESULT]
+        return boots.Call(f"{side.label} boot {number}", tuple(words), new, asides)
 
     def _boot_words(self, side, mode):
         files = self._suite.files(all_images=mode != "exact" or self._measuring.selected)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcost import programs
-from forkcost.errors import InputError
+from forkcost.errors import InputError, NoAnswer
 
 HOST = "host"  # in place of a kernel: the one that runs here
 MODES = ("exact", "tcg", "kvm")
@@ -25,6 +25,7 @@ EXACT_ROUNDS = 3
 # 3,000 instructions, 6% of this period.
 _PROFILE = "--profile=cpu-clock:period=50021"
 
+_LABEL = r"\w[\w.-]*"
 # e_machine of an ELF header.
 _MACHINES = {62: "x86_64", 183: "aarch64"}
 
@@ -57,18 +58,46 @@ class Side:
         return " ".join(filter(None, (self.append, *(
             f"sysctl.{key}={value}" for key, value in self.sysctls.items()))))
 
+    @property
+    def sysctl_files(self):
+        """In the guest, by sysctl."""
+        return {key: f"/proc/sys/{key.replace('.', '/')}" for key in self.sysctls}
+
+    def must_be_in_force(self, key, text):
+        """`text`: of the guest's file of a sysctl. Raises NoAnswer. A kernel before 5.8 knows no
+        sysctl on its command line, and does not complain either."""
+        wanted = self.sysctls[key]
+        # Of a vector only the first is set: kernel.printk
+        found = (text or "").split()[:1]
+        if not found or _number(found[0]) != _number(wanted):
+            raise NoAnswer(f"the sysctl {key} was to be {wanted} and is "
+                           f"{found[0] if found else 'none that can be read'} in the guest; a "
+                           f"kernel before 5.8 cannot set it at boot: leave out --sysctl {key}, or "
+                           "correct it")
+
+
+def _number(text):
+    """0x10 is 16; what is no number stays a text."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return text
+
 
 def sides(kernels, appends, sysctls):
     """The Sides of `LABEL=KERNEL`…, `[LABEL:]ARGS`… and `[LABEL:]KEY=VALUE`…."""
     named = {}
     for word in kernels:
         label, equals, kernel = word.partition("=")
-        if not (equals and kernel and re.fullmatch(r"\w[\w.-]*", label, re.ASCII)):
+        if not (equals and kernel and re.fullmatch(_LABEL, label, re.ASCII)):
             raise InputError(f"--kernel {word}: say LABEL=KERNEL, as in base=vmlinuz-6.1; a label "
                              "has letters, digits, dots and dashes")
         if label in named:
             raise InputError(f"--kernel {word}: there is a kernel labelled {label} already; give "
                              "this one another label")
+        if kernel != HOST and Path(kernel).is_dir() and not Side(label, kernel).stored:
+            raise InputError(f"--kernel {word}: {kernel} has no *.json; name a kernel, or a "
+                             "directory with result files of an earlier call")
         named[label] = kernel
     lines, settings = {label: [] for label in named}, {label: {} for label in named}
     for word in appends:
@@ -97,7 +126,7 @@ def _labelled(option, word, labels):
     label, colon, text = word.partition(":")
     if colon and label in labels:
         return [(label, text)]
-    if colon and re.fullmatch(r"[\w-]+", label, re.ASCII):  # `console=ttyS0:…` is no label
+    if colon and re.fullmatch(_LABEL, label, re.ASCII):  # `console=ttyS0:…` is no label
         raise InputError(f"{option} {word}: no kernel is labelled {label}; there are "
                          f"{', '.join(labels)}")
     return [(label, word) for label in labels]

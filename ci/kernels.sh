@@ -15,9 +15,8 @@ file of an earlier run (results/baseline/ has one), so that only the new kernel 
 
   --arch ARCH   of the kernels: x86_64 or aarch64 (default: this machine's)
   --out DIR     for all that comes out (default: forkcost-kernels). It has the result files and consoles
-                of both kernels, and the comparison: compare.md, .html, .json, .junit.xml, .ktap
-
-Where GITHUB_STEP_SUMMARY is set, compare.md is added to that file, and what changed is annotated.
+                of both kernels, and the comparison: compare.md, .html, .json, .junit.xml, .ktap, and
+                .github, GitHub's annotations. All of them are as the arguments after -- say
 
 Exit status: 0 no regression; 1 at least one case is slower; 2 the call is wrong; 3 this machine
 cannot do it: a kernel does not boot, something could not be installed or built.
@@ -49,13 +48,15 @@ while [ $# -gt 0 ]; do
   esac
 done
 if [ -z "$base" ] || [ -z "$new" ]; then die 2 'name both kernels: --base KERNEL --new KERNEL'; fi
-case $arch in
-  x86_64) set_up=--vm ;;
-  aarch64) set_up=--aarch64 ;;
+machine=$(uname -m)
+case $arch:$machine in
+  x86_64:x86_64 | aarch64:aarch64) set_up=--vm ;;
+  aarch64:*) set_up=--aarch64 ;;
+  x86_64:*) die 2 "--arch x86_64: there is no preset that builds for x86_64 on $machine; use an x86_64 machine" ;;
   *) die 2 "--arch $arch: say x86_64 or aarch64" ;;
 esac
 preset=release
-[ "$arch" = "$(uname -m)" ] || preset=release-$arch
+[ "$arch" = "$machine" ] || preset=release-$arch
 
 step set-up
 "$root/ci/setup.sh" $set_up || exit
@@ -70,27 +71,8 @@ for each in release $preset; do
   build "$each" || die 3 "the build in $root/build/$each failed; its first message above says where"
   built=$each
 done
-forkcost=$root/build/release/bin/forkcost
 
 step kernels
-status=0
-"$forkcost" kernels --kernel "base=$base" --kernel "new=$new" --suite "$root/build/$preset" -o "$out" \
-  "$@" || status=$?
-[ $status -le 1 ] || exit $status
-
-step compare
-# A base that was measured before stays where it is.
-if [ -e "$out/base" ]; then base=$out/base; fi
-# The verdict is there; a format that cannot be written is trouble of its own.
-for format in markdown:md html:html json:json junit:junit.xml ktap:ktap; do
-  written=0
-  "$forkcost" compare "base=$base" "new=$out/new" --format "${format%%:*}" \
-    -o "$out/compare.${format#*:}" || written=$?
-  [ $written -le 1 ] || die 3 "$out/compare.${format#*:} was not written; the result files stand in $out"
-done
-if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
-  cat "$out/compare.md" >>"$GITHUB_STEP_SUMMARY"
-  "$forkcost" compare "base=$base" "new=$out/new" --format github || true
-fi
-printf '\n%s\n' "$out/compare.md"
-exit $status
+# In our place, so that a signal for us is one for it.
+exec "$root/build/release/bin/forkcost" kernels --kernel "base=$base" --kernel "new=$new" \
+  --suite "$root/build/$preset" "$@" -o "$out"

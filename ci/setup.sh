@@ -4,8 +4,8 @@
 set -eu
 
 # Everything that the project needs, and the only place where that is written down. The columns:
-#   group          base: build, measure, report, test; dev: the linters; vm: booting a kernel of this
-#                  machine's architecture; aarch64: building for that and booting it
+#   group          base: build, measure, report, test; dev: the linters; vm-ARCH: booting a kernel of
+#                  that architecture; aarch64: building for that
 #   apt            Debian's and Ubuntu's package; with an architecture where it is not this machine's
 #   upstream name  for a person on another system
 #   check          how to see there whether it is present; -: cannot be seen, and can be done without
@@ -39,9 +39,9 @@ dev|shellcheck|ShellCheck|command shellcheck|ShellCheck|shellcheck|ShellCheck
 dev|perl|perl (one test reads KTAP with its TAP::Parser)|command prove|perl-Test-Harness|perl|perl
 dev|python3-junitparser|junitparser for Python (one test reads JUnit XML with it)|-|-|-|-
 dev|linux-perf|perf (one test compares with it)|command perf|perf|perf|perf
-vm|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
+vm-x86_64|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
 aarch64|g++-aarch64-linux-gnu|a cross compiler for aarch64|command aarch64-linux-gnu-g++|gcc-c++-aarch64-linux-gnu|aarch64-linux-gnu-gcc|cross-aarch64-gcc12
-aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-system-aarch64|qemu-system-aarch64|qemu-arm
+vm-aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-system-aarch64|qemu-system-aarch64|qemu-arm
 aarch64|libbenchmark-dev:arm64|Google Benchmark for aarch64|cross benchmark/benchmark.h|-|-|-
 aarch64|libpfm4-dev:arm64|libpfm4 for aarch64|cross perfmon/pfmlib.h|-|-|-
 aarch64|libfmt-dev:arm64|fmt for aarch64|cross fmt/core.h|-|-|-
@@ -56,7 +56,7 @@ usage: ci/setup.sh [--dev] [--vm] [--aarch64] [--check | --print-python]
 Installs the packages that are missing, by apt-get; on other systems lists them.
 
   --dev           also the linters that ci/test.sh uses: clang-format, clang-tidy, shellcheck
-  --vm            also QEMU, for the tests that boot a kernel
+  --vm            also QEMU for this machine's architecture, which boots kernels
   --aarch64       also what builds the suite for aarch64 and boots it there. Adds arm64 to the
                   architectures of dpkg, which is why nothing but CI does it unasked
   --check         install nothing, only say what is missing
@@ -236,11 +236,18 @@ EOF
 mode=install groups='[base]' flags=
 while [ $# -gt 0 ]; do
   case $1 in
-    --dev | --vm) groups="${groups}[${1#--}]" flags="$flags $1" ;;
+    --dev) groups="${groups}[dev]" flags="$flags $1" ;;
+    --vm)
+      case $(uname -m) in
+        x86_64) groups="${groups}[vm-x86_64]" flags="$flags $1" ;;
+        aarch64 | arm64) groups="${groups}[vm-aarch64]" flags="$flags $1" ;;
+        *) say "this machine is $(uname -m), and the suite boots kernels for x86_64 and aarch64" ;;
+      esac
+      ;;
     --aarch64)
       case $(uname -m) in
         aarch64 | arm64) say 'this machine is aarch64: the preset release is what --aarch64 is for' ;;
-        *) groups="${groups}[aarch64]" flags="$flags $1" ;;
+        *) groups="${groups}[aarch64][vm-aarch64]" flags="$flags $1" ;;
       esac
       ;;
     --check) mode=check ;;

@@ -311,9 +311,11 @@ def test_a_setting_that_is_not_in_force_is_a_failure(room, kernel, said):
 
 
 def test_a_setting_is_read_as_the_kernel_writes_it():
-    side = options.Side("a", "x", sysctls={"kernel.printk": "0x4", "kernel.hostname": "a"})
-    assert side.sysctl_files["kernel.printk"] == "/proc/sys/kernel/printk"
-    side.must_be_in_force("kernel.printk", "4\t4\t1\t7\n")
+    side = options.Side("a", "x", sysctls={
+        "vm.lowmem_reserve_ratio": "0x40", "kernel.hostname": "a", "kernel.printk": "7"})
+    assert side.sysctl_files == {"vm.lowmem_reserve_ratio": "/proc/sys/vm/lowmem_reserve_ratio",
+                                 "kernel.hostname": "/proc/sys/kernel/hostname"}
+    side.must_be_in_force("vm.lowmem_reserve_ratio", "64\t32\t0\n")
     side.must_be_in_force("kernel.hostname", "a\n")
     with pytest.raises(NoAnswer):
         side.must_be_in_force("kernel.hostname", "b\n")

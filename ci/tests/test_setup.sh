@@ -100,6 +100,9 @@ printf 'libfmt-dev:arm64\nqemu-system-arm\nqemu-system-x86\n' >"$work/missing"
 : >"$work/calls"
 expect 0 'everything is there' --check
 expect 3 'missing: qemu-system-x86$' --vm --check
+printf '#!/bin/sh\necho aarch64\n' >"$work/apt/uname"
+expect 3 'missing: qemu-system-arm$' --vm --check
+printf '#!/bin/sh\necho x86_64\n' >"$work/apt/uname"
 expect 3 'missing: qemu-system-arm libfmt-dev:arm64$' --aarch64 --check
 expect 3 'ci/setup.sh --aarch64 installs them' --aarch64 --check
 expect 3 '^setup:   dpkg --add-architecture arm64 && apt-get update && apt-get install' --aarch64 --check

@@ -80,7 +80,7 @@ def measure(sides, suite, measuring, directory, say):
         try:
             if ended.document is None:
                 raise NoAnswer(ended.why)
-            for key, text in zip(side.sysctls, ended.asides):
+            for key, text in zip(side.sysctl_files, ended.asides):
                 side.must_be_in_force(key, text)
             laboratory.keep(ended.document, side, number, mode, path)
         except (InputError, NoAnswer) as error:
@@ -220,9 +220,9 @@ class _Laboratory:
         if side.kernel == HOST:
             return boots.Call(side.label + f" run {number}", (
                 str(self._suite.run), *run, "--out", str(new), "--force"), new)
-        asides = tuple(path.with_name(f".{path.stem}.sysctl-{i}") for i in range(len(side.sysctls)))
-        read_back = (f"--out={guest}:{aside}"
-                     for guest, aside in zip(side.sysctl_files.values(), asides))
+        sysctls = side.sysctl_files
+        asides = tuple(path.with_name(f".{path.stem}.{key.replace('/', '.')}") for key in sysctls)
+        read_back = (f"--out={guest}:{aside}" for guest, aside in zip(sysctls.values(), asides))
         words = [*self._boot_words(side, mode),
                  "--time-limit-s", f"{self._measuring.time_limit_s:g}",
                  "--console", str(path.with_suffix(".console")), "--out", f"{_GUEST_RESULT}:{new}",

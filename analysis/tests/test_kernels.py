@@ -439,8 +439,11 @@ def test_signals_that_are_ignored_stay_ignored(room):
         stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored])
     wait_for(lambda: list(room.glob("pid-*")))
+    status = Path(f"/proc/{ours.pid}/status").read_text()
+    mask = int(re.search(r"^SigIgn:\s*(\w+)$", status, re.MULTILINE)[1], 16)
     for number in (*ignored, signal.SIGTERM):
         ours.send_signal(number)
+    assert all(mask >> (number - 1) & 1 for number in ignored)
     _, said = ours.communicate(timeout=30)
     assert ours.returncode == 128 + signal.SIGTERM, said
 

@@ -77,6 +77,12 @@ def test_two_kernels(kernels, tmp_path):
     assert 1.1 < figures["new"] / figures["base"] < 2
 
 
+def test_a_sysctl_that_the_kernel_refuses(kernels, tmp_path):
+    done = forkcost("kernels", "--mode", "exact", "-o", tmp_path / "out", f"--kernel=a={kernels[0]}",
+                    "--sysctl", "vm.overcommit_memory=7")
+    assert done.returncode == 3 and "'vm.overcommit_memory=7': invalid value" in done.stderr
+
+
 def test_a_step_of_a_bisection(kernels):
     """Of a kernel that is booted by its package's name, which is as good as an image."""
     words = ["bisect-step", "--kernel-image", kernels[0], "--case", FORK]

@@ -138,8 +138,8 @@ def _taken(path):
 
 @contextmanager
 def _interruptible():
-    """Signals that end us raise Interrupted meanwhile; not those that we were told to ignore (nohup,
-    a shell's &)."""
+    """Signals that end us raise Interrupted meanwhile; those that we were told to ignore (by nohup,
+    or by a shell's &) do not."""
     def stop(number, _):
         raise Interrupted(f"interrupted by {signal.Signals(number).name}", number)
 

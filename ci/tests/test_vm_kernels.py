@@ -78,8 +78,8 @@ def test_two_kernels(kernels, tmp_path):
 
 
 def test_a_sysctl_that_the_kernel_refuses(kernels, tmp_path):
-    done = forkcost("kernels", "--mode", "exact", "-o", tmp_path / "out", f"--kernel=a={kernels[0]}",
-                    "--sysctl", "vm.overcommit_memory=7")
+    done = forkcost("kernels", "--mode", "exact", "-o", tmp_path / "out", "--sysctl",
+                    "vm.overcommit_memory=7", f"--kernel=a={kernels[0]}")
     assert done.returncode == 3 and "'vm.overcommit_memory=7': invalid value" in done.stderr
 
 

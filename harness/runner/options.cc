@@ -97,7 +97,8 @@ void check_sides(const Options& options) {
   for (const std::string& side : sides) {
     if (side.empty()) {
       throw UsageError(
-          "--interleave '': no side; name a directory, or write env: alone for the programs as they "
+          "--interleave '': no side; name a directory, or write env: alone for the programs as "
+          "they "
           "are");
     }
     if (!is_setting(side) || side == kSettingPrefix) continue;

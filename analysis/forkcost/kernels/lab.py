@@ -36,7 +36,11 @@ def kept(directory):
     came of it. Raises InputError."""
     made = not directory.exists()
     _make(directory)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be read: {error.strerror}; name another directory "
+                         "with -o") from error
     try:
         _lock(descriptor, directory)
         try:

@@ -1,8 +1,13 @@
-"""The program `forkcost`. Exit status: 0 fine, 1 a regression, 2 the call or its input is wrong,
-3 the input cannot answer what was asked."""
+"""The program `forkcost`. Exit status: 0 fine, 1 a regression, 2 the call or its input is wrong, or
+a file or the output cannot be used, 3 the input cannot answer what was asked, or the program is at
+fault (with a traceback)."""
 
+import contextlib
+import os
+import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import click
@@ -18,14 +23,64 @@ _FUNCTIONS = click.option("--functions", "table", type=_FILES, metavar="FILE.tom
 
 
 class _Command(click.Group):
-    """Turns our errors into a line on stderr and their exit status."""
+    """Turns our errors into a line on stderr and their exit status. Python's own status for what
+    nobody caught, and click's for an interrupt, is 1: here a regression, so neither may end us."""
 
     def invoke(self, ctx):
+        status = 0
         try:
-            return super().invoke(ctx)
+            super().invoke(ctx)
+        except click.exceptions.Exit as end:
+            status = end.exit_code
+        except SystemExit as end:
+            status = end.code
+        except click.ClickException:
+            raise
         except ForkcostError as error:
             click.echo(f"forkcost: {error}", err=True)
-            ctx.exit(error.exit_status)
+            status = error.exit_status
+        except (KeyboardInterrupt, click.Abort):
+            _die_of(signal.SIGINT)
+        except (OSError, UnicodeError) as error:
+            status = _unusable(error)
+        except Exception:
+            click.echo(traceback.format_exc(), err=True, nl=False)
+            status = NoAnswer.exit_status
+        ctx.exit(_written(status))
+
+
+def _unusable(error):
+    """The exit status for an error of the system that nobody foresaw, which is said."""
+    if isinstance(error, BrokenPipeError):
+        _die_of(signal.SIGPIPE)
+    if isinstance(error, UnicodeEncodeError):
+        said = (f"the output cannot be written in the encoding {error.encoding}: set "
+                "PYTHONIOENCODING=utf-8, or write it to a file with -o")
+    elif isinstance(error, OSError):
+        said = (f"{getattr(error, 'filename', None) or 'the output'}: cannot be used: "
+                f"{error.strerror or error}: give another path, or make room")
+    else:
+        said = str(error)
+    click.echo(f"forkcost: {said}", err=True)
+    return InputError.exit_status
+
+
+def _written(status):
+    """The status, once all output is out: what is left in the buffer can fail too."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python writes it once more at its end, would complain and end with a status of its own.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status if status > 1 else _unusable(error)
+    return status
+
+
+def _die_of(number):
+    """As a program that has no handler: a shell that runs a script then ends it too."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 @click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})

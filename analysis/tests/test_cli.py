@@ -1,5 +1,7 @@
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from click.testing import CliRunner
 import forkcost
 import synthetic
 from conftest import write
-from forkcost import report
+from forkcost import cli, report
 from forkcost.cli import main
 
 ROOM = Path(forkcost.__file__).parents[1]
@@ -122,3 +124,64 @@ def test_the_version_is_that_of_the_suite():
         pytest.skip("not in the suite's source tree")
     suite = re.search(r"project\(forkcost VERSION (\S+)", build.read_text())[1]
     assert suite == forkcost.__version__
+
+
+def as_program(words, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "forkcost", *map(str, words)], check=False, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOM)} | options.pop("env", {}),
+        **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options))
+
+
+def test_an_interrupt_ends_it_by_the_signal(tmp_path):
+    """Not with click's 1, which is a regression."""
+    code = ("import forkcost.cli as c\n"
+            "def stop(**_): raise KeyboardInterrupt\n"
+            "c.compare.callback = stop\nc.main(['compare', 'a', 'b'])")
+    for raised in (code, code.replace("KeyboardInterrupt", "c.click.Abort")):
+        ended = subprocess.run([sys.executable, "-c", raised], capture_output=True, check=False,
+                               env=os.environ | {"PYTHONPATH": str(ROOM)})
+        assert ended.returncode == -signal.SIGINT
+
+
+def test_output_that_cannot_be_written_is_status_2(small):
+    with Path("/dev/full").open("w") as full:
+        ended = as_program(["compare", small, copied(small)], stdout=full)
+    assert ended.returncode == 2 and "No space left on device" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    ended = as_program(["compare", small, copied(small), "--format", "markdown"],
+                       env={"PYTHONIOENCODING": "ascii"})
+    assert ended.returncode == 2 and "encoding ascii" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def copied(path):
+    other = path.with_name("copied.json")
+    shutil.copy(path, other)
+    return other
+
+
+def test_a_pipe_that_nobody_reads_ends_it_by_the_signal(small):
+    read, write_end = os.pipe()
+    os.close(read)
+    try:
+        ended = as_program(["compare", small, copied(small)], stdout=write_end)
+    finally:
+        os.close(write_end)
+    assert ended.returncode == -signal.SIGPIPE and ended.stderr == ""
+
+
+def test_what_nobody_foresaw_is_never_status_1(monkeypatch):
+    def raises(error):
+        def fail(*_, **__):
+            raise error
+        monkeypatch.setattr(cli.compare, "callback", fail)
+        return call("compare", "a", "b")
+    result = raises(OSError(36, "File name too long", "x"))
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    result = raises(KeyError("ours"))
+    assert result.exit_code == 3 and "Traceback" in result.stderr and "'ours'" in result.stderr
+
+
+def test_a_name_that_no_file_can_have_is_status_2(small):
+    assert call("compare", "x" * 5000, small).exit_code == 2

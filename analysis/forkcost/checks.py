@@ -18,6 +18,12 @@ def optional(holder, key, kind, where):
     return expect(holder, key, kind, where) if key in holder else None
 
 
+def optional_flag(holder, key, where):
+    if not isinstance(holder.get(key, False), bool):
+        raise Broken(f"{where} has a '{key}' that is neither true nor false: the file is damaged "
+                     f"or from another program; {REPEAT}")
+
+
 def optional_list(holder, key, kind, where):
     if not all(isinstance(item, kind) for item in optional(holder, key, list, where) or []):
         raise Broken(f"{where} has something else than {kind.__name__} in '{key}': the file is "

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from forkcost import functions, passes
-from forkcost.checks import REPEAT, Broken, expect, optional, optional_list
+from forkcost.checks import REPEAT, Broken, expect, optional, optional_flag, optional_list
 from forkcost.errors import InputError
 from forkcost.quantity import check_quantities, pooled
 
@@ -168,8 +168,14 @@ def _case(name, entries):
                 tuple(entries), passes.counters(name, entries), passes.profile(entries))
 
 
-def parsed(path):
-    """One file's JSON; raises InputError that names it, the reason, and what to do."""
+def _no_number(constant):
+    """json's default takes NaN and Infinity, which JSON has not, and which no check would find."""
+    raise ValueError(f"{constant} is no number")
+
+
+def parsed(path, constant=_no_number):
+    """One file's JSON; raises InputError that names it, the reason, and what to do. `constant`:
+    function of `NaN`, `Infinity`, …, where these are taken."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -179,7 +185,7 @@ def parsed(path):
         raise InputError(f"{path}: is not text: give a JSON file that forkcost-run "
                          "wrote") from error
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not whole JSON ({error}): it was cut off or edited; "
                          f"{REPEAT}, or --resume it if its .journal is still there") from error
@@ -194,15 +200,12 @@ def checked(path, document):
     return document
 
 
-def _no_number(constant):
-    """json's default takes NaN and Infinity, which JSON has not, and which no check would find."""
-    raise ValueError(f"{constant} is no number")
-
-
 def _check_context(ours):
     where = "context.forkcost"
     run = optional(ours, "run", dict, where) or {}
     optional(run, "command", list, f"{where}.run")
+    for key in ("suite", "estimators", "laboratory"):
+        optional(ours, key, dict, where)
     clock = optional(ours, "clock", dict, where) or {}
     optional(clock, "stamp_cost_ns", (int, float), f"{where}.clock")
     optional_list(ours, "warnings", dict, where)
@@ -244,6 +247,8 @@ def _check(document):
             optional_list(entry, "verification", dict, where)
             conditions = optional(entry, "conditions", dict, where) or {}
             optional_list(conditions, "reasons", str, f"{where} conditions")
+            optional_flag(conditions, "disturbed", f"{where} conditions")
+            optional(entry, "repetition_index", int, where)
             if kind == "unmeasured":
                 outcome = expect(entry, "outcome", dict, where)
                 expect(outcome, "status", str, where)

@@ -12,7 +12,7 @@ from forkcost import load, stats, units
 from forkcost.claims import measure
 from forkcost.compare import rows, sides, thresholds
 from forkcost.compare.statistics import Rounds
-from forkcost.errors import NoAnswer
+from forkcost.errors import InputError, NoAnswer
 
 SHARE = 0.95  # of cases and pairs differ by no more than the threshold
 STEP = {"time": 0.01, "exact": 0.0005}  # thresholds are rounded up to this
@@ -30,6 +30,16 @@ class Noise:
 def of_files(paths):
     """The Noise of result files of one thing: of sides measured in turns, of every two files, or of
     the even and the odd rounds of a single one. Raises InputError, NoAnswer."""
+    resolved = [Path(path).resolve() for path in paths]
+    for path in paths:
+        if resolved.count(Path(path).resolve()) > 1:
+            raise InputError(f"{path}: is given twice, it does not differ from itself: name it "
+                             "once")
+    with load.understood(paths):
+        return _noise(paths)
+
+
+def _noise(paths):
     files = [sides.read(str(path), [path]) for path in paths]
     for other in files[1:]:
         for what, of in (("machine or kernel", lambda f: f.runs[0].machine),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from forkcost import load
 from forkcost.compare import engine, sides
 from forkcost.errors import InputError
 
@@ -38,4 +39,8 @@ def comparisons(words, base_label, thresholds, **options):
     read = {label: sides.read(label, paths, options.get("force", False))
             for label, paths in found.items()}
     base = read.pop(base_label)
-    return [engine.compare(base, new, thresholds, **options) for new in read.values()]
+    compared = []
+    for new in read.values():
+        with load.understood((*base.paths, *new.paths)):
+            compared.append(engine.compare(base, new, thresholds, **options))
+    return compared

@@ -3,6 +3,7 @@ meaningless."""
 
 from forkcost import load
 from forkcost.compare.result import MEANINGLESS, NOTE, WARNING, Difference
+from forkcost.errors import InputError
 
 # (what, path under context.forkcost, severity). What is in neither file is no difference.
 _KEYS = (
@@ -38,6 +39,7 @@ _KEYS = (
     ("compiler", "environment.software.compiler", WARNING),
     ("build type", "environment.software.build_type", WARNING),
     ("Google Benchmark", "environment.software.google_benchmark", NOTE),
+    ("QEMU", "laboratory.qemu", WARNING),
     ("suite", "suite.version", WARNING),
     ("suite's revision: the measurement itself may have changed", "suite.revision", WARNING),
     ("program", "run.program", WARNING),
@@ -56,18 +58,37 @@ _GOOGLE = (("host", "host_name", NOTE), ("CPUs", "num_cpus", WARNING),
 
 def between(base, new):
     """The Differences of two Files, most severe first."""
-    found = [_mode(base, new), *_schema(base, new)]
-    kernels = _get(base.context, "environment.kernel.release") != _get(
-        new.context, "environment.kernel.release")
+    found = [_mode(base, new), *_schema(base, new),
+             *_of_contexts(base.documents[0]["context"], new.documents[0]["context"])]
+    order = (MEANINGLESS, WARNING, NOTE)
+    return tuple(sorted((d for d in found if d), key=lambda d: order.index(d.severity)))
+
+
+def within(files):
+    """A warning per file of one side that differs from the side's first, by which the side is
+    compared with the other one. Raises InputError where they cannot add up."""
+    first = files.documents[0]["context"]
+    for path, document in zip(files.paths[1:], files.documents[1:]):
+        found = [d for d in _of_contexts(first, document["context"]) if d and d.severity != NOTE]
+        said = "; ".join(f"{d.what}: {d.base} and {d.new}" for d in found)
+        if any(d.severity == MEANINGLESS for d in found):
+            raise InputError(f"{path}: is of another thing than {files.paths[0]} of the same side "
+                             f"({said}): give them different labels")
+        if found:
+            yield f"{files.label}: {path} differs from {files.paths[0]}: {said}"
+
+
+def _of_contexts(google, google_of_new):
+    """[Difference or None] of two files' contexts."""
+    base, new = google["forkcost"], google_of_new["forkcost"]
+    kernels = _get(base, "environment.kernel.release") != _get(new, "environment.kernel.release")
     for what, path, severity in _KEYS:
         if kernels and what in _SET_BY_KERNEL:
             severity = NOTE  # each kernel lists those that it knows
-        found.append(_difference(what, _get(base.context, path), _get(new.context, path), severity))
+        yield _difference(what, _get(base, path), _get(new, path), severity)
     for what, key, severity in _GOOGLE:
-        if key != "num_cpus" or not _get(base.context, "environment.machine.cpus_online"):
-            found.append(_difference(what, base.google.get(key), new.google.get(key), severity))
-    order = (MEANINGLESS, WARNING, NOTE)
-    return tuple(sorted((d for d in found if d), key=lambda d: order.index(d.severity)))
+        if key != "num_cpus" or not _get(base, "environment.machine.cpus_online"):
+            yield _difference(what, google.get(key), google_of_new.get(key), severity)
 
 
 def _mode(base, new):

@@ -15,7 +15,9 @@ _ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
 
 def compare(base, new, thresholds, case="", quantity="", force=False, explained=False):
     """The Comparison of two sides.Files. `case`, `quantity`: expressions that names must have in
-    them. Raises NoAnswer where it would be meaningless, unless `force`."""
+    them. Raises NoAnswer where it would be meaningless, unless `force`, and where no case or quantity
+    is on both sides; InputError where a side's files are not of one thing."""
+    within = [w for files in (base, new) for w in differences.within(files)]
     found = differences.between(base, new)
     bad = [d for d in found if d.severity == MEANINGLESS]
     if bad and not force:
@@ -31,18 +33,27 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
             of_case, counts = matcher.of_case(name)
             measured += of_case
             made += counts
-    if not measured and not made:
+    if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
-                       + (f"no case or quantity that '{case or quantity}' is in the name of"
-                          if case or quantity else "no quantity of any case is in both"))
+                       + _nothing(base, new, matcher, case or quantity))
     page = base.context.get("environment", {}).get("machine", {}).get("page_size", 4096)
     slopes = families.found(measured, page)
     judged, in_families = _judged(matcher, measured, slopes)
     made += judged
     compared = Comparison(base.side, new.side, mode, found, tuple(sorted(made, key=_rank)),
                           tuple(sorted(in_families, key=_rank)),
-                          warnings=tuple(_warnings(base, new, matcher, wanted)))
+                          warnings=(*within, *_warnings(base, new, matcher, wanted)))
     return explain.with_causes(compared, base, new) if explained else compared
+
+
+def _nothing(base, new, matcher, expression):
+    if expression:
+        return f"no case or quantity on both sides that '{expression}' is in the name of"
+    said = "no quantity of any case is in both"
+    if not set(base.cases) & set(new.cases):
+        said = (f"they have no case in common ({len(base.cases)} and {len(new.cases)}): measure "
+                "the same cases")
+    return "; ".join([said, *_units(matcher)])
 
 
 def _expression(option, text):
@@ -80,7 +91,7 @@ def _rank(item):
 
 def _warnings(base, new, matcher, wanted):
     both = [n for n in base.unmeasured("failed") if n in new.unmeasured("failed")
-            and wanted.search(n)]
+            and n not in base.cases and n not in new.cases and wanted.search(n)]
     if both:
         yield f"failed on both sides, not compared: {', '.join(both)}"
     if matcher.alone:
@@ -91,5 +102,11 @@ def _warnings(base, new, matcher, wanted):
         few = (base, new)[files.index(False)]
         yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: what differs between its "
                f"boots or runs is in no interval; give {sides.FILES_ARE_UNITS} or more")
+    yield from _units(matcher)
     for name in sorted(matcher.unknown):
         yield f"estimator {name} is not known here: the median in its place"
+
+
+def _units(matcher):
+    for name, sides_have in sorted(matcher.unlike.items()):
+        yield f"{name} is {' and '.join(sides_have)}: not compared"

@@ -1,6 +1,7 @@
 """Google Benchmark's own result files, which have none of our keys, as documents of ours: a
 repetition is a round, real_time and cpu_time are its quantities."""
 
+import math
 from collections import Counter
 
 from forkcost.checks import REPEAT, Broken, expect
@@ -63,6 +64,8 @@ def _quantities(found, where):
     for quantity in QUANTITIES:
         if quantity in found:
             value = expect(found, quantity, (int, float), where) * _UNITS[unit]
+            if not math.isfinite(value):
+                raise Broken(f"{where} has a {quantity} that is no number ({value}): {REPEAT}")
             made[quantity] = {"unit": "ns", "better": "lower", "n": 1, "samples": [value],
                               "min": value, "max": value, "mean": value}
     if not made:

@@ -58,6 +58,7 @@ class Matcher:
         self.partner = interleaved(base, new)
         self.alone = 0  # quantities that one side has alone
         self.unknown = set()  # estimators that mean nothing here
+        self.unlike = {}  # quantity: what its unit is on either side, and what is better
 
     def of_case(self, name):
         """[Measured], [Row of counts] of a case that both have."""
@@ -69,6 +70,10 @@ class Matcher:
                 continue
             if quantity not in base or quantity not in new:
                 self.alone += 1
+                continue
+            kinds = [f"in {o.unit}, {o.better} is better" for o in (base[quantity], new[quantity])]
+            if kinds[0] != kinds[1]:
+                self.unlike[quantity] = kinds
                 continue
             found = self._match(case, base[quantity], new[quantity])
             if isinstance(found, Row):
@@ -128,7 +133,7 @@ class Matcher:
                   and (self.partner[key[0]], key[1]) in new.rounds]
         if common:
             keys = [common, [(self.partner[file], number) for file, number in common]]
-        files = [len({file for file, _ in k}) >= sides.FILES_ARE_UNITS for k in keys]
+        files = [len(side.paths) >= sides.FILES_ARE_UNITS for side in (self.base, self.new)]
         nested = [_nested(k) if of_files else (1,) * len(k) for k, of_files in zip(keys, files)]
         rounds = tuple(Rounds.of([o.rounds[key] for key in k], n)
                        for o, k, n in zip((base, new), keys, nested))
@@ -196,9 +201,10 @@ def alone(base, new, wanted):
     for name in dict.fromkeys([*base.cases, *new.cases, *failed]):
         if not wanted.search(name):
             continue
-        if name in failed and name not in failed_before:
+        lost = name in base.cases and name not in new.cases
+        if name in failed and (lost or name not in failed_before):
             rows.append(_without_figures(base, new, name, FAILED, _why_not(new, name)))
-        elif name not in new.cases and name in base.cases:
+        elif lost:
             rows.append(_without_figures(base, new, name, GONE, _why_not(new, name)))
         elif name in new.cases and name not in base.cases:
             rows.append(_without_figures(base, new, name, NEW, f"base: {_why_not(base, name)}"))

@@ -178,7 +178,10 @@ def _expanded(path):
 
 def _document(path, force):
     """(a checked document, the schema it names)."""
-    document = load.parsed(path)
+    no_numbers = []  # which Google Benchmark writes, for counters that have no value
+    document = load.parsed(path, lambda name: no_numbers.append(name) or float(name))
+    if no_numbers and not plain.is_plain(document):
+        load.parsed(path)  # refuses them
     if plain.is_plain(document):
         try:
             document = plain.converted(document)
@@ -193,9 +196,11 @@ def _document(path, force):
                            "use a newer forkcost, or --force to read it as far as that goes")
         ours["schema"] = load.SCHEMA
     document = load.checked(path, document)
-    for holder, key in ((ours, "laboratory"), (ours.get("run", {}), "interleaved")):
-        try:
-            optional(holder, key, dict, "context.forkcost")
-        except Broken as error:
-            raise InputError(f"{path}: {error}") from error
+    ours = document["context"]["forkcost"]
+    try:
+        optional(ours.get("run", {}), "interleaved", dict, "context.forkcost.run")
+        for key in ("kernel", "mode"):
+            optional(ours.get("laboratory", {}), key, str, "context.forkcost.laboratory")
+    except Broken as error:
+        raise InputError(f"{path}: {error}") from error
     return document, schema

@@ -185,7 +185,7 @@ def test_pairs_are_aligned_by_their_number(pair):
     del base["benchmarks"][3]  # round 3 of the first case
     found = pair(base, new, 0.05)
     assert verdicts(found) == {SLOWER}
-    assert sorted(r.rounds for r in found.rows) == [(7, 8), (8, 8), (8, 8)]
+    assert sorted(r.rounds for r in found.rows) == [(7, 7), (8, 8), (8, 8)]  # those that were used
 
 
 def laboratory(document, mode="exact", kernel="6.1"):

@@ -36,8 +36,7 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
                        + _nothing(base, new, matcher, case or quantity))
-    page = base.context.get("environment", {}).get("machine", {}).get("page_size", 4096)
-    slopes = families.found(measured, page)
+    slopes = families.found(measured, base.runs[0].page_size)
     judged, in_families = _judged(matcher, measured, slopes)
     made += judged
     compared = Comparison(base.side, new.side, mode, found, tuple(sorted(made, key=_rank)),
@@ -65,7 +64,7 @@ def _expression(option, text):
 
 def _judged(matcher, measured, slopes):
     """([Row], [Family]). One correction for all ratios that have a test, slopes among them."""
-    evidence = [m.evidence for m in measured] + [matcher.tested(s, steps=False) for s in slopes]
+    evidence = [m.evidence for m in measured] + [matcher.tested(s) for s in slopes]
     tested = [e for e in evidence if e.test is not None]
     corrected = iter(statistics.holm([e.test.p for e in tested]))
     changes = [judge.judge(e, next(corrected) if e.test is not None else None, len(tested))

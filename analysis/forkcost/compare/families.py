@@ -18,7 +18,7 @@ RISES = 0.1  # of the cost at the smallest size: a line that rises less has no s
 @dataclass(frozen=True)
 class Slope:
     """A family before it is judged. `members`: Measured, by size; has `evidence`, `of_units`,
-    `drawn` and `paired` as one of these."""
+    `drawn`, `floor` and `paired` as one of these."""
 
     key: str
     per: str
@@ -28,6 +28,7 @@ class Slope:
     evidence: judge.Evidence
     of_units: tuple
     drawn: tuple
+    floor: float
 
     @property
     def paired(self):
@@ -89,6 +90,9 @@ def _slope(key, members, page_size):
     flat = fitted[0] * np.ptp(sizes) <= RISES * lowest
     if flat or min(map(np.min, (fitted, *of_units, *drawn))) <= 0:
         return None
+    floor = _floor(sizes, members, fitted)
+    if floor > 1:
+        return None  # a step of one value more, and it would be another line
     scale = page_size if axis == "heap" else 1
     first = members[0].evidence
     unit = quantity.partition(":")[0] if first.unit == "1" else first.unit
@@ -97,7 +101,14 @@ def _slope(key, members, page_size):
         first.estimator, first.threshold, first.sign, what=first.what)
     name = "/".join(part for part in (benchmark, rest) if part)
     return Slope(f"{name} {quantity} per {AXES[axis]}", AXES[axis], sizes, members, scale, evidence,
-                 of_units, drawn)
+                 of_units, drawn, floor)
+
+
+def _floor(sizes, members, fitted):
+    """The variance that the steps of the members' values give the slope's logarithm."""
+    moved = np.diag([m.step for m in members]) / np.sqrt(12)
+    return max(float(((_slopes(sizes, moved + [getattr(m.evidence, side) for m in members])
+                       / slope - 1)**2).sum()) for side, slope in zip(("base", "new"), fitted))
 
 
 def _drawn(members, n_units):

@@ -8,13 +8,16 @@ from forkcost import units
 from forkcost.compare import statistics
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR, Change
 
+FAR = 3  # thresholds: by less, two boots of one round each differ for no reason
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What is known of a ratio before all ratios are known. `sign`: 1 where less is better, else
     −1. `test`: of the units' logarithms, those of costs; None with too few units. `replicates`: of
-    the ratio. `what`: a unit is, a `round` or a `file`; `without`: why there is no test; `missing`:
-    rounds to have one; `decides`: the ratio decides without one."""
+    the ratio. `what`: a unit is, a `round` or a `file`; `alike`: all values of both sides are
+    equal; `without`: why there is no test; `missing`: rounds to have one; `decides`: the ratio
+    decides without one."""
 
     base: float
     new: float
@@ -25,6 +28,7 @@ class Evidence:
     test: statistics.Test | None = None
     replicates: np.ndarray | None = None
     what: str = "round"
+    alike: bool = False
     without: str = ""
     missing: int | None = None
     decides: bool = False
@@ -40,18 +44,15 @@ class Evidence:
         return 1.0 if self.base == self.new else None
 
 
-def exact(base, new, unit, sign, threshold, sure):
-    """The Change of a count that is the same in all samples of a side. `threshold`: mostly 0;
-    `sure`: enough rounds say so."""
+def exact(base, new, unit, sign, what, missing):
+    """The Change of a count that is the same in all samples of a side. `what`: a unit is;
+    `missing`: so many more of them would make it sure."""
     delta = sign * (new - base)
-    if abs(delta) <= threshold * abs(base):
-        verdict = SAME
-    else:
-        verdict = UNCLEAR if not sure else SLOWER if delta > 0 else FASTER
+    verdict = SAME if delta == 0 else UNCLEAR if missing else SLOWER if delta > 0 else FASTER
     ratio = 1.0 if delta == 0 else new / base if base > 0 else None
     reason = "" if verdict != UNCLEAR else "differs, but too few rounds to call it exact"
-    return Change(base, new, unit, "all samples alike", ratio, None, None, threshold, verdict,
-                  reason, exact=True)
+    return Change(base, new, unit, "all samples alike", ratio, None, None, 0.0, verdict, reason,
+                  more_rounds=missing if verdict == UNCLEAR else None, exact=True, replicated=what)
 
 
 def judge(evidence, p, tests):
@@ -61,12 +62,13 @@ def judge(evidence, p, tests):
               "estimator": evidence.estimator, "ratio": evidence.ratio,
               "threshold": evidence.threshold, "replicated": evidence.what}
     if evidence.test is None:
-        verdict = _without_test(evidence, threshold)
-        return Change(**common, interval=None, p=None, verdict=verdict, reason=evidence.without,
+        verdict, reason = _without_test(evidence, threshold)
+        return Change(**common, interval=None, p=None, verdict=verdict, reason=reason,
                       more_rounds=evidence.missing if verdict == UNCLEAR else None)
     test = evidence.test
-    low, high = statistics.interval(evidence.replicates, test)
-    logs = sorted(evidence.sign * np.log([low, high]))
+    drawn = sorted(evidence.sign * np.log(statistics.interval(evidence.replicates, test)))
+    logs = statistics.widened(drawn, test)
+    low, high = sorted(np.exp(evidence.sign * logs))
     if logs[0] > threshold and p < statistics.ALPHA:
         verdict, reason = SLOWER, ""
     elif logs[1] < -threshold and p < statistics.ALPHA:
@@ -74,7 +76,7 @@ def judge(evidence, p, tests):
     elif -threshold < logs[0] and logs[1] < threshold:
         verdict, reason = SAME, ""
     else:
-        verdict, reason = UNCLEAR, _why(logs, threshold, evidence, p, tests)
+        verdict, reason = UNCLEAR, _why(drawn, logs, threshold, evidence, p, tests)
     wider = _wider(logs, test)
     return Change(
         **common, interval=(float(low), float(high)), p=float(p), verdict=verdict, reason=reason,
@@ -85,12 +87,20 @@ def judge(evidence, p, tests):
 
 
 def _without_test(evidence, threshold):
-    if evidence.base == evidence.new:
-        return SAME if evidence.decides or evidence.base == 0 else UNCLEAR
-    if not evidence.decides or evidence.ratio is None:
-        return UNCLEAR
-    delta = evidence.sign * np.log(evidence.ratio)
-    return SLOWER if delta > threshold else FASTER if delta < -threshold else SAME
+    """(verdict, reason). Values of which no noise is known decide only where all are alike, where
+    one side is nothing, or where they are far beyond the threshold."""
+    base, new = evidence.base, evidence.new
+    if evidence.alike and (evidence.decides or base <= 0):
+        return SAME, evidence.without
+    if not evidence.decides or base == new <= 0 or min(base, new) < 0:
+        return UNCLEAR, evidence.without
+    delta = evidence.sign * (np.log(evidence.ratio) if evidence.ratio else np.inf * (new - base))
+    if abs(delta) <= threshold:
+        return SAME, evidence.without
+    if abs(delta) <= FAR * threshold:
+        return UNCLEAR, (f"{evidence.without}, but up to {FAR} times the threshold it may be "
+                         "noise")
+    return SLOWER if delta > 0 else FASTER, evidence.without
 
 
 def _wider(logs, test):
@@ -102,7 +112,11 @@ def _wider(logs, test):
     return max(1.0, half / (statistics.t_quantile(0.975, test.df) * float(test.se)))
 
 
-def _why(logs, threshold, evidence, p, tests):
+def _why(drawn, logs, threshold, evidence, p, tests):
+    if max(drawn[0] / threshold, -drawn[1] / threshold) > 1 and (
+            drawn[0] * evidence.test.delta < 0):
+        return (f"{evidence.what}s are of two kinds: all together say one thing, their mean the "
+                "opposite")
     if logs[0] > threshold or logs[1] < -threshold:
         return (f"beyond the threshold, but not significant among {units.many([tests], 'test')} "
                 f"(p {p:.2g})")

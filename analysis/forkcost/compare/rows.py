@@ -16,7 +16,7 @@ from forkcost.compare.statistics import Rounds
 class Measured:
     """A quantity of a case on both sides, ready to be judged. `rounds`: of base and new, the same
     rounds where they are `paired`; `q`: the estimator's share; `seen`: the rounds'
-    numbers and medians, for the Row."""
+    numbers and medians, for the Row; `step`: what its values come in, 0 where that is not known."""
 
     case: object
     quantity: str
@@ -25,6 +25,14 @@ class Measured:
     paired: bool
     evidence: judge.Evidence
     seen: tuple
+    step: float = 0.0
+
+    @property
+    def floor(self):
+        """The variance that the step alone gives a unit's logarithm: rounds that agree to the last
+        digit do not know it better than that."""
+        mean = np.unique(np.concatenate(self.of_units)).mean()
+        return (self.step / mean)**2 / 12
 
     @property
     def of_units(self):
@@ -84,28 +92,28 @@ class Matcher:
 
     def _match(self, case, base, new):
         rounds, paired, what = self._arranged(base, new)
-        seen = ((len(base.rounds), len(new.rounds)), (base.median, new.median))
-        if new.unit == "1" and not _instructions(new.name) and all(r.constant for r in rounds):
-            return self._count(case, new, rounds, seen)
+        seen = (tuple(len(r.counts) for r in rounds), tuple(r.estimate(0.5) for r in rounds))
+        alone = all(r.constant for r in rounds)
+        if counted(new) and alone and self.thresholds.own(self.mode, new.name) is None:
+            return self._count(case, new, rounds, seen, what)
         if not self.compared(new):
             return None
-        threshold = self.thresholds.of(self.mode, new.name)
+        threshold = self.thresholds.of(self.mode, new.name, counted(new))
         estimator, q = self.estimator(new.name)
         found = Measured(case, new.name, rounds, q, paired, judge.Evidence(
             *(r.estimate(q) for r in rounds), new.unit, estimator, threshold,
-            -1 if new.better == "higher" else 1, what=what), seen)
+            -1 if new.better == "higher" else 1, what=what,
+            alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen)
+        found = replace(found, step=self._step(found.of_units, new))
         return replace(found, evidence=self.tested(found))
 
-    def _count(self, case, new, rounds, seen):
-        """Faults, and counts of which more or less is better: any difference is one, but for counts
-        that the address-space layout has a hand in."""
-        threshold = self.thresholds.of(self.mode, new.name, exact=True)
-        if threshold is None or not (
-                "faults" in new.name or new.better in ("lower", "higher")):
-            return None
-        few = min(len(r.nested) for r in rounds) < stats.MIN_ROUNDS and self.mode != sides.EXACT
+    def _count(self, case, new, rounds, seen, what):
+        """A count that is the same in all samples of a side, and of which the table does not say
+        that it differs for no reason: any difference is one."""
+        missing = stats.MIN_ROUNDS - min(len(r.nested) for r in rounds)
         change = judge.exact(*(float(r.values[0]) for r in rounds), new.unit,
-                             -1 if new.better == "higher" else 1, threshold, sure=not few)
+                             -1 if new.better == "higher" else 1, what,
+                             0 if self.mode == sides.EXACT else max(missing, 0))
         return Row(case.name, new.name, case.axes, case.heap_bytes, change, *seen)
 
     def compared(self, quantity):
@@ -113,6 +121,8 @@ class Matcher:
         skipped, and a counter says nothing of time."""
         if self.thresholds.of(self.mode, quantity.name) is None:
             return False
+        if counted(quantity):
+            return True
         if self.mode == sides.EXACT:
             return quantity.name.endswith("_cpu_ns") or _instructions(quantity.name)
         return quantity.better in ("lower", "higher") and not _instructions(quantity.name)
@@ -139,38 +149,48 @@ class Matcher:
                        for o, k, n in zip((base, new), keys, nested))
         return rounds, bool(common), "file" if any(files) else "round"
 
-    def tested(self, found, steps=True):
-        """The evidence of what is Measured, or of a Slope, with its test. `steps`: the values have
-        the clock's."""
+    def tested(self, found):
+        """The evidence of what is Measured, or of a Slope, with its test."""
         evidence, of_units = found.evidence, found.of_units
         fewest = min(map(len, of_units))
+        exact = self.mode == sides.EXACT
         if fewest < stats.MIN_ROUNDS:
-            exact = self.mode == sides.EXACT
             return replace(evidence, decides=exact, missing=stats.MIN_ROUNDS - fewest, without=(
                 f"{units.many([fewest], evidence.what)}: " + (
                     "no interval, executed instructions repeat" if exact else
                     f"an interval needs {stats.MIN_ROUNDS} or more")))
         drawn = found.drawn
         if min(x.min() for x in (*drawn, *of_units)) <= 0:
-            return replace(evidence, without="values of 0 or below have no ratio")
-        floor = self._floor(of_units, evidence.unit, found.paired) if steps else 0.0
+            base, new = of_units
+            apart = base.max() < new.min() or new.max() < base.min()
+            return replace(evidence, without="values of 0 or below have no ratio",
+                           decides=exact and bool(apart))
         test = statistics.t_test(*(evidence.sign * np.log(x) for x in of_units),
-                                 paired=found.paired, floor=floor)
+                                 paired=found.paired,
+                                 floor=found.floor * (2 if found.paired else 1))
         ratios = drawn[1] / drawn[0]
         if found.paired:
             ratios = statistics.mean_of_pairs(ratios)
         return replace(evidence, test=test, replicates=ratios)
 
-    def _floor(self, of_units, unit, paired):
-        """The variance that the clock's steps alone give a time: rounds that agree to the last
-        digit do not know it better than that."""
-        if self.mode == sides.EXACT or unit != "ns":
-            return 0.0
+    def _step(self, of_units, quantity):
+        """A clock's, as far as it shows, or a page: rounds that differ by many may be of two kinds.
+        What is counted, is so to 1. Executed instructions have none."""
         distinct = np.unique(np.concatenate(of_units))
         if len(distinct) < 2:
             return 0.0
-        step = np.diff(distinct).min() / distinct.mean()
-        return step**2 / 12 * (2 if paired else 1)
+        if counted(quantity):
+            return 1.0
+        if self.mode == sides.EXACT or quantity.unit not in ("ns", "bytes"):
+            return 0.0
+        page = self.base.runs[0].page_size if quantity.unit == "bytes" else 0.0
+        return float(max(np.diff(distinct).min(), page))
+
+
+def counted(quantity):
+    """Whether it is faults, of which fewer are better, or another count with a better side."""
+    return quantity.unit == "1" and not _instructions(quantity.name) and (
+        "faults" in quantity.name or quantity.better in ("lower", "higher"))
 
 
 def _instructions(name):

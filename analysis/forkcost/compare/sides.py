@@ -11,7 +11,6 @@ from forkcost import functions, load, units
 from forkcost.checks import Broken, optional
 from forkcost.compare import plain
 from forkcost.compare.result import Side
-from forkcost.compare.statistics import Rounds
 from forkcost.errors import InputError, NoAnswer
 
 FILES_ARE_UNITS = 3  # so many files (boots, runs) of a side are what is replicated, not rounds
@@ -28,10 +27,6 @@ class Observed:
     unit: str
     better: str
     rounds: dict
-
-    @property
-    def median(self):
-        return Rounds.of(list(self.rounds.values())).estimate(0.5)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from forkcost import units
-from forkcost.compare import statistics
+from forkcost.compare import statistics, words
 from forkcost.compare.sides import FILES_ARE_UNITS
 
 _MODES = {
@@ -13,9 +13,12 @@ _MODES = {
 
 
 def replicated(comparison):
-    """What is: `file` where both sides have several, else `round`."""
-    files = min(len(side.paths) for side in (comparison.base, comparison.new))
-    return "file" if files >= FILES_ARE_UNITS else "round"
+    """What is: `file` on a side that has several, else `round`."""
+    of_sides = {side.label: "file" if len(side.paths) >= FILES_ARE_UNITS else "round"
+                for side in (comparison.base, comparison.new)}
+    if len(set(of_sides.values())) == 1:
+        return next(iter(of_sides.values()))
+    return ", ".join(f"of {words.plain(label)} the {what}" for label, what in of_sides.items())
 
 
 def statement(comparison):
@@ -29,9 +32,9 @@ def statement(comparison):
         paired = any(c.paired for c in tested)
         parts += [
             f"Ratios are new / base of the estimator that the files name: {by}.",
-            f"Replicated is the {what}" + (", in pairs that were measured in turns." if paired
+            f"Replicated is {what if ' ' in what else f'the {what}'}" + (", in pairs that were measured in turns." if paired
                                            else "."),
-            f"95% intervals: bootstrap of {'files, then ' if what == 'file' else ''}rounds, then "
+            f"95% intervals: bootstrap of {'files, then ' if 'file' in what else ''}rounds, then "
             "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "
             f"significant at {statistics.ALPHA:.0%} after Holm's correction for all "
             f"{units.many([len(tested)], 'ratio')} of this comparison, slopes among them. same: "

@@ -18,6 +18,7 @@ ALPHA = 0.05
 POWER = 0.8
 MOST_ROUNDS = 1000  # more than these nobody will measure
 LARGEST = 100.0  # slowdowns beyond this factor are not worth a promise
+WIDEST = 300.0  # half of an interval of logarithms that a number can still hold
 _NODES = 64
 
 
@@ -174,6 +175,14 @@ def holm(p):
 def interval(replicates, test):
     """(low, high), 95%, as stats.interval has it for one side: widened by Student's t."""
     return stats.interval(replicates, min(test.units), df=float(test.df))
+
+
+def widened(interval, test):
+    """An interval of logarithms that holds the test's too. Where rounds differ more than their
+    samples, three of them drawn again are often alike, and the bootstrap's is too narrow."""
+    half = min(float(special.stdtrit(test.df, 0.975) * test.se), WIDEST)
+    delta = float(test.delta)
+    return np.array([min(interval[0], delta - half), max(interval[1], delta + half)])
 
 
 def t_quantile(probability, df):

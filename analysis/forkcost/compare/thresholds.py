@@ -15,21 +15,26 @@ _DEFAULT = "default"
 @dataclass(frozen=True)
 class Thresholds:
     """`tables`: mode -> {quantity or pattern: threshold, or False: not compared}. `all`: in place
-    of all of them."""
+    of all of them, but for counts whose own is larger."""
 
     tables: dict
     all: float | None = None
 
-    def of(self, mode, quantity, exact=False):
-        """0.05 for 5%; None for a quantity that is not compared. `exact`: of a count without
-        spread, which has none but its own."""
-        table = self.tables.get(mode, {})
-        default = 0.0 if exact else table.get(_DEFAULT, False)
-        found = next((v for name, v in table.items() if fnmatch.fnmatchcase(quantity, name)),
-                     default)
+    def own(self, mode, quantity):
+        """What the table says of a quantity by its name or a pattern; None: nothing."""
+        return next((v for name, v in self.tables.get(mode, {}).items()
+                     if name != _DEFAULT and fnmatch.fnmatchcase(quantity, name)), None)
+
+    def of(self, mode, quantity, count=False):
+        """0.05 for 5%; None for a quantity that is not compared. `count`: of one that is counted,
+        whose own threshold says by how much it differs for no reason."""
+        own = self.own(mode, quantity)
+        found = self.tables.get(mode, {}).get(_DEFAULT, False) if own is None else own
         if found is False:
             return None
-        return self.all if self.all is not None and found else found
+        if self.all is None:
+            return found
+        return max(self.all, own) if count and own is not None else self.all
 
 
 def read(path=None, everywhere=None):

@@ -174,6 +174,8 @@ def settle(change):
     if change.more_rounds is not None:
         more = units.many([change.more_rounds], f"more {change.replicated}")
         how = f"{more} per side would settle it"
+    elif change.interval is None:
+        return plain(change.reason or "no interval")
     else:
         how = f"{MOST_ROUNDS:,} more {change.replicated}s would not settle it"
     return plain(f"{change.reason}; {how}" if change.reason else how)

@@ -1,0 +1,220 @@
+"""Verdicts where the truth is known and an earlier rule had it wrong: counts, values without spread,
+few rounds, files in place of rounds."""
+
+import numpy as np
+import pytest
+
+import synthetic
+from forkcost.compare import judge, statistics, words
+from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
+from forkcost.compare.statement import statement
+from forkcost.compare.statistics import Rounds
+from forkcost.compare.text import settles
+from test_compare import compared, files, interleaved, laboratory, maker
+
+PAGE = 4096
+
+
+def values(quantity, rounds, better="lower", estimator=None, cases=("x",), mode=None, **axes):
+    """A document in which every case has these samples of one quantity, a list per round."""
+    m = synthetic.Maker(rounds=len(rounds))
+    for case in cases:
+        m.case("cow", {"path": case, **axes}, [{quantity: np.array(r)} for r in rounds], quantity)
+    for entry in m.benchmarks:
+        entry["quantities"][quantity]["better"] = better
+    document = m.document()
+    if estimator:
+        document["context"]["forkcost"]["estimators"] = {quantity: estimator}
+    return laboratory(document, mode) if mode else document
+
+
+@pytest.fixture
+def change(tmp_path):
+    """Function: two documents -> the Change of their only row."""
+    def of(base, new, *arguments, **options):
+        row, = compared(*files(tmp_path, base, new), *arguments, **options).rows
+        return row.change
+    return of
+
+
+def alike(value, rounds=5):
+    return [[value] * 5 for _ in range(rounds)]
+
+
+# Counts
+
+
+@pytest.mark.parametrize("mode", [None, "exact"])
+def test_a_count_with_a_wobble_is_not_dropped(change, mode):
+    wobble = alike(2048)
+    wobble[0][0] = 2049
+    base, new = (values("faults", r, "none", mode=mode) for r in (alike(1024), wobble))
+    assert change(base, new).verdict == SLOWER and change(new, base).verdict == FASTER
+    assert change(new, values("faults", alike(2048), "none", mode=mode)).verdict == SAME
+
+
+def test_a_counts_own_threshold_is_kept_and_it_is_tested(change):
+    base, more, twice = (values("child_minor_faults", alike(n, 3), "none") for n in (25, 28, 50))
+    for everywhere in (None, 0.01):
+        found = change(base, more, everywhere)
+        assert found.verdict == SAME and found.threshold == 0.35 and not found.exact
+        found = change(base, twice, everywhere)
+        assert found.verdict == SLOWER and found.p is not None
+    assert change(base, more, 0.5).threshold == 0.5
+
+
+def test_few_rounds_of_counts_say_what_would_settle_it(change):
+    found = change(values("faults", alike(10, 2)), values("faults", alike(11, 2)))
+    assert found.verdict == UNCLEAR and found.more_rounds == 1
+    assert "1 more round per side would settle it" in words.settle(found)
+
+
+# Values without spread
+
+
+def test_two_pages_more_in_all_of_three_rounds_may_be_chance(change):
+    """Half of all rounds have two pages more: in one of 32 comparisons of three and three all of
+    one side do, and none of the other."""
+    base, two = (values("page_table_bytes", alike(n * PAGE, 3)) for n in (12, 14))
+    assert change(base, two).verdict == UNCLEAR
+    # No difference, no noise: a step is none where nothing moved.
+    assert change(base, base, 0.01).verdict == SAME
+    long = [values("page_table_bytes", alike(n * PAGE, 12)) for n in (12, 14)]
+    assert change(*long, 0.05).verdict == SLOWER
+
+
+def test_a_step_of_bytes_is_a_page_at_least(change):
+    def made(*odd):
+        return values("pss_bytes", [[n] * 5 for n in (3 * PAGE, 3 * PAGE, *odd)])
+    base, new = made(3 * PAGE), made(3 * PAGE + 512)  # shared with seven others
+    narrow = change(base, new, 0.1)
+    assert narrow.verdict == UNCLEAR and narrow.interval[1] > 1.1
+
+
+def test_a_slope_knows_its_values_steps_too(tmp_path):
+    """Rounds that agree to the last digit in every size."""
+    def made(factor, rounds):
+        m = synthetic.Maker(rounds=rounds)
+        for n in (16, 64, 256):
+            m.case("fork", {"mappings": str(n)},
+                   [{"total_ns": np.full(5, float(round(factor * n * 5) * 100))}] * rounds,
+                   "total_ns")
+        return m.document()
+    found = compared(*files(tmp_path, made(1, 3), made(1.2, 3)), 0.12)
+    assert [f.change.verdict for f in found.families] == [UNCLEAR]
+    assert found.families[0].change.interval[0] < 1.1
+    sure = compared(*files(tmp_path, made(1, 10), made(1.2, 10)), 0.12)
+    assert [f.change.verdict for f in sure.families] == [SLOWER]
+
+
+@pytest.mark.parametrize("mode", [None, "exact"])
+def test_two_estimates_of_0_are_no_proof_of_the_same(change, mode):
+    quantity = "debt_cpu_ns" if mode else "debt_ns"
+
+    def made(big):
+        return values(quantity, [[0, 0, 0, big, big, big, big]] * 5, estimator="p25", mode=mode)
+    assert change(made(100), made(100_000)).verdict == UNCLEAR
+    nothing = values(quantity, alike(0), estimator="p25", mode=mode)
+    assert change(nothing, nothing).verdict == SAME
+    said = change(made(100), made(100_000))
+    assert "settle" not in words.settle(said) and settles(said) == "–"
+
+
+# Rounds that contradict each other
+
+
+def test_rounds_of_two_kinds_are_no_verdict(change):
+    """The quarter of all samples says slower, because half of the rounds were fast; the rounds'
+    mean says faster."""
+    rng = np.random.default_rng(1)
+
+    def rounds(*costs):
+        return [c * rng.normal(1, 0.002, 8) for c in costs]
+    base = values("total_ns", rounds(*[1e6] * 20, *[1e7] * 20), estimator="p25")
+    new = values("total_ns", rounds(*[2e6] * 40), estimator="p25")
+    for pair, opposite in (((base, new), FASTER), ((new, base), SLOWER)):
+        found = change(*pair, 0.05)
+        assert found.verdict == UNCLEAR and "two kinds" in found.reason, opposite
+
+
+def test_intervals_cover_where_rounds_differ_more_than_samples():
+    rng = np.random.default_rng(4)
+    for paired in (False, True):
+        covered, repeats = 0, 200
+        for _ in range(repeats):
+            sides = [Rounds.of(list(change * np.exp(rng.normal(0, 0.025, (3, 1))
+                                                    + rng.normal(0, 0.002, (3, 8)))))
+                     for change in (1.0, 1.08)]
+            test = statistics.t_test(*(np.log(s.of_units(0.25)) for s in sides), paired=paired)
+            if paired:
+                drawn = [s.of_units_again(0.25, (i,)) for i, s in enumerate(sides)]
+                ratios = statistics.mean_of_pairs(drawn[1] / drawn[0])
+            else:
+                base, new = (s.replicates(0.25, statistics.drawn_weights(s.nested, i), i)
+                             for i, s in enumerate(sides))
+                ratios = new / base
+            evidence = judge.Evidence(*(s.estimate(0.25) for s in sides), "ns", "p25", 0.05,
+                                      test=test, replicates=ratios)
+            low, high = judge.judge(evidence, 1.0, 1).interval
+            covered += low <= 1.08 <= high
+        assert covered / repeats > 0.95 - 3 * np.sqrt(0.95 * 0.05 / repeats), paired
+
+
+# Executed instructions
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_few_rounds_of_instructions_decide_what_is_far_beyond_only(change, rounds):
+    def made(cost):
+        return values("blocked_cpu_ns", alike(cost, rounds), mode="exact")
+    for factor, verdict in ((1.004, SAME), (1.014, UNCLEAR), (1.016, SLOWER), (1 / 1.014, UNCLEAR),
+                            (1 / 1.016, FASTER), (1.0, SAME)):
+        found = change(made(1e6), made(1e6 * factor))
+        assert found.verdict == verdict, factor
+        assert (found.more_rounds == 3 - rounds) == (verdict == UNCLEAR)
+        assert ("noise" in found.reason) == (verdict == UNCLEAR)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_instructions_where_there_were_none_are_slower(change, rounds):
+    nothing, some = (values("debt_cpu_ns", alike(n, rounds), mode="exact") for n in (0, 5000))
+    assert change(nothing, some).verdict == SLOWER and change(some, nothing).verdict == FASTER
+    assert change(nothing, nothing).verdict == SAME
+
+
+# Files and rounds
+
+
+def test_a_case_that_one_of_three_files_lacks_is_no_case_of_rounds(tmp_path):
+    boots = [maker(i, shift, rounds=6, noise=0.002).document()
+             for i, shift in enumerate((1.0, 1.0, 1.0, 1.1, 1.1, 1.1))]
+    name = boots[0]["benchmarks"][0]["name"]
+    for lacking in (boots[2], boots[5]):
+        lacking["benchmarks"] = [e for e in lacking["benchmarks"] if e["name"] != name]
+    paths = files(tmp_path, *boots)
+    rows = {r.case: r.change for r in compared(paths[:3], paths[3:], 0.02).rows}
+    assert {c.replicated for c in rows.values()} == {"file"}
+    lost = rows.pop(name)
+    assert lost.verdict == UNCLEAR and "2 files" in lost.reason and lost.more_rounds == 1
+    assert {c.verdict for c in rows.values()} == {SLOWER}
+
+
+def test_the_statement_says_what_the_rows_say(tmp_path):
+    paths = files(tmp_path, *(maker(i, rounds=4, heaps={"0": 0}) for i in range(6)))
+    for two, said in ((paths[3:], "Replicated is the file."),
+                      (paths[3:4], "Replicated is of base the file, of new the round.")):
+        found = compared(paths[:3], two, 0.5)
+        assert said in statement(found) and "bootstrap of files, then" in statement(found)
+        assert {r.change.replicated for r in found.rows} == {"file"}
+    found = compared(paths[0], paths[1], 0.5)
+    assert "Replicated is the round." in statement(found)
+
+
+def test_rounds_of_pairs_are_those_that_both_have(tmp_path):
+    base, new = (interleaved(maker(i, rounds=6, heaps={"0": 0}).document(), side)
+                 for i, side in enumerate("ab"))
+    for document, lost in ((base, {0}), (new, {5, 3})):
+        document["benchmarks"] = [e for e in document["benchmarks"]
+                                  if e["repetition_index"] not in lost]
+    row, = compared(*files(tmp_path, base, new), 0.5).rows
+    assert row.rounds == (3, 3) and row.change.paired

@@ -269,8 +269,10 @@ def aa(runs, preset, count, output):
 
     if runs and (preset or count):
         raise InputError("--preset and --runs are about measuring: give them without files")
-    text = noise.table(noise.of_files(runs) if runs else
-                       noise.measured(preset or "quick", count or 3))
+    found = noise.of_files(runs) if runs else noise.measured(preset or "quick", count or 3)
+    for warning in noise.warnings(found):
+        click.echo(f"warning: {warning}", err=True)
+    text = noise.table(found)
     if output is None:
         sys.stdout.write(text)
     else:

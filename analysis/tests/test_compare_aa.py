@@ -105,3 +105,51 @@ cp {source} "$stem-a.json" && cp {source} "$stem-b.json"
     program.write_text("#!/bin/sh\nexit 2\n")
     result = call("aa")
     assert result.exit_code == 2 and "status 2" in result.stderr
+
+
+def noisy(tmp_path, name, seed, quantities, cases=CASES, noise=0.05, **context):
+    """A run in which every case has these quantities."""
+    rng = np.random.default_rng(seed)
+    maker = synthetic.Maker(seed, rounds=2)
+    for i in range(cases):
+        maker.case("fork", {"path": str(i)}, [
+            {q: np.full(5, 100.0 if q.endswith("faults") else 1e6 * np.exp(rng.normal(0, noise)))
+             for q in quantities}] * 2, quantities[0])
+    document = maker.document()
+    document["context"]["forkcost"]["environment"]["machine"] |= context
+    return write(document, tmp_path / f"{name}.json")
+
+
+def test_what_was_not_measured_or_seldom_keeps_our_threshold(tmp_path):
+    ours = thresholds.read()
+    paths = [noisy(tmp_path, f"r{i}", i, ["total_ns", "debt_ns", "odd_ns", "faults"], cases=5,
+                   noise=1e-4) for i in range(2)]
+    text = call("aa", *paths).stdout
+    table = tomllib.loads(text)["time"]
+    assert table["child_minor_faults"] == 0.35 and table["page_table_bytes"] == 0.12
+    assert table["sample_ns"] is False
+    assert table["debt_ns"] == ours.of("time", "debt_ns")  # five ratios
+    assert "odd_ns" not in table and "faults" not in table  # no line: the default, and exact
+    assert "page_table_bytes = 0.12  # ours, not measured here" in text
+    few = [noisy(tmp_path, f"f{i}", i, ["odd_ns"], cases=1, noise=1e-4) for i in range(2)]
+    assert tomllib.loads(call("aa", *few).stdout)["time"]["default"] == 0.10
+    many = [noisy(tmp_path, f"m{i}", i, ["debt_ns"], noise=1e-4) for i in range(2)]
+    assert tomllib.loads(call("aa", *many).stdout)["time"]["debt_ns"] == 0.01
+
+
+def test_what_differs_by_more_than_itself_is_warned_about(tmp_path):
+    paths = [noisy(tmp_path, f"r{i}", i, ["total_ns"], noise=3) for i in range(2)]
+    out = tmp_path / "t.toml"
+    result = call("aa", *paths, "-o", out)
+    assert result.exit_code == 0 and "total_ns differs from itself by more than" in result.stderr
+    assert 1 < thresholds.read(out).of("time", "total_ns") < 10  # a table that compare takes
+    quiet = [noisy(tmp_path, f"q{i}", i, ["total_ns"]) for i in range(2)]
+    assert call("aa", *quiet).stderr == ""
+
+
+def test_the_table_is_one_whatever_the_names(tmp_path):
+    odd = 'x"\\\n\x7f_ns'
+    paths = [noisy(tmp_path, f"r{i}", i, [odd], cpu_model="CPU\n[time]\ndefault = 7\n")
+             for i in range(2)]
+    table = tomllib.loads(call("aa", *paths).stdout)
+    assert table["time"]["default"] < 1 and odd in table["time"]

@@ -310,6 +310,12 @@ def test_bmf_is_of_its_schema(whole, exact):
     assert "new: spawn/path:vfork" in both
 
 
+def test_bmf_takes_a_case_without_a_name(empty):
+    found = json.loads(made("bmf", replace(empty, rows=(row("", "total_ns", change(SAME)),))))
+    assert found == {"case": {"total-ns": {"value": pytest.approx(100e3), "lower_value": 98e3,
+                                           "upper_value": 102e3}}}
+
+
 # GitHub
 
 
@@ -414,6 +420,13 @@ def test_the_forest_says_what_it_leaves_out(whole):
     assert len(texts) == 2 * forest.MOST
     assert "not drawn: 21 more of 61" in drawing.basis
     assert "1 without a ratio above 0" in drawing.basis
+
+
+def test_the_band_of_a_threshold_is_a_factor(empty):
+    wide = Change(1e3, 1.1e3, "ns", "median", 1.1, (0.7, 2.1), 0.4, 1.0, UNCLEAR)
+    drawing, _ = drawn(forest.draw(replace(empty, rows=(row("c", "q", wide),))))
+    band, = drawing.figure.axes[0].patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == (0.5, 2.0)
 
 
 def test_an_interval_beyond_the_forest_gets_an_arrow(empty):

@@ -1,5 +1,6 @@
 """How far the same thing differs from itself: what thresholds come from."""
 
+import json
 import math
 import tempfile
 import tomllib
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from forkcost import load, stats, units
 from forkcost.claims import measure
-from forkcost.compare import rows, sides, thresholds
+from forkcost.compare import rows, sides, thresholds, words
 from forkcost.compare.statistics import Rounds
 from forkcost.errors import InputError, NoAnswer
 
 SHARE = 0.95  # of cases and pairs differ by no more than the threshold
 STEP = {"time": 0.01, "exact": 0.0005}  # thresholds are rounded up to this
+FEW = 10  # ratios; of fewer the largest is no 95%
+LARGEST = 9.99  # that compare takes
 
 
 class Noise:
@@ -73,6 +76,8 @@ def _differences(a, b, found):
         for quantity in of_a:
             if quantity not in of_b or not matcher.compared(of_a[quantity]):
                 continue
+            if rows.counted(of_a[quantity]):
+                continue  # exact unless the table has a threshold: a measured one would end that
             rounds = [_data(of_a[quantity]), _data(of_b[quantity])]
             if a is b:
                 rounds = [rounds[0][::2], rounds[0][1::2]]
@@ -103,6 +108,28 @@ def measured(preset, count):
         return of_files(paths)
 
 
+def measured_thresholds(noise):
+    """{quantity, or `default`: threshold}. Of few ratios none that is smaller than ours, or none at
+    all: then the default holds."""
+    ours = thresholds.read()
+    every = [d for found in noise.found.values() for d in found]
+    made = {"default": max(_threshold(every, noise.mode), ours.of(noise.mode, "")
+                           if len(every) < FEW else 0)}
+    for quantity, found in sorted(noise.found.items()):
+        own = ours.own(noise.mode, quantity)
+        if len(found) >= FEW or own:
+            made[quantity] = max(_threshold(found, noise.mode),
+                                 own if len(found) < FEW else 0)
+    return made
+
+
+def warnings(noise):
+    """Of what differs from itself by more than a comparison could ever tell."""
+    return [f"{words.plain(quantity)} differs from itself by more than 100%: nothing but a factor of "
+            f"{1 + value:.3g} will be told; measure on a quieter machine, or more rounds"
+            for quantity, value in measured_thresholds(noise).items() if value > 1]
+
+
 def table(noise):
     """The table of thresholds as text."""
     mode, first = noise.mode, noise.files[0]
@@ -111,36 +138,43 @@ def table(noise):
                      for case in of.values()})
     ours = tomllib.loads((resources.files("forkcost") / "data" / "thresholds.toml").read_text(
         encoding="utf-8"))
-    every = [d for found in noise.found.values() for d in found]
     lines = [
         "# Thresholds of forkcost compare: changes up to these are no news. 0.05 is 5%; false: not",
         f"# compared. [{mode}] is what the same thing differs from itself, at most, in {SHARE:.0%}",
         f"# of cases, rounded up to {100 * STEP[mode]:g}%. Made by forkcost aa.",
-        f"# Machine: {', '.join(first.runs[0].machine[1:])}; {noise.how}; "
-        f"{units.many(sorted({rounds[0], rounds[-1]}), 'round')}, preset "
-        f"{run.get('preset') or 'none'}, {run.get('started', 'date not known')[:10]}."]
+        "# " + words.plain(
+            f"Machine: {', '.join(first.runs[0].machine[1:])}; {noise.how}; "
+            f"{units.many(sorted({rounds[0], rounds[-1]}), 'round')}, preset "
+            f"{run.get('preset') or 'none'}, {str(run.get('started', 'date not known'))[:10]}.")]
     for other, values in ours.items():
         lines += ["", f"[{other}]"]
         if other != mode:
             lines += [f"{_key(q)} = {_toml(v)}" for q, v in values.items()]
             continue
-        lines.append(f"default = {_threshold(every, mode)}  # all quantities together")
-        lines += [f"{_key(q)} = {_threshold(d, mode)}  # {units.many([len(d)], 'ratio')}, half "
-                  f"of them within {units.percent(stats.quantile(d, 0.5))}"
-                  for q, d in sorted(noise.found.items())]
-        lines += [f"{_key(q)} = false" for q, v in values.items() if v is False]
+        measured_here = measured_thresholds(noise)
+        for q, value in measured_here.items():
+            found = noise.found.get(q)
+            lines.append(f"{_key(q)} = {value:.4g}  # " + (
+                f"{units.many([len(found)], 'ratio')}, half of them within "
+                f"{units.percent(stats.quantile(found, 0.5))}" if found else
+                "all quantities together"))
+        lines += [f"{_key(q)} = {_toml(v)}" + ("" if v is False else "  # ours, not measured here")
+                  for q, v in values.items() if q not in measured_here]
     return "\n".join(lines) + "\n"
 
 
 def _threshold(differences, mode):
     step = STEP[mode]
     steps = math.ceil(round(stats.quantile(differences, SHARE) / step, 6))
-    return f"{max(steps, 1) * step:.4g}"
+    return min(max(steps, 1) * step, LARGEST)
 
 
 def _key(quantity):
     bare = quantity.replace("_", "").replace("-", "")
-    return quantity if bare.isascii() and bare.isalnum() else f'"{quantity}"'
+    if bare.isascii() and bare.isalnum():
+        return quantity
+    quoted = json.dumps(words.legal(quantity), ensure_ascii=False)  # a string of TOML's too, but DEL
+    return quoted.replace("\x7f", "\\u007f")
 
 
 def _toml(value):

@@ -10,7 +10,7 @@ from forkcost import ktap as kernel_tap
 from forkcost.compare import words
 from forkcost.compare.as_json import as_json
 from forkcost.compare.markdown import document as markdown
-from forkcost.compare.result import FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR
+from forkcost.compare.result import FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, Family
 from forkcost.compare.text import text
 
 _ANNOTATIONS = 10  # of each level that GitHub shows of one step
@@ -90,7 +90,7 @@ def bmf(comparisons, strict=False):  # noqa: ARG001: all formats are called alik
         side = f"{words.plain(c.new.label)}: " if len(comparisons) > 1 else ""
         for item in (*c.rows, *c.families):
             if words.known(item.change.new):
-                case = words.plain(getattr(item, "case", None) or item.key)
+                case = words.plain(item.key if isinstance(item, Family) else item.case) or "case"
                 made.setdefault(side + case, {})[_measure(item, c.mode)] = _metric(item.change)
     return json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

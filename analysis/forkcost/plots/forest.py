@@ -70,7 +70,7 @@ def _limits(shown):
     ratios = [item.change.ratio for item in shown]
     ends = [end for item in shown if words.interval(item.change) for end in item.change.interval]
     bands = [x for item in shown if not item.change.exact
-             for x in (1 - item.change.threshold, 1 + item.change.threshold)]
+             for x in _band(item.change)]
     least, most = min([*ratios, 1]), max([*ratios, 1])
     low = max(min([least, *(e for e in (*ends, *bands) if e > 0)]), least / 1.5)
     high = min(max([most, *ends, *bands]), most * 1.5)
@@ -78,12 +78,18 @@ def _limits(shown):
     return low / np.exp(0.05 * span), high * np.exp(0.05 * span)
 
 
+def _band(change):
+    """What is no news: a threshold is a factor."""
+    return 1 / (1 + change.threshold), 1 + change.threshold
+
+
 def _line(ax, change, y, limits):
     """A ratio with its interval on the threshold's band, and the figure at the right."""
     colour, marker = LOOKS[change.verdict]
     if not change.exact and change.threshold > 0:
-        ax.add_patch(Rectangle((1 - change.threshold, y - _ROW / 2), 2 * change.threshold, _ROW,
-                               color="#e4e4e4", linewidth=0, zorder=0))
+        least, most = _band(change)
+        ax.add_patch(Rectangle((least, y - _ROW / 2), most - least, _ROW, color="#e4e4e4",
+                               linewidth=0, zorder=0))
     ax.plot((1, 1), (y - _ROW / 2, y + _ROW / 2), color="black", linewidth=0.9)
     if words.interval(change):
         ends = np.clip(change.interval, *limits)

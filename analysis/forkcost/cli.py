@@ -236,7 +236,8 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
     directory stands for its *.json. Google Benchmark's own files will do. Fewer cases or quantities
     (--case, --quantity) need less of a correction, so smaller changes are found.
 
-    Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared."""
+    Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared or
+    have nothing in common."""
     from forkcost import estimators
     from forkcost.compare import command, outputs, thresholds
 

@@ -113,7 +113,8 @@ def test_it_runs_as_a_module_without_a_terminal(small, tmp_path):
 
 def test_help_and_version():
     for words in (["--help"], ["report", "--help"], ["claims", "--help"],
-                  ["estimators", "--help"], ["functions", "--help"], ["compare", "--help"], ["aa", "--help"]):
+                  ["estimators", "--help"], ["functions", "--help"], ["compare", "--help"],
+                  ["aa", "--help"]):
         assert call(*words).exit_code == 0
     assert call("--version").stdout.strip() == f"forkcost, version {forkcost.__version__}"
 

@@ -1,5 +1,5 @@
-"""Verdicts where the truth is known and an earlier rule had it wrong: counts, values without spread,
-few rounds, files in place of rounds."""
+"""Verdicts where the truth is known and an earlier rule had it wrong: counts, values without
+spread, few rounds, files in place of rounds."""
 
 import numpy as np
 import pytest
@@ -105,6 +105,25 @@ def test_a_slope_knows_its_values_steps_too(tmp_path):
     assert found.families[0].change.interval[0] < 1.1
     sure = compared(*files(tmp_path, made(1, 10), made(1.2, 10)), 0.12)
     assert [f.change.verdict for f in sure.families] == [SLOWER]
+
+
+def test_a_line_that_one_step_would_turn_is_no_family(tmp_path):
+    """Six pages more at both sizes, which themselves differ by one and a half."""
+    def made(more):
+        m = synthetic.Maker(rounds=5)
+        for n, pages in ((1, 10), (8, 11.5)):
+            m.case("fork", {"mappings": str(n)},
+                   [{"page_table_bytes": np.full(5, (pages + more) * PAGE)}] * 5,
+                   "page_table_bytes")
+        return m.document()
+    assert compared(*files(tmp_path, made(0), made(6))).families == ()
+    assert len(compared(*files(tmp_path, made(0), made(0))).families) == 1
+
+
+def test_rounds_that_differ_by_all_numbers_have_an_interval_that_is_one(change):
+    wild = [[1e-140] * 5, [1.0] * 5, [1e140] * 5]
+    found = change(values("total_ns", wild), values("total_ns", wild[::-1]))
+    assert found.verdict == UNCLEAR and np.isfinite(found.interval).all()
 
 
 @pytest.mark.parametrize("mode", [None, "exact"])

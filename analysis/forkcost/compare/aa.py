@@ -125,8 +125,8 @@ def measured_thresholds(noise):
 
 def warnings(noise):
     """Of what differs from itself by more than a comparison could ever tell."""
-    return [f"{words.plain(quantity)} differs from itself by more than 100%: nothing but a factor of "
-            f"{1 + value:.3g} will be told; measure on a quieter machine, or more rounds"
+    return [f"{words.plain(quantity)} differs from itself by more than 100%: nothing but a factor "
+            f"of {1 + value:.3g} will be told; measure on a quieter machine, or more rounds"
             for quantity, value in measured_thresholds(noise).items() if value > 1]
 
 
@@ -173,7 +173,7 @@ def _key(quantity):
     bare = quantity.replace("_", "").replace("-", "")
     if bare.isascii() and bare.isalnum():
         return quantity
-    quoted = json.dumps(words.legal(quantity), ensure_ascii=False)  # a string of TOML's too, but DEL
+    quoted = json.dumps(words.legal(quantity), ensure_ascii=False)  # TOML's too, but for DEL
     return quoted.replace("\x7f", "\\u007f")
 
 

@@ -15,8 +15,8 @@ _ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
 
 def compare(base, new, thresholds, case="", quantity="", force=False, explained=False):
     """The Comparison of two sides.Files. `case`, `quantity`: expressions that names must have in
-    them. Raises NoAnswer where it would be meaningless, unless `force`, and where no case or quantity
-    is on both sides; InputError where a side's files are not of one thing."""
+    them. Raises NoAnswer where it would be meaningless, unless `force`, and where no case or
+    quantity is on both sides; InputError where a side's files are not of one thing."""
     within = [w for files in (base, new) for w in differences.within(files)]
     found = differences.between(base, new)
     bad = [d for d in found if d.severity == MEANINGLESS]

@@ -98,8 +98,8 @@ def _without_test(evidence, threshold):
     if abs(delta) <= threshold:
         return SAME, evidence.without
     if abs(delta) <= FAR * threshold:
-        return UNCLEAR, (f"{evidence.without}, but up to {FAR} times the threshold it may be "
-                         "noise")
+        return UNCLEAR, (f"{evidence.without.partition(':')[0]}: up to {FAR} times the threshold "
+                         "it may be noise")
     return SLOWER if delta > 0 else FASTER, evidence.without
 
 

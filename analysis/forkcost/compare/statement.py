@@ -13,11 +13,11 @@ _MODES = {
 
 
 def replicated(comparison):
-    """What is: `file` on a side that has several, else `round`."""
+    """What is: `the file` on a side that has several, else `the round`."""
     of_sides = {side.label: "file" if len(side.paths) >= FILES_ARE_UNITS else "round"
                 for side in (comparison.base, comparison.new)}
     if len(set(of_sides.values())) == 1:
-        return next(iter(of_sides.values()))
+        return f"the {next(iter(of_sides.values()))}"
     return ", ".join(f"of {words.plain(label)} the {what}" for label, what in of_sides.items())
 
 
@@ -32,8 +32,8 @@ def statement(comparison):
         paired = any(c.paired for c in tested)
         parts += [
             f"Ratios are new / base of the estimator that the files name: {by}.",
-            f"Replicated is {what if ' ' in what else f'the {what}'}" + (", in pairs that were measured in turns." if paired
-                                           else "."),
+            f"Replicated is {what}" + (", in pairs that were measured in turns." if paired
+                                       else "."),
             f"95% intervals: bootstrap of {'files, then ' if 'file' in what else ''}rounds, then "
             "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "
             f"significant at {statistics.ALPHA:.0%} after Holm's correction for all "

@@ -25,6 +25,7 @@ _KEYS = (
     ("overcommit", "environment.memory.overcommit_memory", WARNING),
     ("overcommit ratio", "environment.memory.overcommit_ratio", NOTE),
     ("KSM", "environment.memory.ksm", WARNING),
+    ("DAMON", "environment.memory.damon", WARNING),
     ("NUMA balancing", "environment.memory.numa_balancing", WARNING),
     ("free memory reported in blocks of order", "environment.memory.page_reporting_order", WARNING),
     ("ASLR", "environment.process.aslr", WARNING),

@@ -58,21 +58,36 @@ esac
 preset=release
 [ "$arch" = "$machine" ] || preset=release-$arch
 
-step set-up
-"$root/ci/setup.sh" $set_up || exit
-FORKCOST_PYTHON=$("$root/ci/setup.sh" --print-python) || exit
-export FORKCOST_PYTHON
-
-step build
-# `forkcost` itself runs here, whatever the kernels are for.
-for each in release $preset; do
-  [ "$each" = "${built:-}" ] && continue
-  configure "$each" || die 3 "cmake could not configure $root/build/$each"
-  build "$each" || die 3 "the build in $root/build/$each failed; its first message above says where"
-  built=$each
+# Told now, not after a build: what lies there would be taken for a part of this call.
+for side in "base=$base" "new=$new"; do
+  kept=$out/${side%%=*}
+  for file in "$kept"/*.json; do
+    [ -e "$file" ] || continue
+    case ${side#*=} in
+      "$kept" | "$kept/" | "$file") ;;
+      *) die 2 "$file is of an earlier call; remove $out, or name another directory with --out" ;;
+    esac
+  done
 done
 
-step kernels
+# stdout is for what `forkcost kernels` prints.
+{
+  step set-up
+  "$root/ci/setup.sh" $set_up || exit
+  FORKCOST_PYTHON=$("$root/ci/setup.sh" --print-python) || exit
+  export FORKCOST_PYTHON
+
+  step build
+  # `forkcost` itself runs here, whatever the kernels are for.
+  for each in release $preset; do
+    [ "$each" = "${built:-}" ] && continue
+    configure "$each" || die 3 "cmake could not configure $root/build/$each"
+    build "$each" || die 3 "the build in $root/build/$each failed; its first message above says where"
+    built=$each
+  done
+
+  step kernels
+} >&2
 # In our place, so that a signal for us is one for it.
 exec "$root/build/release/bin/forkcost" kernels --kernel "base=$base" --kernel "new=$new" \
   --suite "$root/build/$preset" "$@" -o "$out"

@@ -2,7 +2,7 @@
 a file or the output cannot be used, 3 the input cannot answer what was asked, or the program is at
 fault (with a traceback)."""
 
-import contextlib
+import io
 import os
 import signal
 import sys
@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from forkcost import __version__, units
-from forkcost.errors import ForkcostError, InputError, NoAnswer
+from forkcost.errors import ForkcostError, InputError, NoAnswer, give_up, say
 from forkcost.kernels import commands
 
 _FILES = click.Path(path_type=Path)
@@ -23,30 +23,45 @@ _FUNCTIONS = click.option("--functions", "table", type=_FILES, metavar="FILE.tom
 
 
 class _Command(click.Group):
-    """Turns our errors into a line on stderr and their exit status. Python's own status for what
-    nobody caught, and click's for an interrupt, is 1: here a regression, so neither may end us."""
+    """Turns errors into a line on stderr and their exit status. Python's own status for what nobody
+    caught, and click's for an interrupt or a closed pipe, is 1: here a regression, so none of them
+    may end us."""
 
-    def invoke(self, ctx):
-        status = 0
+    def main(self, args=None, prog_name=None, **extra):
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # it was closed when we were started
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        sys.exit(_written(self._status(sys.argv[1:] if args is None else args, prog_name, extra)))
+
+    def _status(self, args, prog_name, extra):
         try:
-            super().invoke(ctx)
+            with self.make_context(prog_name, list(args), **extra) as context:
+                self.invoke(context)
         except click.exceptions.Exit as end:
-            status = end.exit_code
+            return end.exit_code
         except SystemExit as end:
-            status = end.code
-        except click.ClickException:
-            raise
+            return end.code or 0
+        except click.ClickException as error:
+            return _explained(error)
         except ForkcostError as error:
-            click.echo(f"forkcost: {error}", err=True)
-            status = error.exit_status
+            say(f"forkcost: {error}")
+            return error.exit_status
         except (KeyboardInterrupt, click.Abort):
             _die_of(signal.SIGINT)
         except (OSError, UnicodeError) as error:
-            status = _unusable(error)
+            return _unusable(error)
         except Exception:
-            click.echo(traceback.format_exc(), err=True, nl=False)
-            status = NoAnswer.exit_status
-        ctx.exit(_written(status))
+            say(traceback.format_exc().rstrip())
+            return NoAnswer.exit_status
+        return 0
+
+
+def _explained(error):
+    """The exit status of what click does not understand, which is said."""
+    with io.StringIO() as text:
+        error.show(text)
+        say(text.getvalue().rstrip())
+    return error.exit_code
 
 
 def _unusable(error):
@@ -61,7 +76,7 @@ def _unusable(error):
                 f"{error.strerror or error}: give another path, or make room")
     else:
         said = str(error)
-    click.echo(f"forkcost: {said}", err=True)
+    say(f"forkcost: {said}")
     return InputError.exit_status
 
 
@@ -70,9 +85,7 @@ def _written(status):
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python writes it once more at its end, would complain and end with a status of its own.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(sys.stdout)
         return status if status > 1 else _unusable(error)
     return status
 
@@ -241,15 +254,17 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
     from forkcost import estimators
     from forkcost.compare import command, outputs, thresholds
 
-    limits = thresholds.read(table, thresholds.parsed(threshold) if threshold else None)
-    found = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
-                                force=force, explained=explain)
+    limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
+    found, without = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
+                                         force=force, explained=explain)
     text = outputs.FORMATS[form](found, strict)
     if output is None:
         sys.stdout.write(text)
     else:
         estimators.write(text, output)
         click.echo(output)
+    if without:
+        raise NoAnswer("\n".join(without))
     ctx.exit(max(c.exit_status(strict) for c in found))
 
 

@@ -1,4 +1,8 @@
-"""The ways in which a command ends without an answer, and their exit statuses."""
+"""The ways in which a command ends without an answer, their exit statuses, and how it is said."""
+
+import os
+import sys
+from contextlib import suppress
 
 
 class ForkcostError(Exception):
@@ -25,3 +29,19 @@ class Interrupted(ForkcostError):
     def __init__(self, message, number):
         super().__init__(message)
         self.exit_status = 128 + number
+
+
+def say(text):
+    """A line on stderr. Where that cannot be written nothing is raised: the exit status has to do,
+    and must not become another one."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        give_up(sys.stderr)
+
+
+def give_up(stream):
+    """What cannot be written is not tried once more at Python's end, which then has a status of its
+    own (120)."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -156,6 +156,27 @@ def test_output_that_cannot_be_written_is_status_2(small):
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-", "2>&- >&-"])
+@pytest.mark.parametrize("words, status", [
+    ("claims", 2), ("--nonsense", 2), ("report none.json", 2), ("bisect-step --case x", 128),
+    ("bisect-step --kernel-image none --suite /nowhere --case x --good 1 --bad 2", 128)])
+def test_an_error_that_cannot_be_said_keeps_its_status(words, status, redirected):
+    """1 is a regression, and to git bisect all from 1 to 127 but for 125 is a bad kernel."""
+    assert as_shell(f"{words} {redirected}") == status
+
+
+@pytest.mark.parametrize("words, status", [
+    ("--help >&-", 0), ("compare --help >&-", 0), ("--version >/dev/full", 2)])
+def test_no_stdout_is_never_status_1(words, status):
+    assert as_shell(words) == status
+
+
+def as_shell(words):
+    return subprocess.run(["sh", "-c", f"exec {sys.executable} -m forkcost {words}"], check=False,
+                          env=os.environ | {"PYTHONPATH": str(ROOM)}, stderr=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL).returncode
+
+
 def copied(path):
     other = path.with_name("copied.json")
     shutil.copy(path, other)

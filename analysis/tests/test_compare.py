@@ -505,9 +505,20 @@ def test_broken_input_is_status_2_and_named(tmp_path, text):
 
 @pytest.mark.parametrize("words", [
     ["--threshold", "x"], ["--threshold", "-5%"], ["--threshold", "0"], ["--thresholds", "none"],
+    ["--threshold", "5"], ["--threshold", ""],
     ["--format", "nonsense"]])
 def test_a_wrong_option_is_status_2(tmp_path, words):
     assert call(*files(tmp_path, maker(1), maker(2)), *words).exit_code == 2
+
+
+def test_what_a_table_lacks_is_ours(tmp_path):
+    """A table for time alone must not end all comparing of instructions."""
+    ours = thresholds.read()
+    (tmp_path / "t.toml").write_text("[time]\ntotal_ns = 0.5\n")
+    found = thresholds.read(tmp_path / "t.toml")
+    assert found.of("time", "total_ns") == 0.5
+    for mode, name in (("time", "x"), ("exact", "x"), ("exact", "child_cpu_ns")):
+        assert found.of(mode, name) == ours.of(mode, name) is not None
 
 
 def test_thresholds_of_a_file(tmp_path):
@@ -517,6 +528,7 @@ def test_thresholds_of_a_file(tmp_path):
     assert call(*paths, "--thresholds", table).exit_code == 0
     table.write_text("[time]\nblocked_ns = false\n")
     assert call(*paths, "--thresholds", table).exit_code == 3
-    for wrong in ("[time]\nx = -1\n", "[other]\n", "", "x = 1\n", "[time", "[time]\na='b'\n"):
+    for wrong in ("[time]\nx = -1\n", "[other]\n", "", "x = 1\n", "[time", "[time]\na='b'\n",
+                  "time = 0.05\n", "time = false\n"):
         table.write_text(wrong)
         assert call(*paths, "--thresholds", table).exit_code == 2

@@ -41,6 +41,14 @@ def test_what_compares_nothing_is_no_answer(tmp_path):
     assert result.exit_code == 3 and "'typo'" in result.stderr
 
 
+def test_a_side_that_compares_nothing_keeps_no_other_from_being_compared(tmp_path):
+    base, slow, other = files(tmp_path, small(), small(2, change=3),
+                              renamed(small(2), "fork/path:other"))
+    result = call(f"base={base}", f"slow={slow}", f"other={other}")
+    assert result.exit_code == 3 and "no case in common" in result.stderr
+    assert "slow against base: 1 slower" in result.stdout.replace("\u00a0", " ")
+
+
 def test_a_failure_on_the_new_side_is_an_answer_without_any_figure(tmp_path):
     name = small()["benchmarks"][0]["name"]
     broken = not_measured({**small(), "benchmarks": [], "unmeasured": []}, name, "no memory")

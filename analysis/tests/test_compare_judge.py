@@ -83,6 +83,15 @@ def test_two_pages_more_in_all_of_three_rounds_may_be_chance(change):
     assert change(*long, 0.05).verdict == SLOWER
 
 
+@pytest.mark.parametrize("rounds", [3, 5])
+def test_twice_the_bytes_in_all_rounds_are_no_step(tmp_path, rounds):
+    """Also where a hundred other cases take part in the correction."""
+    cases = [str(n) for n in range(100)]
+    base, new = (values("page_table_bytes", alike(n * PAGE, rounds), cases=cases) for n in (30, 60))
+    found = compared(*files(tmp_path, base, new))
+    assert {row.change.verdict for row in found.rows} == {SLOWER}
+
+
 def test_a_step_of_bytes_is_a_page_at_least(change):
     def made(*odd):
         return values("pss_bytes", [[n] * 5 for n in (3 * PAGE, 3 * PAGE, *odd)])

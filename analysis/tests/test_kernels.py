@@ -188,6 +188,36 @@ def test_a_stored_result_of_another_kind_is_no_baseline(room):
     assert result.exit_code == 2 and "measured already" in result.stderr
 
 
+def test_the_host_is_no_directory_of_that_name(room, monkeypatch):
+    monkeypatch.chdir(room)
+    (room / "host").mkdir()
+    write(document(), room / "host" / "boot-1.json")
+    [side] = options.sides(["here=host"], [], [])
+    assert side.stored == []
+
+
+def test_a_stored_time_without_kvm_says_what_can_be_done(room):
+    kernels(room, "--mode", "exact", base="good")
+    file = room / "out/base/boot-1.json"
+    made = json.loads(file.read_text())
+    made["context"]["forkcost"]["laboratory"]["mode"] = "kvm"
+    write(made, room / "time.json")
+    result = kernels(room, out="again", base="time.json", new="slow")
+    assert result.exit_code == 3 and "--mode exact" not in result.stderr
+    assert "no KVM to measure new in time" in result.stderr
+
+
+def test_forms_are_there_where_stdout_is_not(room):
+    words = [f"--kernel={label}={room / name}" for label, name in (("a", "good"), ("b", "slow"))]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "forkcost", "kernels", *words, "-o", str(room / "out")],
+            check=False, stdout=full, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOM)})
+    assert ended.returncode == 2 and "No space left" in ended.stderr
+    assert [p.name for p in sorted((room / "out").glob("compare.*"))] == FORMS
+
+
 def test_a_stored_result_may_have_any_name(room):
     kernels(room, "--mode", "exact", base="good")
     (room / "out/base/boot-1.json").rename(room / "ours.json")

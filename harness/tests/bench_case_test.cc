@@ -135,9 +135,24 @@ TEST(Measure, WhatFailsByChanceIsTriedAgain) {
     const auto entry = measure(the_case, options(), 1).entry;
     EXPECT_EQ(entry["outcome"]["status"], status);
     EXPECT_EQ(left, status == std::string("ok") ? -1 : 0);
+    EXPECT_EQ(entry["outcome"]["attempts"], 3);
     const auto& checks = entry["verification"];
     EXPECT_EQ(std::ranges::count_if(checks, [](const auto& c) { return c["check"] == "luck"; }), 1);
   }
+}
+
+TEST(Measure, WhatFailsByChanceIsNotTriedBeyondTheTimeLimit) {
+  MeasureOptions short_limit = options();
+  short_limit.time_limit_s = 0.05;
+  int tries = 0;
+  const Case the_case = make_case([&tries](Measurement&) {
+    ++tries;
+    usleep(40'000);
+    throw Skip("no luck", Skip::kByChance);
+  });
+  const auto outcome = measure(the_case, short_limit, 1).entry["outcome"];
+  EXPECT_EQ(outcome["status"], "skipped") << outcome;
+  EXPECT_EQ(tries, 1);
 }
 
 TEST(Measure, WhatThisMachineCannotDoIsTriedOnce) {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from forkcost import load
 from forkcost.compare import engine, sides
-from forkcost.errors import InputError
+from forkcost.errors import InputError, NoAnswer
 
 
 def labelled(words):
@@ -28,7 +28,8 @@ def labelled(words):
 
 
 def comparisons(words, base_label, thresholds, **options):
-    """[Comparison] of every other side with the base. Raises InputError, NoAnswer."""
+    """[Comparison] of every other side with the base, and [why] of those that have none. Raises
+    InputError, and NoAnswer where no side has one."""
     found = labelled(words)
     if len(found) < 2:
         raise InputError(f"only one side, {next(iter(found))}: give files with another label too")
@@ -39,8 +40,13 @@ def comparisons(words, base_label, thresholds, **options):
     read = {label: sides.read(label, paths, options.get("force", False))
             for label, paths in found.items()}
     base = read.pop(base_label)
-    compared = []
+    compared, without = [], []
     for new in read.values():
-        with load.understood((*base.paths, *new.paths)):
-            compared.append(engine.compare(base, new, thresholds, **options))
-    return compared
+        try:
+            with load.understood((*base.paths, *new.paths)):
+                compared.append(engine.compare(base, new, thresholds, **options))
+        except NoAnswer as error:
+            without.append(str(error))
+    if not compared:
+        raise NoAnswer("\n".join(without))
+    return compared, without

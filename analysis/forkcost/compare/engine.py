@@ -35,7 +35,7 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
             made += counts
     if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
-                       + _nothing(base, new, matcher, case or quantity))
+                       + _nothing(base, new, matcher, [e for e in (case, quantity) if e]))
     slopes = families.found(measured, base.runs[0].page_size)
     judged, in_families = _judged(matcher, measured, slopes)
     made += judged
@@ -45,9 +45,10 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     return explain.with_causes(compared, base, new) if explained else compared
 
 
-def _nothing(base, new, matcher, expression):
-    if expression:
-        return f"no case or quantity on both sides that '{expression}' is in the name of"
+def _nothing(base, new, matcher, expressions):
+    if expressions:
+        named = " and ".join(f"'{e}'" for e in expressions)
+        return f"no case or quantity on both sides that has {named} in its name"
     said = "no quantity of any case is in both"
     if not set(base.cases) & set(new.cases):
         said = (f"they have no case in common ({len(base.cases)} and {len(new.cases)}): measure "

@@ -12,6 +12,11 @@ from forkcost.compare.result import FAILED, GONE, NEW, Change, Row
 from forkcost.compare.statistics import Rounds
 
 
+# Bytes of the same thing that come in two sizes are no further apart.
+_FEW_PAGES = 4
+_FEW_PERCENT = 0.05
+
+
 @dataclass(frozen=True)
 class Measured:
     """A quantity of a case on both sides, ready to be judged. `rounds`: of base and new, the same
@@ -174,8 +179,9 @@ class Matcher:
         return replace(evidence, test=test, replicates=ratios)
 
     def _step(self, of_units, quantity):
-        """A clock's, as far as it shows, or a page: rounds that differ by many may be of two kinds.
-        What is counted, is so to 1. Executed instructions have none."""
+        """A clock's, as far as it shows, or a few pages: rounds that differ by more may be of two
+        kinds, but each of them is known better. What is counted, is so to 1. Executed instructions
+        have none."""
         distinct = np.unique(np.concatenate(of_units))
         if len(distinct) < 2:
             return 0.0
@@ -183,8 +189,11 @@ class Matcher:
             return 1.0
         if self.mode == sides.EXACT or quantity.unit not in ("ns", "bytes"):
             return 0.0
-        page = self.base.runs[0].page_size if quantity.unit == "bytes" else 0.0
-        return float(max(np.diff(distinct).min(), page))
+        gap = float(np.diff(distinct).min())
+        if quantity.unit == "ns":
+            return gap
+        page = float(self.base.runs[0].page_size)
+        return max(page, min(gap, max(_FEW_PAGES * page, _FEW_PERCENT * float(distinct.mean()))))
 
 
 def counted(quantity):

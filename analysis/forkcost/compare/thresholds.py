@@ -38,8 +38,16 @@ class Thresholds:
 
 
 def read(path=None, everywhere=None):
-    """The Thresholds of a file, or ours. Raises InputError."""
-    source = Path(path) if path else resources.files("forkcost") / "data" / "thresholds.toml"
+    """The Thresholds of a file, or ours. A mode, or its default, that a file lacks is ours: else
+    nothing would be compared there. Raises InputError."""
+    ours = _table(resources.files("forkcost") / "data" / "thresholds.toml")
+    tables = _table(Path(path)) if path else ours
+    for mode, table in ours.items():
+        tables.setdefault(mode, table).setdefault(_DEFAULT, table[_DEFAULT])
+    return Thresholds(tables, everywhere)
+
+
+def _table(source):
     try:
         tables = tomllib.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
@@ -49,7 +57,7 @@ def read(path=None, everywhere=None):
         raise InputError(f"{source}: is no table of thresholds: {error}: see forkcost/{OURS} for "
                          "one that works") from error
     _check(source, tables)
-    return Thresholds(tables, everywhere)
+    return tables
 
 
 def _check(source, tables):
@@ -58,7 +66,10 @@ def _check(source, tables):
         raise InputError(f"{source}: a table of thresholds has [time] and [exact], nothing else: "
                          + remedy)
     for mode, table in tables.items():
-        for quantity, value in table.items() if isinstance(table, dict) else [("", table)]:
+        if not isinstance(table, dict):
+            raise InputError(f"{source}: {mode} = {table!r} is no table: write default = {table!r} "
+                             f"below [{mode}]; {remedy}")
+        for quantity, value in table.items():
             if value is not False and not _positive(value):
                 raise InputError(f"{source}: [{mode}] {quantity} = {value!r} is no threshold: "
                                  "write 0.05 for 5%, or false for what is not compared; "
@@ -75,6 +86,6 @@ def parsed(text):
         value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
         value = None
-    if not _positive(value):
+    if not _positive(value) or (value >= 1 and not text.endswith("%")):  # 5 was meant as 5%
         raise InputError(f"'{text}' is no threshold: write 5%, or 0.05")
     return value

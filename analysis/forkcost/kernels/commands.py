@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from forkcost.errors import ForkcostError, InputError, Interrupted, NoAnswer
+from forkcost.errors import ForkcostError, InputError, Interrupted, NoAnswer, say
 
 _FILES = click.Path(path_type=Path)
 
 
 def _say(text):
-    click.echo(f"forkcost: {text}", err=True)
+    say(f"forkcost: {text}")
 
 
 def _of_laboratory(command):
@@ -101,9 +101,11 @@ def _compare(files, by_function, form, strict, directory):
     words = [f"{label}={path}" for label, paths in files.items() for path in paths]
     if sum(bool(paths) for paths in files.values()) < 2:
         return 0
-    found = command.comparisons(words, None, thresholds.read(), explained=by_function)
+    found, without = command.comparisons(words, None, thresholds.read(), explained=by_function)
+    forms.write(found, strict, directory)  # first: stdout may be closed or full
     sys.stdout.write(outputs.FORMATS[form](found, strict))
-    forms.write(found, strict, directory)
+    if without:
+        raise NoAnswer("\n".join(without))
     return max(comparison.exit_status(strict) for comparison in found)
 
 
@@ -134,7 +136,7 @@ class _BisectStep(click.Command):
         except KeyboardInterrupt:
             status = 130
         except Exception:  # whatever it is, it is no verdict
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip())
             status = 128
         ctx.exit(status)
 

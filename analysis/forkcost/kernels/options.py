@@ -8,7 +8,6 @@ from forkcost import programs
 from forkcost.errors import InputError, NoAnswer
 
 HOST = "host"  # in place of a kernel: the one that runs here
-MODES = ("exact", "tcg", "kvm")
 
 # What exact mode measures unless it is told otherwise: few cases, each of which is one cause.
 EXACT_HEAPS = "0,4MiB,16MiB,64MiB"
@@ -42,6 +41,8 @@ class Side:
     @property
     def stored(self):
         """Result files of an earlier call, in place of a kernel; [] where this is one."""
+        if self.kernel == HOST:
+            return []  # also where a directory has that name
         path = Path(self.kernel)
         if path.suffix == ".json":
             return [path]

@@ -83,6 +83,17 @@ def test_a_sysctl_that_the_kernel_refuses(kernels, tmp_path):
     assert done.returncode == 3 and "'vm.overcommit_memory=7': invalid value" in done.stderr
 
 
+def test_a_claim_about_a_sysctl(kernels, tmp_path):
+    """There is one result only, so nothing is compared, and nothing is news."""
+    done = forkcost("kernels", "--mode", "exact", "-o", tmp_path / "out", "--sysctl",
+                    "vm.overcommit_memory=2", "--sysctl", "vm.overcommit_ratio=90", "--filter",
+                    "^claim/id:big-parent-enomem", "--rounds", 1, f"--kernel=never={kernels[0]}")
+    assert done.returncode == 0, done.stderr
+    claims = forkcost("claims", tmp_path / "out/never/boot-1.json", "--format", "json")
+    [claim] = [c for c in json.loads(claims.stdout) if c["id"] == "big-parent-enomem"]
+    assert "overcommit_memory 2: fork refused from" in claim["evidence"], claim
+
+
 def test_a_step_of_a_bisection(kernels):
     """Of a kernel that is booted by its package's name, which is as good as an image."""
     words = ["bisect-step", "--kernel-image", kernels[0], "--case", FORK]

@@ -94,8 +94,8 @@ def test_twice_the_bytes_in_all_rounds_are_no_step(tmp_path, rounds):
 
 def test_a_step_of_bytes_is_a_page_at_least(change):
     def made(*odd):
-        return values("pss_bytes", [[n] * 5 for n in (3 * PAGE, 3 * PAGE, *odd)])
-    base, new = made(3 * PAGE), made(3 * PAGE + 512)  # shared with seven others
+        return values("private_dirty_bytes", [[n] * 5 for n in (3 * PAGE, 3 * PAGE, *odd)])
+    base, new = made(3 * PAGE), made(3 * PAGE + 512)
     narrow = change(base, new, 0.1)
     assert narrow.verdict == UNCLEAR and narrow.interval[1] > 1.1
 

@@ -3,7 +3,6 @@ once, so that the tables, the figures and the answers of one report say the same
 
 from dataclasses import dataclass
 
-import numpy as np
 
 from forkcost import choose, model, units
 

@@ -9,7 +9,8 @@ from conftest import write
 from forkcost.compare import aa, differences, sides
 from forkcost.compare.result import FAILED, GONE, NEW, SAME, WARNING
 from forkcost.errors import InputError, NoAnswer
-from test_compare import call, changed, compared, files, google, interleaved, laboratory, maker
+from test_compare import call, changed, compared, files, interleaved, laboratory, maker
+from test_compare_command import google
 
 
 def small(seed=1, rounds=5, **options):

@@ -1,5 +1,4 @@
-"""The kernel laboratory around a stand-in for forkcost-boot, whose kernels are named for what they
-do, and hold the result file that comes out. ci/tests/test_vm_kernels.py boots for real."""
+"""forkcost kernels around a stand-in for forkcost-boot (kernel_room)."""
 
 import json
 import os
@@ -11,134 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-import synthetic
 from conftest import write
 from forkcost import units
-from forkcost.cli import main
 from forkcost.errors import InputError, NoAnswer
-from forkcost.kernels import exact, lab, options
+from forkcost.kernels import lab, options
 from forkcost.load import load
+from kernel_room import FORK, FORMS, calls, document, kernels, room  # noqa: F401: a fixture
 from test_cli import ROOM
-
-BOOT = """#!{python}
-import os, sys, time
-from pathlib import Path
-
-words = sys.argv[1:]
-def given(option):
-    return words[words.index(option) + 1]
-kernel = Path(given("--kernel"))
-with open("{log}", "a") as log:
-    log.write(repr(words) + "\\n")
-def end(status, text):
-    print(text, file=sys.stderr)
-    sys.exit(status)
-if not kernel.is_file():
-    end(2, f"forkcost-boot: --kernel {{kernel}}: no such file")
-if kernel.name == "unfit":
-    end(3, "forkcost-boot: unfit: there is no room for it")
-if given("--mode") == "kvm":
-    end(3, "forkcost-boot: QEMU ended with status -6: failed to set MSR")
-if "--check" in words:
-    sys.exit(0)
-Path(given("--console")).write_text("Linux version 6.1\\n")
-if kernel.name == "panics":
-    end(3, "forkcost-boot: panics panicked: it says\\n  the end of the console:\\n  | Kernel panic")
-if kernel.name == "hangs":
-    Path("{log}").with_name(f"pid-{{os.getpid()}}").touch()
-    time.sleep(600)
-if kernel.name == "misunderstood":
-    print("no case of preset quick matches")
-    end(1, "forkcost-boot: in the guest, forkcost-run ended with status 2")
-Path(given("--out").partition(":")[2]).write_text(kernel.read_text())
-for out in (word for word in words if word.startswith("--out=/proc/sys/")):
-    guest, _, host = out.partition("=")[2].partition(":")
-    key = guest.removeprefix("/proc/sys/").replace("/", ".")
-    [line] = [word for word in words if word.startswith("--append=")]
-    value = "0" if kernel.name == "old" else line.partition(f"sysctl.{{key}}=")[2].split()[0]
-    if kernel.name != "without":
-        Path(host).write_text(value)
-if kernel.name == "broken":
-    sys.exit(1)
-"""
-FORMS = ["compare.github", "compare.html", "compare.json", "compare.junit.xml", "compare.ktap",
-         "compare.md"]
-FORK = "fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
-
-
-def document(scale=1.0):
-    """Two cases with CPU time, and one that has nothing but a wall clock."""
-    maker = synthetic.Maker(rounds=3, samples=5, noise=1e-6)
-    for heap, size in {"16MiB": 16 << 20, "64MiB": 64 << 20}.items():
-        cpu = scale * (140_000 + size / 4096 * 125)
-        axes = {"path": "fork", "heap": heap, "backing": "4k", "placement": "same-cpu"}
-        maker.case("fork", axes, [{"blocked_ns": maker.around(3 * cpu),
-                                   "blocked_cpu_ns": maker.around(cpu),
-                                   "child_minor_faults": [12.0] * 5} for _ in range(3)],
-                   heap_bytes=size)
-    maker.case("dlopen", {"libraries": "16"}, [{"dlopen_ns": maker.around(1e6),
-                                                "minor_faults": [70.0] * 5} for _ in range(3)],
-               primary="dlopen_ns")
-    made = maker.document()
-    for entry in made["benchmarks"]:
-        entry["primary_cpu"] = "blocked_cpu_ns" if entry["benchmark"] == "fork" else "dlopen_ns"
-    return made
-
-
-def sampled(made, **functions):
-    """With a profile of each fork: 10 operations a round, a sample every 50,000 ns."""
-    for entry in made["benchmarks"]:
-        if entry["benchmark"] == "fork":
-            entry["profile"] = {
-                "event": "cpu-clock", "period": 50_000, "unit": "ns", "scope": "cpus",
-                "quantity": "total_ns", "operations": 10, "operations_left_out": 0, "lost": 0,
-                "throttled": 0, "samples": sum(functions.values()), "images": [],
-                "functions": [{"name": n, "samples": s} for n, s in functions.items()]}
-    return made
-
-
-@pytest.fixture
-def room(tmp_path, monkeypatch):
-    """A directory with a suite, kernels of all kinds, and a log of forkcost-boot's calls."""
-    suite = tmp_path / "suite"
-    for name in ("bin/forkcost-run", "bin/bench_fork", "libexec/forkcost/init",
-                 "libexec/forkcost/nolibc", "libexec/forkcost/other"):
-        (suite / name).parent.mkdir(parents=True, exist_ok=True)
-        (suite / name).write_bytes(b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little"))
-        (suite / name).chmod(0o755)
-    boot = tmp_path / "forkcost-boot"
-    boot.write_text(BOOT.format(python=sys.executable, log=tmp_path / "log"))
-    boot.chmod(0o755)
-    monkeypatch.setenv("FORKCOST_BOOT", str(boot))
-    monkeypatch.setenv("FORKCOST_RUN", str(suite / "bin" / "forkcost-run"))
-    for name in ("good", "same", "panics", "hangs", "misunderstood", "broken", "unfit", "old",
-                 "without"):
-        write(document(), tmp_path / name)
-    write(document(1.27), tmp_path / "slow")
-    write(sampled(document(), copy_page_range=1000, dup_mmap=500), tmp_path / "sampled")
-    write(sampled(document(1.27), copy_page_ptes=1700, dup_mmap=510), tmp_path / "sampled-slow")
-    (tmp_path / "torn").write_text('{"context": {')
-    return tmp_path
-
-
-def calls(room):
-    """The arguments of forkcost-boot's calls, those that only check left out."""
-    every = [eval(line) for line in (room / "log").read_text().splitlines()]
-    return [words for words in every if "--check" not in words]
-
-
-def kernels(room, *words, out="out", **kernel):
-    named = [f"--kernel={label}={room / name}" for label, name in kernel.items()]
-    return CliRunner(mix_stderr=False).invoke(
-        main, ["kernels", *named, *map(str, words), "-o", str(room / out)])
-
-
-def step(room, kernel, *words, good=2.19e6, bad=2.79e6, case=FORK):
-    return CliRunner(mix_stderr=False).invoke(
-        main, ["bisect-step", "--kernel-image", str(room / kernel), "--case", case,
-               "--good", str(good), "--bad", str(bad), *words])
 
 
 def test_two_kernels_have_a_file_each_and_are_compared(room):
@@ -507,79 +386,3 @@ def test_the_functions_that_account_for_it_are_named(room):
 def test_functions_are_for_instructions(room):
     result = kernels(room, "--mode", "tcg", "--functions", out="other", base="good", new="slow")
     assert result.exit_code == 2 and "--mode exact" in result.stderr
-
-
-# A step of a bisection
-
-@pytest.mark.parametrize("kernel, status, verdict", [("good", 0, "good"), ("slow", 1, "bad")])
-def test_a_step_says_which_side_it_is_on(room, kernel, status, verdict):
-    result = step(room, kernel)
-    assert result.exit_code == status, result.stderr
-    assert result.stdout.startswith(f"{FORK} blocked_cpu_ns: 2,") and verdict in result.stdout
-    [words] = calls(room)
-    assert words[words.index("--heap") + 1] == "64MiB"
-    assert words[words.index("--filter") + 1] == f"^{FORK}$"
-
-
-def test_the_middle_is_by_ratio(room):
-    # 2.19e6 lies above the arithmetic middle of 1e6 and 3e6, and above the geometric one, 1.73e6
-    assert step(room, "good", good=1e6, bad=3e6).exit_code == 1
-    # below 5.5e6, the arithmetic middle of 1e6 and 1e7; below the geometric one, 3.16e6
-    assert step(room, "good", good=1e6, bad=1e7).exit_code == 0
-    # below the arithmetic middle of 1e6 and 4e6, 2.5e6, above the geometric one, 2e6
-    assert step(room, "good", good=1e6, bad=4e6).exit_code == 1
-    # an improvement is looked for: the figures fall
-    assert step(room, "slow", good=2.79e6, bad=2.19e6).exit_code == 0
-
-
-def test_a_step_takes_another_quantity(room):
-    result = step(room, "good", "--quantity", "child_minor_faults", good=12, bad=24)
-    assert result.exit_code == 0 and "child_minor_faults: 12" in result.stdout
-    assert step(room, "good", "--quantity", "blocked_ns").exit_code == 128
-
-
-@pytest.mark.parametrize("kernel, case, said", [
-    ("panics", FORK, "Kernel panic"), ("torn", FORK, "left no result"),
-    ("good", "fork/heap:9MiB", "no figure")])
-def test_what_this_kernel_cannot_do_is_skipped(room, kernel, case, said):
-    result = step(room, kernel, case=case)
-    assert result.exit_code == 125 and said in result.stderr
-
-
-@pytest.mark.parametrize("kernel, words", [
-    ("nowhere", []), ("good", ["--good", "0"]), ("good", ["--bad", "2.19e6"]),
-    ("good", ["--bad", "x"]), ("good", ["--good", "nan"]), ("good", ["--nonsense"]),
-    ("good", ["--suite", "/nowhere"]), ("misunderstood", []), ("good", ["--time-limit-s", "0"])])
-def test_a_wrong_call_is_never_taken_for_a_bad_kernel(room, kernel, words):
-    assert step(room, kernel, *words).exit_code == 128
-
-
-@pytest.mark.parametrize("kernel", ["host", "out/base/boot-1.json", "out/base"])
-def test_what_is_measured_already_is_no_step(room, kernel, monkeypatch):
-    kernels(room, "--mode", "exact", base="good")
-    monkeypatch.chdir(room)
-    result = CliRunner(mix_stderr=False).invoke(main, [
-        "bisect-step", "--kernel-image", kernel, "--case", FORK, "--good", "1", "--bad", "2"])
-    assert result.exit_code == 128 and "no kernel image" in result.stderr
-
-
-def test_nor_is_a_fault_of_ours(room, monkeypatch):
-    monkeypatch.setattr(exact, "only_figures", lambda document: 1 / 0)
-    assert step(room, "good").exit_code == 128
-
-
-def test_nor_is_a_missing_option():
-    assert CliRunner().invoke(main, ["bisect-step"]).exit_code == 128
-    assert CliRunner().invoke(main, ["bisect-step", "--help"]).exit_code == 0
-
-
-@pytest.mark.parametrize("command, status", [("bisect-step", 128), ("kernels", 3)])
-def test_nor_is_a_missing_python(tmp_path, command, status):
-    script = (ROOM / "forkcost.sh.in").read_text()
-    for name, value in {"@package@": "x", "@python@": "none",
-                        "@FORKCOST_PYTHON_PROBE@": "raise SystemExit(1)"}.items():
-        script = script.replace(name, value)
-    (tmp_path / "forkcost").write_text(script)
-    done = subprocess.run(["sh", str(tmp_path / "forkcost"), command], capture_output=True,
-                          check=False)
-    assert done.returncode == status

@@ -30,11 +30,11 @@ def junit(comparisons, strict=False):
 def _suite(c, strict):
     suite = ElementTree.Element("testsuite", name=f"forkcost compare {_sides(c)}")
     properties = ElementTree.SubElement(suite, "properties")
-    for key, text in (("mode", c.mode), ("base", c.base.says), ("new", c.new.says),
-                      *((f"difference: {d.what}", f"{d.base} → {d.new}: {d.severity}")
-                        for d in c.differences)):
+    for key, value in (("mode", c.mode), ("base", c.base.says), ("new", c.new.says),
+                       *((f"difference: {d.what}", f"{d.base} → {d.new}: {d.severity}")
+                         for d in c.differences)):
         ElementTree.SubElement(properties, "property", name=words.plain(key),
-                               value=words.plain(text))
+                               value=words.plain(value))
     for item in (*c.families, *c.rows):
         suite.append(_test(item, c.mode, strict))
     for key, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"),

@@ -35,12 +35,11 @@ class Difference:
 @dataclass(frozen=True)
 class Change:
     """A ratio with its verdict. `interval`, `p`: None where there are too few rounds. `p` is
-    corrected for all changes of the comparison (Holm). `threshold`: 0.05 for 5%. `more_rounds`: of an
-    unclear one, how many more per side would settle it; None where 1,000 would not.
-    `replicated`: what of, `round` or `file`. `detectable`: the
-    smallest slowdown that these rounds find with a power of 80% (0.03 for 3%); None without rounds.
-    `exact`: counted, not timed: any difference is one. `paired`: by rounds that were
-    interleaved."""
+    corrected for all changes of the comparison (Holm). `threshold`: 0.05 for 5%. `more_rounds`: of
+    an unclear one, how many more per side would settle it; None where 1,000 would not.
+    `replicated`: what of, `round` or `file`. `detectable`: the smallest slowdown that these rounds
+    find with a power of 80% (0.03 for 3%); None without rounds. `exact`: counted, not timed: any
+    difference is one. `paired`: by rounds that were interleaved."""
 
     base: float | None
     new: float | None

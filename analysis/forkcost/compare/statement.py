@@ -6,11 +6,6 @@ from forkcost import units
 from forkcost.compare import statistics, words
 from forkcost.compare.sides import FILES_ARE_UNITS
 
-_MODES = {
-    "time": "Figures are time.",
-    "exact": "Figures are executed instructions of a deterministic machine (one nanosecond of its "
-             "CPU time is one), not time."}
-
 
 def replicated(comparison):
     """What is: `the file` on a side that has several, else `the round`."""
@@ -24,7 +19,7 @@ def replicated(comparison):
 def statement(comparison):
     changes = [i.change for i in (*comparison.rows, *comparison.families)]
     tested = [c for c in changes if c.p is not None]
-    parts = [_MODES[comparison.mode]]
+    parts = [words.MODES[comparison.mode]]
     if tested:
         used = Counter(c.estimator for c in tested)
         by = ", ".join(f"{name} ({n})" for name, n in used.most_common())

@@ -9,7 +9,7 @@ from rich.text import Text
 from forkcost import units
 from forkcost.compare import words
 from forkcost.compare.result import (
-    FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, VERDICTS, Family)
+    FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, Family)
 from forkcost.compare.statement import statement
 from forkcost.compare.statistics import MOST_ROUNDS
 
@@ -58,11 +58,8 @@ def _one(console, c, strict):
 
 def summary(c):
     """`2 slower, 1 faster, 3 unclear, 80 same; slopes: 1 slower`."""
-    said = ", ".join(f"{n} {v}" for v in VERDICTS if (n := c.count(v))) or "nothing"
-    of_families = [f.change.verdict for f in c.families]
-    slopes = ", ".join(f"{of_families.count(v)} {v}" for v in VERDICTS if v in of_families)
-    slopes = f"; slopes: {slopes}" if slopes else ""
-    return f"{c.new.label} against {c.base.label}: {said}{slopes}"
+    slopes = f"; slopes: {words.numbers(c.families)}" if c.families else ""
+    return f"{c.new.label} against {c.base.label}: {words.numbers(c.rows) or 'nothing'}{slopes}"
 
 
 def _changes(console, title, items, c):
@@ -97,8 +94,8 @@ def _unclear(console, c, strict):
         return
     shown = items if strict else items[:UNCLEAR_SHOWN]
     rest = f", {len(items) - len(shown)} more with --strict" if len(shown) < len(items) else ""
-    rows = [(words.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason, _about(i, c.mode))
-            for i in shown]
+    rows = [(words.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason,
+             _about(i, c.mode)) for i in shown]
     _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
 
 

@@ -9,7 +9,8 @@ from forkcost.compare.result import (
 from forkcost.compare.statistics import MOST_ROUNDS
 
 MODES = {"time": "Figures are time, measured with a clock.",
-         "exact": "Figures are executed instructions of a deterministic machine, not time."}
+         "exact": "Figures are executed instructions of a deterministic machine (one nanosecond of "
+                  "its CPU time is one), not time."}
 SEVERITIES = {NOTE: "of no weight", WARNING: "reason enough for figures to differ",
               MEANINGLESS: "what makes the comparison meaningless"}
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -82,15 +83,16 @@ def verdict(comparison, strict=False):
 
 def counts(comparison):
     """`1 slower, 239 same of 240 quantities of cases; slopes: 1 slower`."""
-    said = [f"{_numbers(comparison.rows)} of "
+    said = [f"{numbers(comparison.rows)} of "
             f"{units.many([len(comparison.rows)], 'quantity of a case', 'quantities of cases')}"
             if comparison.rows else "no case"]
     if comparison.families:
-        said.append(f"slopes: {_numbers(comparison.families)}")
+        said.append(f"slopes: {numbers(comparison.families)}")
     return "; ".join(said)
 
 
-def _numbers(items):
+def numbers(items):
+    """`1 slower, 239 same`."""
     found = [item.change.verdict for item in items]
     return ", ".join(f"{found.count(v):,} {v}" for v in VERDICTS if v in found)
 

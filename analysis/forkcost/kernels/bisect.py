@@ -11,7 +11,6 @@ from forkcost.kernels import lab
 from forkcost.kernels.options import HOST, Measuring, Side
 from forkcost.stats import ESTIMATORS
 
-GOOD, BAD, SKIP, ABORT = 0, 1, 125, 128  # git-bisect(1): from 128 on it stops
 _SPECIAL = ".^$|()*+?{}[]\\"
 
 

@@ -1,0 +1,146 @@
+"""forkcost compare as it is called: what it prints, its arguments, and files it cannot use."""
+
+import json
+
+import numpy as np
+import pytest
+
+from conftest import write
+from forkcost.compare import thresholds
+from forkcost.compare.result import FAILED, SAME, SLOWER
+from test_compare import call, changed, compared, files, maker, verdicts
+
+
+
+def test_text_has_what_matters_first(tmp_path):
+    base, new = maker(1), changed(maker(2, 1.2).document(), "run.preset", "standard")
+    result = call(*files(tmp_path, base, new), "--threshold", "5%")
+    assert result.exit_code == 1
+    out = result.stdout
+    order = ["base: 6.18.0-synthetic", "preset", "Slower", "ns per page", "3 slower",
+             "Holm's correction"]
+    places = [out.index(word) for word in order]
+    assert places == sorted(places)
+    assert out.count("blocked_ns") == 1  # the family speaks for its three cases
+    assert "\x1b" not in out and "\u00a0" not in out
+
+
+def test_json_has_it_all(tmp_path):
+    result = call(*files(tmp_path, maker(1), maker(2, 1.2)), "--threshold", "5%", "--format",
+                  "json", "-o", tmp_path / "out.json")
+    assert result.exit_code == 1
+    made = json.loads((tmp_path / "out.json").read_text())["comparisons"][0]
+    assert made["regression"] is True and made["mode"] == "time"
+    assert {"base", "new", "ratio", "interval", "p", "verdict", "detectable"} <= set(
+        made["rows"][0]["change"])
+    assert made["families"][0]["rows"] == [r["case"] for r in sorted(
+        made["rows"], key=lambda r: r["heap_bytes"])]
+
+
+def test_n_ways_and_labels(tmp_path):
+    paths = files(tmp_path, maker(1), maker(2), maker(3), maker(4, 1.3))
+    words = [f"6.1={paths[0]}", f"6.1={paths[1]}", f"6.12={paths[2]}", f"7.0={paths[3]}"]
+    result = call(*words, "--threshold", "10%")
+    assert result.exit_code == 1
+    assert "6.12 against 6.1" in result.stdout and "7.0 against 6.1" in result.stdout
+    turned = call(*words, "--threshold", "10%", "--base-label", "7.0")
+    assert turned.exit_code == 0 and "6.1 against 7.0" in turned.stdout
+    for wrong in ([words[0], paths[1]], words[:2], [*words, "--base-label", "5"], ["=x", "a=b"],
+                  [paths[0]], paths[:3], [words[0], words[0], words[2]]):
+        assert call(*wrong).exit_code == 2, wrong
+
+
+def test_a_directory_is_its_files(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for i in range(2):
+            write(maker(ord(label) + i, rounds=3).document(), tmp_path / label / f"{i}.json")
+    found = compared(tmp_path / "a", tmp_path / "b", 0.2)
+    assert found.rows[0].rounds == (6, 6)
+    (tmp_path / "empty").mkdir()
+    assert call(tmp_path / "a", tmp_path / "empty").exit_code == 2
+
+
+def test_filters(tmp_path):
+    paths = files(tmp_path, maker(1), maker(2))
+    found = compared(*paths, 0.1, case="heap:64MiB")
+    assert [r.axes["heap"] for r in found.rows] == ["64MiB"]
+    assert call(*paths, "--quantity", "nothing").exit_code == 3
+    for option in ("--case", "--quantity"):
+        assert call(*paths, option, "(").exit_code == 2
+
+
+def google(seed, change=1.0, repetitions=6, unit="us"):
+    rng = np.random.default_rng(seed)
+    entries = [{"name": "BM_fork/8", "run_name": "BM_fork/8", "run_type": "iteration",
+                "repetitions": repetitions, "repetition_index": i, "threads": 1, "iterations": 100,
+                "real_time": float(50 * change * np.exp(rng.normal(0, 0.01))), "cpu_time": 40.0,
+                "time_unit": unit} for i in range(repetitions)]
+    entries.append(entries[0] | {"name": "BM_fork/8_mean", "run_type": "aggregate",
+                                 "aggregate_name": "mean", "real_time": 1e9})
+    return {"context": {"host_name": "h", "num_cpus": 4, "library_build_type": "release"},
+            "benchmarks": entries}
+
+
+def test_plain_google_benchmark_files(tmp_path):
+    base, new = files(tmp_path, google(1), google(2, 1.2))
+    found = compared(base, new, 0.05)
+    of = {r.quantity: r.change for r in found.rows}
+    assert of["real_time"].verdict == SLOWER and of["cpu_time"].verdict == SAME
+    assert of["real_time"].base == pytest.approx(50e3, rel=0.02)  # microseconds
+    broken = google(3)
+    for entry in broken["benchmarks"]:
+        entry |= {"error_occurred": True, "error_message": "no memory"}
+    assert verdicts(compared(base, write(broken, tmp_path / "broken.json"), 0.05)) == {FAILED}
+    only = google(1)
+    only["benchmarks"] = only["benchmarks"][-1:]
+    result = call(base, write(only, tmp_path / "only.json"))
+    assert result.exit_code == 2 and "aggregates" in result.stderr
+
+
+@pytest.mark.parametrize("text", [
+    "", "{", "[]", "null", "{}", '{"context": {}}', '{"context": {"forkcost": 3}}',
+    '{"context": {}, "benchmarks": []}', '{"context": {}, "benchmarks": [7]}',
+    '{"context": {}, "benchmarks": [{"name": "x"}]}',
+    '{"context": {}, "benchmarks": [{"name": "x", "real_time": NaN}]}',
+    '{"context": {"forkcost": {"schema": 1, "laboratory": 3}}, "benchmarks": [], "unmeasured": []}',
+])
+def test_broken_input_is_status_2_and_named(tmp_path, text):
+    good = write(maker(1).document(), tmp_path / "good.json")
+    (tmp_path / "bad.json").write_text(text)
+    for words in ((good, tmp_path / "bad.json"), (tmp_path / "bad.json", good)):
+        result = call(*words)
+        assert result.exit_code == 2 and "bad.json" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert call(good, tmp_path / "none.json").exit_code == 2
+
+
+@pytest.mark.parametrize("words", [
+    ["--threshold", "x"], ["--threshold", "-5%"], ["--threshold", "0"], ["--thresholds", "none"],
+    ["--threshold", "5"], ["--threshold", ""],
+    ["--format", "nonsense"]])
+def test_a_wrong_option_is_status_2(tmp_path, words):
+    assert call(*files(tmp_path, maker(1), maker(2)), *words).exit_code == 2
+
+
+def test_what_a_table_lacks_is_ours(tmp_path):
+    """A table for time alone must not end all comparing of instructions."""
+    ours = thresholds.read()
+    (tmp_path / "t.toml").write_text("[time]\ntotal_ns = 0.5\n")
+    found = thresholds.read(tmp_path / "t.toml")
+    assert found.of("time", "total_ns") == 0.5
+    for mode, name in (("time", "x"), ("exact", "x"), ("exact", "child_cpu_ns")):
+        assert found.of(mode, name) == ours.of(mode, name) is not None
+
+
+def test_thresholds_of_a_file(tmp_path):
+    paths = files(tmp_path, maker(1), maker(2, 1.2))
+    table = tmp_path / "t.toml"
+    table.write_text('[time]\ndefault = 0.01\n"blocked*" = 0.5\n')
+    assert call(*paths, "--thresholds", table).exit_code == 0
+    table.write_text("[time]\nblocked_ns = false\n")
+    assert call(*paths, "--thresholds", table).exit_code == 3
+    for wrong in ("[time]\nx = -1\n", "[other]\n", "", "x = 1\n", "[time", "[time]\na='b'\n",
+                  "time = 0.05\n", "time = false\n"):
+        table.write_text(wrong)
+        assert call(*paths, "--thresholds", table).exit_code == 2

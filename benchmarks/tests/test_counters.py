@@ -90,7 +90,10 @@ def test_counts_of_a_round_trip_are_those_of_one(tmp_path):
     counters = entry["counters"]
     assert counters["quantity"] == "round_trip_ns"
     switches = counters["events"]["context-switches"]
-    assert (switches["parent"]["p50"], switches["child"]["p50"]) == (1, 1)
+    # One for every turn that is waited for, none less; and of 1,000 round trips a few are preempted
+    # by whoever else runs here, which are switches too.
+    for side in ("parent", "child"):
+        assert 1 <= switches[side]["p50"] <= 1.01, switches
 
 
 @pytest.mark.parametrize("files, what", [("one-inode", "text"), ("forks", "library")])

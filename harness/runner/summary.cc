@@ -147,18 +147,27 @@ std::string overhead_lines(const std::vector<Rows>& cases) {
 }
 
 std::string disturbed_line(const std::vector<Rows>& cases) {
+  static const Json::json_pointer kAttempts("/outcome/attempts");
   size_t rounds = 0;
   size_t disturbed = 0;
+  size_t repeated = 0;
   for (const Rows& one : cases) {
     rounds += one.entries.size();
     for (const Json* entry : one.entries) {
       const auto conditions = entry->find("conditions");
       disturbed += conditions != entry->end() && conditions->value("disturbed", false);
+      repeated += entry->value(kAttempts, 1) > 1;
     }
   }
   if (rounds == 0) return "";
-  return fmt::format("{} of {} rounds were disturbed ({:.0f}%)\n", disturbed, rounds,
-                     100.0 * static_cast<double>(disturbed) / static_cast<double>(rounds));
+  std::string text =
+      fmt::format("{} of {} rounds were disturbed ({:.0f}%)\n", disturbed, rounds,
+                  100.0 * static_cast<double>(disturbed) / static_cast<double>(rounds));
+  if (repeated > 0) {
+    text += fmt::format("{} of {} rounds took several attempts: chance had spoilt the first\n",
+                        repeated, rounds);
+  }
+  return text;
 }
 
 }  // namespace

@@ -59,6 +59,15 @@ TEST(Summarize, PoolsTheRoundsOfACase) {
   EXPECT_NE(text.find("700 ns\n"), std::string::npos) << text;
   EXPECT_NE(text.find("2 rounds\n"), std::string::npos) << text;
   EXPECT_NE(text.find("1 of 2 rounds were disturbed (50%)"), std::string::npos) << text;
+  EXPECT_EQ(text.find("attempts"), std::string::npos) << text;
+}
+
+TEST(Summarize, CountsRoundsOfSeveralAttempts) {
+  Json again = make_entry("a/n:0", "ok");
+  again["outcome"]["attempts"] = 2;
+  const std::string text =
+      summarize({make_document({make_entry("a/n:0", "ok"), again}, {})}, "2 rounds");
+  EXPECT_NE(text.find("1 of 2 rounds took several attempts"), std::string::npos) << text;
 }
 
 TEST(Summarize, ShowsADashForWhatWasNotMeasured) {

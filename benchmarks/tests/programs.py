@@ -72,12 +72,14 @@ def evicting(*files):
     code = """if True:
         import os, sys
         files = [os.open(file, os.O_RDONLY) for file in sys.argv[1:]]
+        os.close(1)
         while True:
             for file in files:
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     """
-    process = subprocess.Popen([sys.executable, "-c", code, *files])
+    process = subprocess.Popen([sys.executable, "-c", code, *files], stdout=subprocess.PIPE)
     try:
+        process.stdout.read()  # until it is there: on a busy machine all would be over before
         yield
     finally:
         assert process.poll() is None

@@ -56,7 +56,7 @@ def test_the_faults_of_the_touches_are_counted_exactly(writer, other, tmp_path):
 def test_a_childs_end_is_in_the_counts_of_its_cpu(tmp_path):
     """On one CPU all of a fork is CPU time, from the call until the child has given its tables back."""
     entry = entry_of(tmp_path, "bench_fork", FORK.replace("64MiB", "256MiB"),
-                     "--counters=task-clock")
+                     "--counters=task-clock", "--samples=15")
     clock = entry["counters"]["events"]["task-clock"]
     if entry["counters"]["child_end_counted"]:
         assert "cpu" not in clock
@@ -65,7 +65,9 @@ def test_a_childs_end_is_in_the_counts_of_its_cpu(tmp_path):
     assert clock["child"]["p50"] < 0.3 * clock["parent"]["p50"]
     if "cpu" not in clock:
         pytest.skip("only root may count a CPU")
-    assert 0.5 < clock["cpu"]["p50"] / entry["quantities"]["total_ns"]["p50"] < 2
+    # Whoever else runs on this CPU is in its counts, and makes us wait: the least of CPU times.
+    taken = sum(entry["quantities"][name]["min"] for name in ("blocked_cpu_ns", "child_cpu_ns"))
+    assert 0.5 < clock["cpu"]["min"] / taken < 2
     assert clock["cpu"]["p50"] > 1.3 * clock["family"]["p50"]
 
 

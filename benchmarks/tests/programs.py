@@ -95,7 +95,7 @@ def check_smoke(program, tmp_path):
     listed = json.loads(run(program, "--list-cases", "--preset=smoke").stdout)
     assert [b["name"] for b in document["benchmarks"]] == [c["name"] for c in listed["cases"]]
     for entry in document["benchmarks"]:
-        assert entry["outcome"] == {"status": "ok"}
+        assert entry["outcome"]["status"] == "ok"
         assert entry["verification"] and all(check["ok"] for check in entry["verification"])
         assert entry["real_time"] > 0 and entry["cpu_time"] > 0 and entry["iterations"] >= 3
         for name, quantity in entry["quantities"].items():

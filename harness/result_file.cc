@@ -1,19 +1,17 @@
 #include "harness/result_file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <climits>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
+#include "harness/new_file.h"
 
 namespace forkcost {
 namespace {
@@ -31,12 +29,6 @@ bool is_special(const std::string& path) {
 std::string resolve(const std::string& path) {
   const std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), &free);
   return real ? real.get() : path;
-}
-
-std::string directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 const char* remedy_for(int error) {
@@ -61,54 +53,12 @@ const char* remedy_for(int error) {
   throw_errno(what, error, remedy_for(error));
 }
 
-// A new file beside `path` that is gone again unless it was renamed.
-class TemporaryFile {
- public:
-  // The name differs between processes of several containers too, which may have the same pid.
-  explicit TemporaryFile(const std::string& path)
-      : name_(fmt::format("{}.tmp-{}-{}", path, getpid(),
-                          std::chrono::steady_clock::now().time_since_epoch().count())),
-        fd_(open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
-    if (!fd_) {
-      error_ = errno;
-      name_.clear();
-    }
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    if (!name_.empty()) unlink(name_.c_str());
-  }
-
-  int error() const { return error_; }  // errno of a failed creation, or 0
-  int fd() const { return fd_.get(); }
-  void rename_to(const std::string& path) {
-    check(rename(name_.c_str(), path.c_str()), "rename to " + path);
-    name_.clear();
-  }
-
- private:
-  std::string name_;
-  FileDescriptor fd_;
-  int error_ = 0;
-};
-
 void write_all(int fd, const std::string& path, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail("writing " + path, errno);
     text.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
-// Without this the name itself may be lost in a power cut. A directory that cannot be opened for
-// reading or synced (some network file systems) still holds the file.
-void sync_directory(const std::string& directory) {
-  const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return;
-  if (fsync(fd.get()) != 0 && errno != EINVAL && errno != EOPNOTSUPP) {
-    fail("syncing directory " + directory, errno);
   }
 }
 
@@ -125,7 +75,7 @@ void require_writable(const std::string& path) {
     if (access(path.c_str(), W_OK) != 0) refuse(errno);
     return;
   }
-  if (const TemporaryFile probe(resolve(path)); probe.error() != 0) refuse(probe.error());
+  if (const NewFile probe(resolve(path)); probe.error() != 0) refuse(probe.error());
 }
 
 void write_atomically(const std::string& path, std::string_view text) {
@@ -136,11 +86,11 @@ void write_atomically(const std::string& path, std::string_view text) {
     return;
   }
   const std::string target = resolve(path);
-  TemporaryFile file(target);
+  NewFile file(target);
   if (file.error() != 0) fail("creating a file beside " + path, file.error());
   write_all(file.fd(), path, text);
   if (fsync(file.fd()) != 0) fail("syncing " + path, errno);
-  file.rename_to(target);
+  file.replace();
   sync_directory(directory_of(target));
 }
 

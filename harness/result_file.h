@@ -12,9 +12,9 @@ inline constexpr int kSchema = 1;  // of the result file, results/FORMAT.md
 // an unwritable output costs nobody ten minutes.
 void require_writable(const std::string& path);
 
-// Writes `text` to a temporary file beside `path`, syncs it, and renames it to `path`. On failure
-// (full disk, no permission) throws Failure; `path` is then as it was, and no temporary file is
-// left.
+// Writes `text` to a new file, syncs it, and gives it the name `path`. On failure (full disk, no
+// permission) throws Failure; `path` is then as it was, and no other file is left. What a kill
+// leaves, new_file.h says.
 void write_atomically(const std::string& path, std::string_view text);
 
 }  // namespace forkcost

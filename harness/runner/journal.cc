@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "harness/error.h"
+#include "harness/new_file.h"
 #include "harness/procfs.h"
 
 namespace forkcost::runner {
@@ -34,6 +35,12 @@ void drop_half_a_pair(std::vector<Record>& records) {
   if (!whole) records.pop_back();
 }
 
+void write_line(int fd, const std::string& path, const Json& line) {
+  check_write(fd, to_text(line) + '\n', "writing the journal " + path,
+              "free some space there, then go on with --resume");
+  check(fdatasync(fd), "syncing the journal " + path);
+}
+
 }  // namespace
 
 JournalContents parse_journal(std::string_view text) {
@@ -50,6 +57,8 @@ JournalContents parse_journal(std::string_view text) {
       if (!has_plan) {
         contents.plan = parse_plan(json.at("plan"));
         has_plan = true;
+      } else if (json.contains("finished")) {
+        contents.finished = true;
       } else {
         const size_t side = parse_side(json);
         add_record(contents.records, {json.at("round").get<int>(), json.value("seconds", 0.0),
@@ -72,37 +81,40 @@ JournalContents parse_journal(std::string_view text) {
   return contents;
 }
 
-Journal::Journal(std::string path, int flags)
-    : path_(std::move(path)),
-      fd_(open(path_.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | flags, 0666)) {
-  if (!fd_ && errno == EEXIST) {
+Journal::Journal(std::string path, FileDescriptor fd)
+    : path_(std::move(path)), fd_(std::move(fd)) {}
+
+// It appears with its plan: one without could neither be gone on with nor be passed over.
+Journal Journal::create(const std::string& path, const Plan& plan) {
+  NewFile file(path);
+  if (file.error() != 0) throw_errno("creating the journal " + path, file.error());
+  write_line(file.fd(), path, {{"plan", to_json(plan)}});
+  if (!file.link()) {
     throw UsageError(fmt::format(
         "there is a journal {} of an interrupted run; go on with it by --resume, or overwrite it "
         "by --force",
-        path_));
+        path));
   }
-  if (!fd_ && errno == ENOENT) {
-    throw UsageError(
-        fmt::format("there is no journal {}, so nothing to go on with; leave --resume out", path_));
-  }
-  if (!fd_) throw_errno("opening the journal " + path_, errno);
-  // Two runs that append to one journal would both be lost.
-  if (flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    throw UsageError(
-        describe_errno("locking the journal " + path_, errno,
-                       "another forkcost-run is writing it; wait, or use another --out"));
-  }
-}
-
-Journal Journal::create(const std::string& path, const Plan& plan) {
-  Journal journal(path, O_CREAT | O_EXCL);
+  sync_directory(directory_of(path));
+  Journal journal(path, file.take());
   journal.contents_.plan = plan;
-  journal.write_line({{"plan", to_json(plan)}});
   return journal;
 }
 
 Journal Journal::open_existing(const std::string& path) {
-  Journal journal(path, 0);
+  FileDescriptor fd(open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+  if (!fd && errno == ENOENT) {
+    throw UsageError(
+        fmt::format("there is no journal {}, so nothing to go on with; leave --resume out", path));
+  }
+  if (!fd) throw_errno("opening the journal " + path, errno);
+  // Two runs that append to one journal would both be lost.
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    throw UsageError(
+        describe_errno("locking the journal " + path, errno,
+                       "another forkcost-run is writing it; wait, or use another --out"));
+  }
+  Journal journal(path, std::move(fd));
   const auto text = read_text_file(path);
   if (!text) throw Failure("the journal " + path + " cannot be read; is it yours?");
   journal.contents_ = parse_journal(*text);
@@ -120,14 +132,13 @@ void Journal::append(const Record& record, const Json& context) {
     line["context"] = context;
   }
   line["entry"] = record.entry;
-  write_line(line);
+  write_line(fd_.get(), path_, line);
   contents_.records.push_back(record);
 }
 
-void Journal::write_line(const Json& line) {
-  check_write(fd_.get(), to_text(line) + '\n', "writing the journal " + path_,
-              "free some space there, then go on with --resume");
-  check(fdatasync(fd_.get()), "syncing the journal " + path_);
+void Journal::finish() {
+  if (!contents_.finished) write_line(fd_.get(), path_, {{"finished", true}});
+  contents_.finished = true;
 }
 
 void Journal::remove() {

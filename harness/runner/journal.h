@@ -28,6 +28,7 @@ struct JournalContents {
   // Without the half of a pair at the end: its other half would not be measured next to it.
   std::vector<Record> records;
   size_t good_bytes = 0;  // without a torn last line
+  bool finished = false;  // all is measured, and the result files that there are may be its own
 };
 
 // Throws UsageError for a journal that is damaged elsewhere than in its last line.
@@ -44,11 +45,13 @@ class Journal {
   // On return the record is on the disk. `context` (may be null) is kept the first time
   // for each side.
   void append(const Record& record, const Json& context);
+  // Before the result files are written: a run that is killed between them and remove() is gone on
+  // with although they exist.
+  void finish();
   void remove();
 
  private:
-  Journal(std::string path, int flags);
-  void write_line(const Json& line);
+  Journal(std::string path, FileDescriptor fd);
 
   std::string path_;
   FileDescriptor fd_;

@@ -117,8 +117,8 @@ void check_file(const std::string& path, bool may_exist) {
 }
 
 // Before anything is measured: it would be a pity afterwards.
-void check_output(const Options& options, const std::string& journal) {
-  for (const std::string& file : output_files(options)) check_file(file, options.force);
+void check_output(const Options& options, const std::string& journal, bool may_exist) {
+  for (const std::string& file : output_files(options)) check_file(file, may_exist);
   if (options.force && !options.resume && unlink(journal.c_str()) != 0 && errno != ENOENT) {
     throw_errno("removing the old journal " + journal, errno);
   }
@@ -216,10 +216,13 @@ void warn_before(const Plan& plan, const nlohmann::json& environment, const Opti
 int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& programs,
             const Options& options) {
   const std::string journal_path = options.out + ".journal";
-  check_output(options, journal_path);
+  if (!options.resume) check_output(options, journal_path, options.force);
   const nlohmann::json environment = describe_environment(kWatch);
   Journal journal =
       open_journal(programs, options, journal_path, plan_of_call(options, sides, environment));
+  if (options.resume) {
+    check_output(options, journal_path, options.force || journal.contents().finished);
+  }
   const Plan plan = journal.contents().plan;
   warn_before(plan, environment, options);
 
@@ -235,6 +238,7 @@ int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& pro
     documents.push_back(merge(journal.contents(), facts, side));
   }
   const std::vector<std::string> files = output_files(options);
+  journal.finish();
   write_files(files, documents);
   journal.remove();
 

@@ -48,6 +48,19 @@ TEST_F(JournalTest, ComesBackAsItWasWritten) {
   EXPECT_EQ(contents.good_bytes, text().size());
 }
 
+TEST_F(JournalTest, SaysThatTheResultFilesMayBeItsOwn) {
+  make_one();
+  EXPECT_FALSE(parse_journal(text()).finished);
+  for (int i = 0; i < 2; ++i) {  // killed before it was removed, and gone on with
+    Journal journal = Journal::open_existing(path_);
+    journal.finish();
+  }
+  const JournalContents contents = parse_journal(text());
+  EXPECT_TRUE(contents.finished);
+  EXPECT_EQ(contents.records.size(), 1U);
+  EXPECT_EQ(text().find("finished"), text().rfind("finished"));
+}
+
 TEST_F(JournalTest, ForgetsATornLastLineAndGoesOnAfterTheOneBefore) {
   make_one();
   const std::string good = text();

@@ -6,13 +6,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <random>
-#include <string>
 #include <system_error>
 #include <vector>
 
 #include "harness/error.h"
+#include "harness/scratch_name.h"
 #include "harness/size.h"
 
 namespace forkcost {
@@ -20,29 +18,20 @@ namespace {
 
 constexpr const char* kRemedy = "name a directory in TMPDIR that can be written to, on a disk";
 
-// Without symbolic links: processes see their files by the real path. Not relative: it is given to
-// others.
-std::filesystem::path choose_base() {
-  const char* const chosen = std::getenv("TMPDIR");
-  const std::string base = chosen != nullptr && *chosen != '\0' ? chosen : "/var/tmp";
-  std::error_code error;
-  const std::filesystem::path real = std::filesystem::canonical(base, error);
-  if (error) throw Skip(describe_errno("files in " + base, error.value(), kRemedy));
-  return real;
-}
-
-// A name that nobody else has; the directory itself is made when somebody would remove it.
 std::filesystem::path choose_path() {
-  std::random_device random;
-  return choose_base() / fmt::format("forkcost-{:08x}{:08x}", random(), random());
+  const std::filesystem::path place = scratch_place();
+  remove_dead_scratch(place);
+  return place / scratch_name();
 }
 
 }  // namespace
 
-ScratchDirectory::ScratchDirectory() : path_(choose_path()), cleaner_("rm -rf -- \"$1\"", {path_}) {
-  if (mkdir(path_.c_str(), 0700) == 0) return;
+ScratchDirectory::ScratchDirectory() : path_(choose_path()) {
+  int error = 0;
+  cleaner_.emplace(path_.string(), error);
+  if (error == 0) return;
   throw Skip(
-      describe_errno("making a directory in " + path_.parent_path().string(), errno, kRemedy));
+      describe_errno("making a directory in " + path_.parent_path().string(), error, kRemedy));
 }
 
 ScratchDirectory::~ScratchDirectory() {

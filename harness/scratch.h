@@ -3,13 +3,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "harness/caretaker.h"
 
 namespace forkcost {
 
 // A directory of our own in $TMPDIR, else in /var/tmp, which unlike /tmp lies on a disk. Throws
-// Skip where none can be made. It goes away with this, also when we are killed.
+// Skip where none can be made. It goes away with this, also when we are killed; only if its
+// caretaker is killed with us does it stay until the next one is made there (scratch_name.h).
 class ScratchDirectory {
  public:
   ScratchDirectory();
@@ -25,7 +27,7 @@ class ScratchDirectory {
 
  private:
   std::filesystem::path path_;
-  Caretaker cleaner_;
+  std::optional<Caretaker> cleaner_;
 };
 
 // A copy that shares nothing with `from` but what the file system shares by itself; on the disk

@@ -27,6 +27,7 @@
 #include "harness/runner/progress.h"
 #include "harness/runner/rounds.h"
 #include "harness/runner/summary.h"
+#include "harness/scratch_name.h"
 #include "harness/warnings.h"
 
 namespace forkcost::runner {
@@ -217,6 +218,7 @@ int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& pro
             const Options& options) {
   const std::string journal_path = options.out + ".journal";
   if (!options.resume) check_output(options, journal_path, options.force);
+  remove_dead_scratch();
   const nlohmann::json environment = describe_environment(kWatch);
   Journal journal =
       open_journal(programs, options, journal_path, plan_of_call(options, sides, environment));

@@ -1,7 +1,9 @@
 #include "harness/scratch.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -10,8 +12,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include "harness/error.h"
+#include "harness/file_descriptor.h"
 #include "harness/page_cache.h"
 #include "harness/placement.h"
 #include "harness/procfs.h"
@@ -78,6 +82,58 @@ TEST_P(KilledScratch, GoesAwayWithItsMakersGroup) {
 
 INSTANTIATE_TEST_SUITE_P(BySignal, KilledScratch,
                          testing::Values(SIGINT, SIGTERM, SIGHUP, SIGKILL));
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> children;
+  std::ifstream list("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+  for (pid_t child = 0; list >> child;) children.push_back(child);
+  return children;
+}
+
+// Both at once, as by a power cut.
+TEST(Scratch, KilledWithItsCaretakerItGoesAwayWithTheNext) {
+  const ScratchDirectory outer;
+  setenv("TMPDIR", outer.path().c_str(), 1);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t maker = fork();
+  if (maker == 0) {
+    const ScratchDirectory scratch;
+    if (write_whole(ends[1], scratch.path())) pause();
+    _exit(1);
+  }
+  char text[4096];
+  const ssize_t length = read(ends[0], text, sizeof text);
+  close(ends[0]);
+  close(ends[1]);
+  ASSERT_GT(length, 0);
+  const fs::path left(std::string(text, static_cast<size_t>(length)));
+  const std::vector<pid_t> caretakers = children_of(maker);
+  EXPECT_EQ(caretakers.size(), 1U);
+  for (const pid_t pid : caretakers) EXPECT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_EQ(kill(maker, SIGKILL), 0);
+  ASSERT_EQ(waitpid(maker, nullptr, 0), maker);
+  EXPECT_TRUE(fs::exists(left));
+  // Nobody waits for the caretaker, so it may take a moment until its lock is gone.
+  for (int i = 0; i < 1000 && fs::exists(left); ++i) {
+    const ScratchDirectory next;
+    EXPECT_TRUE(fs::exists(next.path()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(fs::exists(left));
+  unsetenv("TMPDIR");
+}
+
+TEST(Scratch, IsLockedByItsCaretakerAndByNoDescriptorOfOurs) {
+  const auto descriptors = [] {
+    return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+  };
+  const auto before = descriptors();
+  const ScratchDirectory scratch;
+  EXPECT_EQ(descriptors(), before + 1);  // the line to the caretaker
+  const FileDescriptor other(open(scratch.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(flock(other.get(), LOCK_EX | LOCK_NB), -1);
+}
 
 TEST(Scratch, SaysWhereThereIsNoPlace) {
   for (const char* const place : {"/no-such-directory", "/proc/self"}) {

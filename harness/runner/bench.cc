@@ -17,7 +17,6 @@
 
 #include "harness/environment_parse.h"
 #include "harness/error.h"
-#include "harness/procfs.h"
 
 namespace forkcost::runner {
 namespace {
@@ -221,9 +220,11 @@ std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
 
 std::vector<Case> BenchPrograms::list_cases(const std::string& program, const std::string& preset,
                                             const std::string& setting) {
+  output_.clear();
+  errors_.clear();
   Command command{{program, "--list-cases", "--preset", preset},
-                  temporary_.path() + "/list",
-                  temporary_.path() + "/stderr",
+                  output_.path(),
+                  errors_.path(),
                   kListLimitS,
                   setting};
   append(command.arguments, heap_flags(options_.heap));
@@ -231,28 +232,28 @@ std::vector<Case> BenchPrograms::list_cases(const std::string& program, const st
   const Ended ended = run_command(signals_, command);
   if (ended.timed_out || ended.status != 0) {
     throw UsageError(fmt::format("{} --list-cases {}: {}", program,
-                                 how_it_ended(ended, kListLimitS),
-                                 last_words(read_text_file(command.stderr_path).value_or(""))));
+                                 how_it_ended(ended, kListLimitS), last_words(errors_.text())));
   }
   const std::string binary = program.substr(program.rfind('/') + 1);
-  return parse_case_list(read_text_file(command.stdout_path).value_or(""), binary);
+  return parse_case_list(output_.text(), binary);
 }
 
 Measured BenchPrograms::measure(const Case& which, size_t samples) {
-  const std::string file = temporary_.path() + "/result.json";
-  if (unlink(file.c_str()) != 0 && errno != ENOENT) throw_errno("removing " + file, errno);
+  output_.clear();
+  errors_.clear();
   const double limit_s = options_.time_limit_s.value_or(preset_.time_limit_s);
   // The limit is that of one pass; counting takes up to three.
   const int passes = 1 + (options_.counters ? 3 : 0) + (options_.profile ? 1 : 0);
   // Its own limit, on the sampling, comes first: then the reason names the case's child.
   const Side& side = sides_[which.side];
-  Command command{{side.directory + "/" + which.binary, "--case", which.name,
-                   "--benchmark_out=" + file, "--budget-ms", std::to_string(preset_.budget_ms),
-                   "--time-limit-s", fmt::format("{:g}", 0.9 * limit_s)},
-                  "/dev/null",
-                  temporary_.path() + "/stderr",
-                  limit_s * passes,
-                  side.setting};
+  Command command{
+      {side.directory + "/" + which.binary, "--case", which.name,
+       "--benchmark_out=" + output_.path(), "--budget-ms", std::to_string(preset_.budget_ms),
+       "--time-limit-s", fmt::format("{:g}", 0.9 * limit_s)},
+      "/dev/null",
+      errors_.path(),
+      limit_s * passes,
+      side.setting};
   if (samples > 0) append(command.arguments, {"--samples", std::to_string(samples)});
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
   // plan was made, so this size is asked for by name.
@@ -270,8 +271,10 @@ Measured BenchPrograms::measure(const Case& which, size_t samples) {
     measured.entry = failed_entry(which, failure.what(), "");
     return measured;
   }
-  evidence.file = read_text_file(file);
-  evidence.errors = read_text_file(command.stderr_path).value_or("");
+  std::string file = output_.text();
+  output_.clear();  // it is memory
+  if (!file.empty()) evidence.file = std::move(file);
+  evidence.errors = errors_.text();
   return interpret(which, evidence);
 }
 

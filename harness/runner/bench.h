@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/memory_file.h"
 #include "harness/runner/json.h"
 #include "harness/runner/plan.h"
 #include "harness/runner/process.h"
@@ -70,7 +71,9 @@ class BenchPrograms : public Bench {
   const std::vector<Side> sides_;
   const Options& options_;
   const Preset& preset_;
-  TemporaryDirectory temporary_;
+  // What a program says and what it measured.
+  MemoryFile output_{"forkcost-output"};
+  MemoryFile errors_{"forkcost-errors"};
 };
 
 }  // namespace forkcost::runner

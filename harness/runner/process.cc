@@ -3,33 +3,29 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
 #include "harness/environment_parse.h"
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
 #include "harness/procfs.h"
+#include "harness/runner/keeper.h"
 
 namespace forkcost::runner {
 namespace {
 
 using std::chrono::steady_clock;
 
-// How long a program that we stop has to clean up (a cgroup, huge pages) before it is killed.
-constexpr std::chrono::seconds kGrace(1);
-
 FileDescriptor open_file(const std::string& path, int flags) {
-  FileDescriptor fd(open(path.c_str(), flags | O_CLOEXEC, 0600));
-  if (!fd) throw_errno("opening " + path, errno, "is there space and permission in $TMPDIR?");
+  FileDescriptor fd(open(path.c_str(), flags | O_CLOEXEC));
+  if (!fd) throw_errno("opening " + path, errno, "is /proc mounted?");
   return fd;
 }
 
@@ -74,43 +70,12 @@ std::vector<char*> environment_with(const std::string& setting) {
   return variables;
 }
 
-// What the child of start() needs; made before the fork, because after it only async-signal-safe
-// calls are allowed.
-struct Start {
-  std::vector<char*> arguments;
-  std::vector<char*> environment;
-  FileDescriptor in, out, err, error_pipe;
-  pid_t parent;
-  const sigset_t* mask;
-};
-
-[[noreturn]] void become(const Start& start) {
-  const auto fail = [&] {
-    const int error = errno;
-    // Nobody to tell if this fails: the status says that much.
-    if (write(start.error_pipe.get(), &error, sizeof error) < 0) _exit(126);
-    _exit(127);
-  };
-  if (setpgid(0, 0) != 0) fail();
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail();
-  if (getppid() != start.parent) _exit(126);  // it died before we asked to be told
-  for (const auto& [fd, target] :
-       {std::pair{start.in.get(), STDIN_FILENO}, std::pair{start.out.get(), STDOUT_FILENO},
-        std::pair{start.err.get(), STDERR_FILENO}}) {
-    if (dup2(fd, target) < 0) fail();
-  }
-  if (sigprocmask(SIG_SETMASK, start.mask, nullptr) != 0) fail();
-  execve(start.arguments[0], start.arguments.data(), start.environment.data());
-  fail();
-  _exit(127);
-}
-
 // A running program. When this goes away, nothing of it is left.
 class Running {
  public:
   Running(Signals& signals, const Command& command) : signals_(signals) { start(command); }
   ~Running() {
-    if (pid_ > 0) finish();
+    if (keeper_ > 0) finish();
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -126,44 +91,51 @@ class Running {
 
   // Asks it to end, waits a moment, and kills it.
   void stop() {
-    kill(-pid_, SIGTERM);
-    const auto deadline = steady_clock::now() + kGrace;
-    while (!ended() && steady_clock::now() < deadline) signals_.wait_for_child_only(deadline);
+    // MSG_NOSIGNAL is not needed: SIGPIPE is blocked. A keeper that is gone has ended it.
+    if (write(line_.get(), &kStop, 1) != 1) return;
+    while (!ended()) signals_.wait_for_child_only(std::nullopt);
   }
 
   // Kills and reaps whatever there still is. The status is that of the program itself.
   int finish() {
-    // As long as the program is not reaped its number, and so its group's, cannot be another's.
-    kill(-pid_, SIGKILL);
     int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    shutdown(line_.get(), SHUT_WR);
+    ssize_t got = 0;
+    while ((got = read(line_.get(), &status, sizeof status)) < 0 && errno == EINTR) {
     }
-    pid_ = -1;
-    kill_orphans();
-    return status;
+    int keeper_status = 0;
+    while (waitpid(keeper_, &keeper_status, 0) < 0 && errno == EINTR) {
+    }
+    keeper_ = -1;
+    // Killed, it took the program along, and what that left behind is ours.
+    end_descendants(signals_.strangers());
+    return got == sizeof status ? status : keeper_status;
   }
 
  private:
   void start(const Command& command) {
-    Start start;
+    Program program;
     for (const std::string& argument : command.arguments) {
-      start.arguments.push_back(const_cast<char*>(argument.c_str()));
+      program.arguments.push_back(const_cast<char*>(argument.c_str()));
     }
-    start.arguments.push_back(nullptr);
-    start.environment = environment_with(command.setting);
-    start.in = open_file("/dev/null", O_RDONLY);
-    start.out = open_file(command.stdout_path, O_WRONLY | O_CREAT | O_TRUNC);
-    start.err = open_file(command.stderr_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+    program.arguments.push_back(nullptr);
+    program.environment = environment_with(command.setting);
+    program.in = open_file("/dev/null", O_RDONLY);
+    program.out = open_file(command.stdout_path, O_WRONLY | O_APPEND);
+    program.err = open_file(command.stderr_path, O_WRONLY | O_APPEND);
+    program.mask = &signals_.original_mask();
     std::array<int, 2> ends{};
-    check(pipe2(ends.data(), O_CLOEXEC), "making a pipe");
+    check(pipe2(ends.data(), O_CLOEXEC), "making a pipe", "raise ulimit -n");
     const FileDescriptor read_end(ends[0]);
-    start.error_pipe = FileDescriptor(ends[1]);
-    start.parent = getpid();
-    start.mask = &signals_.original_mask();
-    pid_ = check(fork(), "starting " + command.arguments[0], "is there a limit on processes?");
-    if (pid_ == 0) become(start);
-    setpgid(pid_, pid_);  // the child does it too; either may be first
-    start.error_pipe.reset();
+    program.error_pipe = FileDescriptor(ends[1]);
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "socketpair",
+          "raise ulimit -n");
+    line_ = FileDescriptor(ends[0]);
+    FileDescriptor their_line(ends[1]);
+    keeper_ = check(fork(), "starting " + command.arguments[0], "is there a limit on processes?");
+    if (keeper_ == 0) keep(program, their_line.get());
+    their_line.reset();
+    program.error_pipe.reset();
     int error = 0;
     ssize_t got;
     do {
@@ -175,34 +147,17 @@ class Running {
     }
   }
 
-  // Whether the program is a zombie; it stays one, for finish().
+  // Whether the keeper is a zombie; it stays one, for finish().
   bool ended() const {
     siginfo_t info{};
-    check(waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT),
+    check(waitid(P_PID, static_cast<id_t>(keeper_), &info, WEXITED | WNOHANG | WNOWAIT),
           "waiting for a bench program");
-    return info.si_pid == pid_;
-  }
-
-  // Its descendants became our children when it died (we are their subreaper), those too that left
-  // its group. They are all that we have, strangers aside; each may leave orphans in its turn.
-  void kill_orphans() const {
-    const std::set<pid_t>& strangers = signals_.strangers();
-    while (true) {
-      const auto children = read_children();
-      bool killed = false;
-      for (const pid_t pid : children.value_or(std::set<pid_t>())) {
-        killed |= strangers.count(pid) == 0 && kill(pid, SIGKILL) == 0;
-      }
-      const pid_t reaped = waitpid(-1, nullptr, killed ? 0 : WNOHANG);
-      if (reaped < 0 && errno != EINTR) return;  // none is left
-      // A kernel without that list: what is dead already is all that can be reaped. (With it, an
-      // empty list beside a living child is only a list that was read while it changed.)
-      if (reaped == 0 && (!children || !strangers.empty())) return;
-    }
+    return info.si_pid == keeper_;
   }
 
   Signals& signals_;
-  pid_t pid_ = -1;
+  FileDescriptor line_;  // to the keeper; our death closes it too
+  pid_t keeper_ = -1;
 };
 
 }  // namespace
@@ -278,20 +233,6 @@ Ended run_command(Signals& signals, const Command& command) {
   ended.status = running.finish();
   ended.seconds = std::chrono::duration<double>(steady_clock::now() - began).count();
   return ended;
-}
-
-TemporaryDirectory::TemporaryDirectory() {
-  const char* base = std::getenv("TMPDIR");
-  path_ = fmt::format("{}/forkcost-run-XXXXXX", base != nullptr && *base != '\0' ? base : "/tmp");
-  if (mkdtemp(path_.data()) == nullptr) {
-    const int error = errno;
-    throw_errno("making a directory like " + path_, error, "set TMPDIR to one that is writable");
-  }
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace forkcost::runner

@@ -53,6 +53,7 @@ void die_of(int signal);
 
 struct Command {
   std::vector<std::string> arguments;  // [0] is the path of the program
+  // Of files that are there.
   std::string stdout_path = "/dev/null";
   std::string stderr_path = "/dev/null";
   double time_limit_s = 0;
@@ -66,22 +67,8 @@ struct Ended {
 };
 
 // Runs it in a process group of its own and waits. Afterwards none of its descendants is alive,
-// whatever group or session they moved to; if this process is killed, the program dies too. Throws
-// Failure when it cannot be started, and Interrupted.
+// whatever group or session they moved to, and their caretakers have finished; that holds too if
+// this process is killed (keeper.h). Throws Failure when it cannot be started, and Interrupted.
 Ended run_command(Signals& signals, const Command& command);
-
-// A directory below $TMPDIR that is removed with all that is in it.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace forkcost::runner

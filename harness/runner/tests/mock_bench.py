@@ -50,6 +50,19 @@ def leave_behind(directory, own_session):
     os.read(read_end, 1)
 
 
+def take_care(directory, name):
+    """A caretaker that takes its time once the program is dead (harness/caretaker.h)."""
+    read_end, write_end = os.pipe()
+    os.set_inheritable(read_end, True)
+    script = (f"trap '' TERM; echo blocked {os.getpid()} >>{directory}/log; read -r _ <&{read_end}; "
+              f"sleep 0.3; echo tidied {name} >>{directory}/log; exit")
+    if os.fork() == 0:
+        os.setsid()
+        os.close(write_end)
+        os.execv("/bin/sh", ["sh", "-c", script, "forkcost-caretaker"])
+    signal.pause()  # the caretaker says when it is ready
+
+
 def samples_of(name):
     base = 1000.0 + len(name)
     return [base, base + 10, base + 20]
@@ -93,8 +106,13 @@ def measure(name, out, directory):
     for other in filter(None, os.environ.get("MODES", "").split(",")):
         case, _, given = other.partition("=")
         mode = given if name.endswith(case) else mode
-    if mode in ("straggler", "daemon"):
-        leave_behind(directory, mode == "daemon")
+    if mode in ("straggler", "daemon", "nest"):
+        leave_behind(directory, mode != "straggler")
+    if mode == "nest":
+        log(directory, f"blocked {os.getpid()}")
+        signal.pause()
+    if mode == "caretaken":
+        take_care(directory, name)
     if mode == "tidy":
         signal.signal(signal.SIGTERM, lambda *_: (log(directory, f"tidied {name}"), sys.exit(1)))
         log(directory, f"blocked {os.getpid()}")
@@ -124,6 +142,8 @@ def measure(name, out, directory):
 
 
 def main():
+    # One more would be one more for every fork to copy. The listing itself is the fourth.
+    descriptors = len(os.listdir("/proc/self/fd")) - 1
     parser = argparse.ArgumentParser()
     for flag in ("--case", "--preset", "--heap", "--max-heap", "--cpu", "--budget-ms",
                  "--time-limit-s", "--samples", "--benchmark_out"):
@@ -144,6 +164,7 @@ def main():
     if arguments.case not in names:
         return USAGE
     log(arguments.directory, f"given {arguments.time_limit_s} {arguments.samples}")
+    log(arguments.directory, f"descriptors {descriptors}")
     log(arguments.directory, f"setting {os.environ.get('SETTING')} {arguments.case}")
     log(arguments.directory, f"passes {arguments.counters} {arguments.profile}")
     log(arguments.directory, f"begin {arguments.case} {os.getpid()} {arguments.heap}")

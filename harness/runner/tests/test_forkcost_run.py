@@ -372,6 +372,92 @@ def test_a_signal_leaves_the_journal_and_nothing_else(runner, number):
     check_nothing_lost_or_repeated(runner)
 
 
+def descendants_of(pid):
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [p for child in map(int, children) for p in (child, *descendants_of(child))]
+
+
+def keeper_of(process):
+    (keeper,) = [p for p in descendants_of(process.pid)
+                 if pathlib.Path(f"/proc/{p}/comm").read_text() == "forkcost-keeper\n"]
+    return keeper
+
+
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_a_kill_leaves_the_journal_and_nothing_else(runner, whole_group):
+    runner.set_cases(*many(4))
+    runner.block_at(6)
+    process = runner.start("--rounds", "2", "--seed", "5", process_group=0)
+    wait_until(lambda: runner.logged("blocked"), "the sixth measurement hangs")
+    family = descendants_of(process.pid)
+    assert len(family) >= 2
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    assert list(runner.temporary.iterdir()) == []
+    assert runner.journal.exists() and not runner.out.exists()
+    runner.unblock()
+    # At once: what cleans up after the dead runner holds no lock of the journal.
+    assert runner.run("--rounds", "2", "--resume").returncode == 0
+    check_nothing_lost_or_repeated(runner)
+    wait_until(lambda: not any(is_alive(pid) for pid in family), "all of them are dead")
+
+
+@pytest.mark.parametrize("victim", ["runner", "keeper"])
+def test_a_kill_reaches_a_stranger_too(runner, victim):
+    """The program started a daemon: no signal to its group and no parent's death reaches that."""
+    runner.set_cases("a/mode:nest")
+    process = runner.start("--preset", "smoke")
+    wait_until(lambda: runner.logged("blocked"), "the case works")
+    ((daemon,),), ((program,),) = runner.logged("straggler"), runner.logged("blocked")
+    os.kill(process.pid if victim == "runner" else keeper_of(process), signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    wait_until(lambda: not is_alive(program) and not is_alive(daemon), "both are dead")
+    if victim == "keeper":
+        assert process.returncode == 1
+        assert "killed by signal 9" in runner.outcomes()["a/mode:nest"]["reason"]
+
+
+@pytest.mark.parametrize("end", ["time limit", "kill", "kill of the runner"])
+def test_a_caretaker_may_finish(runner, end):
+    """It was killed with what a dead program had left, and files of up to 16 MB stayed."""
+    runner.set_cases("a/mode:caretaken")
+    process = runner.start("--preset", "smoke", "--time-limit-s", "1" if end == "time limit" else "60")
+    wait_until(lambda: runner.logged("blocked"), "the case works")
+    if end != "time limit":
+        victim = runner.logged("blocked")[0][0] if end == "kill" else process.pid
+        os.kill(int(victim), signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    if end == "kill of the runner":
+        wait_until(lambda: runner.logged("tidied"), "the caretaker tidied up")
+    assert len(runner.logged("tidied")) == 1
+
+
+def test_a_program_has_the_three_descriptors(runner):
+    assert runner.run("--preset", "smoke").returncode == 0
+    assert runner.logged("descriptors") == [["3"]]
+
+
+def test_a_run_killed_after_its_result_is_gone_on_with(runner):
+    """Between the result's writing and the journal's removal."""
+    runner.set_cases(*many(2))
+    runner.block_at(2)
+    process = runner.start("--rounds", "1")
+    wait_until(lambda: runner.logged("blocked"), "the last measurement hangs")
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    runner.unblock()
+    runner.out.write_text("of somebody else")
+    assert runner.run("--rounds", "1", "--resume").returncode == 2
+    assert runner.out.read_text() == "of somebody else"
+    with runner.journal.open("a") as journal:
+        journal.write('{"finished": true}\n')
+    assert runner.run("--rounds", "1", "--resume").returncode == 0
+    assert len(runner.result()["benchmarks"]) == 2 and not runner.journal.exists()
+
+
 def check_nothing_lost_or_repeated(runner):
     """After a run of four cases and two rounds that was interrupted in its sixth measurement."""
     document = runner.result()

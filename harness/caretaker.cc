@@ -20,10 +20,10 @@
 namespace forkcost {
 namespace {
 
-// Says that signals no longer reach it, then waits for the end of the line. The PATH of who started
-// us may lack rm.
+// Says that signals no longer reach it, then waits for the end of the line; there is nobody to say
+// it to (SIGPIPE) where we were killed meanwhile. The PATH of who started us may lack rm.
 constexpr const char* kBegin =
-    "trap '' INT TERM HUP; PATH=${PATH:+$PATH:}/usr/bin:/bin; echo >&0; read -r _; ";
+    "trap '' INT TERM HUP PIPE; PATH=${PATH:+$PATH:}/usr/bin:/bin; echo >&0; read -r _; ";
 // Not a last command, which a shell becomes in place of starting it: it would lose its name.
 constexpr const char* kEnd = "; exit";
 

@@ -90,6 +90,33 @@ std::vector<pid_t> children_of(pid_t pid) {
   return children;
 }
 
+// While the caretaker is starting, too: it wrote to a dead maker, and died of SIGPIPE.
+TEST(Scratch, GoesAwayWheneverItsMakerIsKilled) {
+  const ScratchDirectory outer;
+  for (int i = 0; i < 100; ++i) {
+    // A place for each, as the next maker would remove what this one left.
+    const fs::path place = outer.path() / std::to_string(i);
+    fs::create_directory(place);
+    const pid_t maker = fork();
+    if (maker == 0) {
+      signal(SIGPIPE, SIG_DFL);  // whoever started the tests may ignore it
+      setenv("TMPDIR", place.c_str(), 1);
+      const ScratchDirectory scratch;
+      pause();
+      _exit(1);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100 * i));
+    ASSERT_EQ(kill(maker, SIGKILL), 0);
+    ASSERT_EQ(waitpid(maker, nullptr, 0), maker);
+  }
+  for (const auto& place : fs::directory_iterator(outer.path())) {
+    for (int i = 0; i < 1000 && !fs::is_empty(place); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_TRUE(fs::is_empty(place)) << place.path();
+  }
+}
+
 // Both at once, as by a power cut.
 TEST(Scratch, KilledWithItsCaretakerItGoesAwayWithTheNext) {
   const ScratchDirectory outer;

@@ -231,8 +231,11 @@ std::vector<Case> BenchPrograms::list_cases(const std::string& program, const st
   append(command.arguments, pass_flags());  // so that a wrong name of an event is told now
   const Ended ended = run_command(signals_, command);
   if (ended.timed_out || ended.status != 0) {
-    throw UsageError(fmt::format("{} --list-cases {}: {}", program,
-                                 how_it_ended(ended, kListLimitS), last_words(errors_.text())));
+    const std::string what =
+        fmt::format("{} --list-cases {}: {}", program, how_it_ended(ended, kListLimitS),
+                    last_words(errors_.text()));
+    if (ended.timed_out || WIFSIGNALED(ended.status)) throw Failure(what);
+    throw UsageError(what);
   }
   const std::string binary = program.substr(program.rfind('/') + 1);
   return parse_case_list(output_.text(), binary);

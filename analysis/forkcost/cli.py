@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 
@@ -192,12 +191,12 @@ def claims(runs, measured, preset, save, output, form):
                          "measures now" + (": not both" if runs else ""))
     if not measured and (preset or save):
         raise InputError("--preset and --save are about measuring: they need --run")
-    from forkcost import load
+    from forkcost import load, scratch
     from forkcost.claims import judge, measure
 
     if measured:
-        with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
-            path = save or Path(scratch) / "run.json"
+        with scratch.directory() as place:
+            path = save or place / "run.json"
             measure.measure(path, preset or "quick", kept=save is not None)
             judged = judge(load.load([path]))
     else:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from forkcost import stats, units
+from forkcost import scratch, stats, units
 from forkcost.errors import InputError, NoAnswer
 from forkcost.load import must_match
 
@@ -131,12 +130,8 @@ def markdown(comparison):
 
 def write(text, path):
     """Writes the document whole or not at all; raises InputError."""
-    path = Path(path)
-    scratch = path.with_name(f".{path.name}.part")
     try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
+        scratch.write(path, text)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written: {error.strerror}: give another path with "
                          "-o") from error

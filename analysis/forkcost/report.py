@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import tempfile
 from pathlib import Path
 
 import jinja2
@@ -10,6 +9,7 @@ from markupsafe import Markup
 
 from forkcost import (__version__, answers, counters, functions, functions_output, loading,
                       units)
+from forkcost import scratch as scratch_files
 from forkcost.claims import judge
 from forkcost.claims.output import summary
 from forkcost.errors import InputError, NoAnswer
@@ -32,8 +32,7 @@ def write(run, directory, progress=lambda what: None):
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".forkcost-", dir=directory) as scratch:
-            scratch = Path(scratch)
+        with scratch_files.directory(directory) as scratch:
             (scratch / "figures").mkdir()
             page = render(run, scratch / "figures", progress)
             (scratch / "index.html").write_text(page, encoding="utf-8")

@@ -18,8 +18,8 @@ import pytest
 CI = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CI / "boot"))
 
-from forkcost_boot import cpio, elf, guest, kernel  # noqa: E402
-from forkcost_boot.errors import BadCall  # noqa: E402
+from forkcost_boot import cli, cpio, elf, guest, kernel  # noqa: E402
+from forkcost_boot.errors import BadCall, Cannot  # noqa: E402
 from forkcost_boot.initramfs import Initramfs, library_directories  # noqa: E402
 
 NATIVE = os.uname().machine
@@ -309,6 +309,23 @@ def test_a_file_is_written_whole_or_not_at_all(boot: Callable, tmp_path: Path) -
     with boot(f'{START} echo "$key missing 0 gone"; {END}', outs=(f"/tmp/x:{out}",)) as process:
         assert "/tmp/x: no such file came out of the guest: gone" in process.communicate(timeout=30)[1]
         assert process.returncode == 1
+
+
+def test_a_written_file_has_no_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill in between would leave."""
+    out = tmp_path / "out"
+    seen = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (seen.append(sorted(p.name for p in tmp_path.iterdir())), sync(file)))
+    cli.write_whole(out, b"one")
+    cli.write_whole(out, b"two")  # it takes a name, always the same
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_WRONLY | os.O_DIRECTORY)  # EISDIR, as an old kernel says
+    (tmp_path / ".other.part").write_bytes(b"left by a kill")
+    cli.write_whole(tmp_path / "other", b"three")
+    assert seen == [[], [".out.part", "out"], [".other.part", "out"]]
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"out": b"two", "other": b"three"}
+    with pytest.raises(Cannot, match="No such file"):
+        cli.write_whole(tmp_path / "none" / "out", b"x")
 
 
 def test_without_qemu_it_says_what_to_install(boot: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 import tomllib
 from collections import defaultdict
 from importlib import resources
@@ -10,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from forkcost import load, stats, units
+from forkcost import scratch as scratch_files
 from forkcost.claims import measure
 from forkcost.compare import rows, sides, thresholds, words
 from forkcost.compare.statistics import Rounds
@@ -97,10 +97,10 @@ def measured(preset, count):
     """The Noise of forkcost-run against itself, `count` times. Raises InputError, NoAnswer."""
     program = measure.program()
     suite = str(Path(program).resolve().parent)
-    with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
+    with scratch_files.directory() as scratch:
         paths = []
         for number in range(count):
-            out = Path(scratch) / f"aa{number}.json"
+            out = scratch / f"aa{number}.json"
             both = [out.with_name(f"{out.stem}-{side}.json") for side in "ab"]
             measure.run([program, "--preset", preset, "--interleave", suite, suite, "--out",
                          str(out)], both[0])

@@ -1,11 +1,10 @@
 """One kernel, one case, one figure: on which side of a known change is it? For `git bisect run`."""
 
 import math
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from forkcost import load
+from forkcost import scratch as scratch_files
 from forkcost.errors import InputError, NoAnswer
 from forkcost.kernels import lab
 from forkcost.kernels.options import HOST, Measuring, Side
@@ -38,9 +37,9 @@ def measure(kernel, step, suite, measuring, append, say):
     if kernel == HOST or side.stored:
         raise InputError(f"--kernel-image {kernel} is no kernel image; name the bzImage or Image "
                          "that was just built")
-    with tempfile.TemporaryDirectory(prefix="forkcost-") as scratch:
+    with scratch_files.directory() as scratch:
         try:
-            results = lab.measure([side], suite, measuring, Path(scratch), say)
+            results = lab.measure([side], suite, measuring, scratch, say)
         except NoAnswer as error:  # before it is booted: it is not the kernel's fault
             raise InputError(str(error)) from error
         if results.failures:

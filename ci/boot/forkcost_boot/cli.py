@@ -1,11 +1,11 @@
 """forkcost-boot: the command line."""
 
 import argparse
+import errno
 import os
 import re
 import signal
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -177,22 +177,42 @@ def memory_file(stack: ExitStack, name: str) -> tuple[BinaryIO, Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """All of it or nothing."""
+    """All of it or nothing. A new file has no name until it is whole, so a kill leaves nothing; one in
+    place of an older file is .NAME.part for a moment, which the next write takes."""
+    part = path.with_name(f".{path.name}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
-            try:
+        if not path.exists() and write_nameless(path, content):
+            return
+        try:
+            with open(part, "wb") as new:
                 new.write(content)
                 new.flush()
                 os.fsync(new.fileno())
-                mask = os.umask(0)
-                os.umask(mask)
-                os.chmod(new.name, 0o666 & ~mask)
-                os.rename(new.name, path)
-            except BaseException:
-                os.unlink(new.name)
-                raise
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise Cannot(f"{path} cannot be written: {error.strerror}") from None
+
+
+def write_nameless(path: Path, content: bytes) -> bool:
+    """False where the file system has no nameless files, or somebody took the name meanwhile."""
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with open(os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o666, dir_fd=parent), "wb") as new:
+            new.write(content)
+            new.flush()
+            os.fsync(new.fileno())
+            # With a directory given, Python calls linkat, which follows the link of /proc.
+            os.link(f"/proc/self/fd/{new.fileno()}", path.name, dst_dir_fd=parent, follow_symlinks=True)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.EEXIST):
+            raise
+        return False
+    finally:
+        os.close(parent)
+    return True
 
 
 def failed(console: Console) -> bool:

@@ -1,0 +1,105 @@
+"""Files that a kill does not leave behind, or that the next call removes."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+_PREFIX = "forkcost-scratch-"
+_DEAD = re.compile(r"\.?" + _PREFIX + "[a-z0-9_]{8}")  # as tempfile names them
+
+
+@contextlib.contextmanager
+def directory(place=None):
+    """A directory in `place` (hidden), or where temporary files are made, for the length of a
+    `with`. It is locked: the next call in the same place removes those that are not, whose process
+    was killed."""
+    parent = Path(place or tempfile.gettempdir())
+    _remove_dead(parent)
+    while True:
+        made = Path(tempfile.mkdtemp(prefix=("." if place else "") + _PREFIX, dir=parent))
+        with contextlib.suppress(FileNotFoundError):  # somebody took it for a dead one's, unlocked
+            lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
+            if _locked(lock) and made.is_dir():
+                break
+            os.close(lock)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        os.close(lock)
+
+
+def write(path, text):
+    """Writes a file whole or not at all. A new one has no name until it is whole; one in place of
+    an older file is for a moment .NAME.part beside it, which the next write takes."""
+    path = Path(path)
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with _nameless(parent) as file:
+            if file is not None:
+                file.write(text)
+                file.flush()
+                try:
+                    _link(file, path.name, parent)
+                    return
+                except FileExistsError:
+                    pass
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    finally:
+        os.close(parent)
+
+
+@contextlib.contextmanager
+def _nameless(parent):
+    """A file without a name in that directory; None where its file system has none."""
+    try:
+        descriptor = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o666, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
+            raise
+        yield None
+        return
+    with open(descriptor, "w", encoding="utf-8") as file:
+        yield file
+
+
+def _link(file, name, parent):
+    # With a directory given, Python calls linkat, which follows the link of /proc; else link, which
+    # does not.
+    os.link(f"/proc/self/fd/{file.fileno()}", name, dst_dir_fd=parent, follow_symlinks=True)
+
+
+def _locked(descriptor):
+    """Whether we have the lock now. Where there are no locks nobody removes anything."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _remove_dead(parent):
+    for path in parent.iterdir() if parent.is_dir() else ():
+        if not _DEAD.fullmatch(path.name):
+            continue
+        with contextlib.suppress(OSError):  # not ours to open, or gone: as we want it
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_uid == os.geteuid():
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(descriptor)

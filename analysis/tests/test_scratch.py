@@ -1,0 +1,100 @@
+"""Temporary files of the commands: what a kill leaves, and what the next call removes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from forkcost import scratch
+
+HOLD = """
+import sys
+from forkcost import scratch
+with scratch.directory(sys.argv[1]) as made:
+    (made / "file").write_text("x")
+    print(made, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that has a directory in tmp_path."""
+    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as process:
+        process.made = process.stdout.readline().strip()
+        yield process
+        process.kill()
+
+
+def names(place):
+    return {path.name for path in place.iterdir()}
+
+
+def test_a_directory_goes_away(tmp_path):
+    with scratch.directory(tmp_path) as made:
+        (made / "deep").mkdir()
+        assert names(tmp_path) == {made.name} and made.name.startswith(".")
+    with pytest.raises(ValueError), scratch.directory(tmp_path):
+        raise ValueError
+    assert names(tmp_path) == set()
+
+
+def test_what_a_kill_left_is_removed_by_the_next(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    assert os.path.exists(holder.made)
+    with scratch.directory(tmp_path) as made:
+        assert names(tmp_path) == {made.name}
+
+
+def test_nothing_else_is_removed(tmp_path, holder):
+    target = tmp_path / "target"
+    target.mkdir()
+    (tmp_path / ".forkcost-scratch-aaaaaaaa").symlink_to(target)
+    (tmp_path / ".forkcost-scratch-bbbbbbbb").write_text("a file")
+    for foreign in ("forkcost-scratch-", ".forkcost-scratch-tooLARGE1", ".forkcost-scratch-abc",
+                    "x.forkcost-scratch-abcdefgh", "forkcost-abcdefgh"):
+        (tmp_path / foreign).mkdir()
+    if os.geteuid() == 0:
+        (tmp_path / ".forkcost-scratch-cccccccc").mkdir()
+        os.chown(tmp_path / ".forkcost-scratch-cccccccc", 65534, 65534)
+    before = names(tmp_path)
+    with scratch.directory(tmp_path):
+        pass
+    assert names(tmp_path) == before and os.path.exists(f"{holder.made}/file")
+    assert holder.poll() is None
+
+
+def test_a_file_is_written_whole(tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    link = scratch._link
+
+    def seen(*arguments):
+        assert names(tmp_path) == set(), "it has a name before it is whole"
+        link(*arguments)
+
+    monkeypatch.setattr(scratch, "_link", seen)
+    scratch.write(path, "öne")
+    assert path.read_text(encoding="utf-8") == "öne"
+    monkeypatch.setattr(scratch, "_link", link)
+    scratch.write(path, "two")
+    assert path.read_text() == "two" and names(tmp_path) == {"page.html"}
+
+
+def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_WRONLY | os.O_DIRECTORY)  # EISDIR, as old kernels say
+    scratch.write(tmp_path / "page.html", "one")
+    assert (tmp_path / "page.html").read_text() == "one" and names(tmp_path) == {"page.html"}
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "directory" / "full").write_text("x")
+    with pytest.raises(OSError):
+        scratch.write(tmp_path / "directory", "text")
+    with pytest.raises(OSError):
+        scratch.write(tmp_path / "none" / "page.html", "text")
+    assert names(tmp_path) == {"directory"}

@@ -128,18 +128,20 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
   link.become_worker();
   for (;;) {
     switch (const Order order = link.wait_for_order()) {
-      case Order::kSettle:
-        pages.settle();
-        link.answer({});
-        break;
       case Order::kWrite:
         pages.touch_untimed(true);
         link.answer({});
         break;
       case Order::kTimeWrite:
       case Order::kTimeRead:
-        link.answer(pages.touch(order == Order::kTimeWrite));
+      case Order::kRehearseWrite:
+      case Order::kRehearseRead: {
+        const bool write = order == Order::kTimeWrite || order == Order::kRehearseWrite;
+        const bool real = order == Order::kTimeWrite || order == Order::kTimeRead;
+        settle_thread();
+        link.answer(pages.touch(write, real ? TouchTarget::kMemory : TouchTarget::kScratch));
         break;
+      }
       case Order::kFork: {
         if (next == nullptr) fail_child(timeline, "fork of a great-grandchild", EINVAL);
         const pid_t self = getpid();
@@ -211,10 +213,11 @@ void measure_cow(Measurement& m, const Scenario& s) {
     if (s.state == State::kSecond) write_all(to_writer);
 
     oracle.before(writer);
-    if (m.watched()) {  // so that nothing of a process's start is counted among the touches
-      if (s.state != State::kAlone) tell_child(Order::kSettle);
-      if (to_writer == nullptr) pages.settle();
-      if (to_writer == &to_grandchild) ask(m, to_grandchild, to_child, Order::kSettle);
+    if (m.watched()) {  // so that nothing of a process's own is counted among the touches
+      const Order rehearse = s.write ? Order::kRehearseWrite : Order::kRehearseRead;
+      if (s.state != State::kAlone) tell_child(rehearse);
+      if (to_writer == nullptr) pages.touch(s.write, TouchTarget::kScratch);
+      if (to_writer == &to_grandchild) ask(m, to_grandchild, to_child, rehearse);
     }
     m.begin_operation();
     const TouchResult result =
@@ -245,7 +248,7 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
     const auto count = static_cast<int64_t>(m.spec().bytes / page_size());
     const bool huge = m.spec().backing != Backing::kBasePages;
     const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
-    if (m.watched()) pages.settle();
+    if (m.watched()) pages.touch(write, TouchTarget::kScratch);
     m.begin_operation();
     const TouchResult result = pages.touch(write);
     m.end_operation();

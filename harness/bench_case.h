@@ -38,6 +38,7 @@
 #include "harness/probe.h"
 #include "harness/samples.h"
 #include "harness/timeline.h"
+#include "harness/touch.h"
 
 namespace forkcost {
 
@@ -151,9 +152,11 @@ class Measurement {
   void reaped(int status);  // for calls that waited themselves
 
   // What the case is about, where that is no creation; what else happens in a sample is not
-  // watched.
+  // watched. A fork of this sample has write-protected our stack, too.
   void begin_operation() {
-    if (probe_ != nullptr) probe_->begin();
+    if (probe_ == nullptr) return;
+    settle_thread();
+    probe_->begin();
   }
   void end_operation() {
     if (probe_ != nullptr) probe_->end();

@@ -252,7 +252,9 @@ void observe_marks(Measurement& m, int64_t (*mark)(const Objects&)) {
                         reinterpret_cast<volatile unsigned char*>(bits.base)};
   const Step collect = [&](int64_t) {
     settle_thread();
-    mark(Objects{objects.first, 0, objects.bits});  // its code is there then
+    alignas(uint64_t) volatile unsigned char scratch[kObjectBytes] = {};
+    const Objects one{reinterpret_cast<volatile uint64_t*>(scratch), 1, scratch};
+    mark(one);  // its code is there then
     const Faults before = thread_faults();
     mark(objects);
     return (thread_faults() - before).minor;

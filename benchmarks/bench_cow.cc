@@ -177,7 +177,6 @@ TouchResult ask(Measurement& m, WorkerLink& link, WorkerLink& to_child, Order or
 
 void measure_cow(Measurement& m, const Scenario& s) {
   Arena& arena = m.arena();
-  require_room(arena.spec());  // for the copy
   PageToucher pages(arena, s.pattern);
   Oracle oracle(m, arena, expectation(s, arena.touches()));
   while (m.next_sample()) {
@@ -311,6 +310,15 @@ Preset preset_of(const Scenario& s, const HeapSize& heap, Backing backing) {
   }
 }
 
+// The writer's copy, or before it the other one's; each process has tables of its own, and the
+// touches have tables of two numbers a page.
+MemoryNeed need_of(const Scenario& s, const HeapSize& heap) {
+  const bool copies = s.write && s.state != State::kAlone;
+  return {.copies = copies ? 1u : 0u,
+          .processes = s.writer == Writer::kGrandchild ? 2u : 1u,
+          .bytes = heap.bytes / page_size() * 2 * sizeof(uint32_t)};
+}
+
 bool makes_sense(const Scenario& s) {
   if (!s.write) return s.state == State::kFirst;  // reading never unshares
   if (s.state == State::kAlone) return s.writer == Writer::kParent;
@@ -334,6 +342,7 @@ void add_scenarios(std::vector<Case>& cases, const HeapSize& heap, Backing backi
                                     {"backing", backing_name(backing)}},
                            .preset = preset_of(s, heap, backing),
                            .arena = ArenaSpec{heap.bytes, backing},
+                           .needs = need_of(s, heap),
                            .primary = "debt_ns",
                            .primary_cpu = "debt_cpu_ns",
                            .body = [s](Measurement& m) { measure_cow(m, s); }});
@@ -352,6 +361,9 @@ Preset yardstick_preset(const HeapSize& heap) {
 void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
   const auto add = [&](const char* benchmark, std::vector<std::pair<std::string, std::string>> axes,
                        Backing backing, bool populate, std::function<void(Measurement&)> body) {
+    const MemoryNeed needs{.copies = populate ? 1u : 0u,
+                           .processes = 0,
+                           .bytes = heap.bytes / page_size() * 2 * sizeof(uint32_t)};
     axes.emplace_back("heap", format_size(heap.bytes));
     axes.emplace_back("backing", backing_name(backing));
     cases.push_back({.benchmark = benchmark,
@@ -359,6 +371,7 @@ void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
                      .preset = yardstick_preset(heap),
                      .arena = ArenaSpec{heap.bytes, backing},
                      .populate = populate,
+                     .needs = needs,
                      .primary = "debt_ns",
                      .primary_cpu = "debt_cpu_ns",
                      .body = std::move(body)});

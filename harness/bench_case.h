@@ -54,7 +54,8 @@ struct Case {
   std::vector<std::pair<std::string, std::string>> axes;  // in the order of the name
   Preset preset = Preset::kFull;                          // the smallest that contains the case
   std::optional<ArenaSpec> arena = std::nullopt;          // none: the benchmark has no heap axis
-  bool populate = true;  // false: the body makes its memory itself, and arena() is empty
+  bool populate = true;   // false: the body makes its memory itself, and arena() is empty
+  MemoryNeed needs = {};  // beside the arena; checked before this is populated
   Placement placement = Placement::kSameCpu;
   // A sample without these is a failure. Empty: the case is not about the timeline of a creation,
   // and reports only what its body records.

@@ -5,7 +5,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "harness/error.h"
@@ -122,6 +124,16 @@ void Journal::append(const Record& record, const Json& context) {
   line["entry"] = record.entry;
   write_line(line);
   contents_.records.push_back(record);
+}
+
+JournalContents Journal::take_side(size_t side) {
+  JournalContents part{contents_.plan, contents_.contexts, {}, contents_.good_bytes};
+  std::vector<Record>& all = contents_.records;
+  const auto others = std::stable_partition(
+      all.begin(), all.end(), [side](const Record& record) { return record.side != side; });
+  std::move(others, all.end(), std::back_inserter(part.records));
+  all.erase(others, all.end());
+  return part;
 }
 
 void Journal::write_line(const Json& line) {

@@ -44,6 +44,8 @@ class Journal {
   // On return the record is on the disk. `context` (may be null) is kept the first time
   // for each side.
   void append(const Record& record, const Json& context);
+  // The contents with the records of this side only, which are no longer among contents().
+  JournalContents take_side(size_t side);
   void remove();
 
  private:

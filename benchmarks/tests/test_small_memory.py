@@ -13,7 +13,8 @@ from programs import BIN
 MIB = 1 << 20
 # What takes the most memory of each kind: copies of a heap, children that write, 256 libraries, a
 # text of 64 MiB, files of 64 MiB. The smaller ones of a kind fit where these do.
-LARGEST = "^(cow|first-touch|zero-page|copy-page|fork)/|fork-bomb|gc-dirties|libraries:256|text-64MiB|what:file"
+LARGEST = ("^(cow|first-touch|zero-page|copy-page|fork)/|fork-bomb|gc-dirties|libraries:256|text-64MiB"
+           "|what:file")
 
 
 def run_in(cgroup, tmp_path, *flags):

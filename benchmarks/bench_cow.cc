@@ -128,18 +128,20 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
   link.become_worker();
   for (;;) {
     switch (const Order order = link.wait_for_order()) {
-      case Order::kSettle:
-        pages.settle();
-        link.answer({});
-        break;
       case Order::kWrite:
         pages.touch_untimed(true);
         link.answer({});
         break;
       case Order::kTimeWrite:
       case Order::kTimeRead:
-        link.answer(pages.touch(order == Order::kTimeWrite));
+      case Order::kRehearseWrite:
+      case Order::kRehearseRead: {
+        const bool write = order == Order::kTimeWrite || order == Order::kRehearseWrite;
+        const bool real = order == Order::kTimeWrite || order == Order::kTimeRead;
+        settle_thread();
+        link.answer(pages.touch(write, real ? TouchTarget::kMemory : TouchTarget::kScratch));
         break;
+      }
       case Order::kFork: {
         if (next == nullptr) fail_child(timeline, "fork of a great-grandchild", EINVAL);
         const pid_t self = getpid();
@@ -175,7 +177,6 @@ TouchResult ask(Measurement& m, WorkerLink& link, WorkerLink& to_child, Order or
 
 void measure_cow(Measurement& m, const Scenario& s) {
   Arena& arena = m.arena();
-  require_room(arena.spec());  // for the copy
   PageToucher pages(arena, s.pattern);
   Oracle oracle(m, arena, expectation(s, arena.touches()));
   while (m.next_sample()) {
@@ -211,10 +212,11 @@ void measure_cow(Measurement& m, const Scenario& s) {
     if (s.state == State::kSecond) write_all(to_writer);
 
     oracle.before(writer);
-    if (m.watched()) {  // so that nothing of a process's start is counted among the touches
-      if (s.state != State::kAlone) tell_child(Order::kSettle);
-      if (to_writer == nullptr) pages.settle();
-      if (to_writer == &to_grandchild) ask(m, to_grandchild, to_child, Order::kSettle);
+    if (m.watched()) {  // so that nothing of a process's own is counted among the touches
+      const Order rehearse = s.write ? Order::kRehearseWrite : Order::kRehearseRead;
+      if (s.state != State::kAlone) tell_child(rehearse);
+      if (to_writer == nullptr) pages.touch(s.write, TouchTarget::kScratch);
+      if (to_writer == &to_grandchild) ask(m, to_grandchild, to_child, rehearse);
     }
     m.begin_operation();
     const TouchResult result =
@@ -245,7 +247,7 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
     const auto count = static_cast<int64_t>(m.spec().bytes / page_size());
     const bool huge = m.spec().backing != Backing::kBasePages;
     const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
-    if (m.watched()) pages.settle();
+    if (m.watched()) pages.touch(write, TouchTarget::kScratch);
     m.begin_operation();
     const TouchResult result = pages.touch(write);
     m.end_operation();
@@ -308,6 +310,15 @@ Preset preset_of(const Scenario& s, const HeapSize& heap, Backing backing) {
   }
 }
 
+// The writer's copy, or before it the other one's; each process has tables of its own, and the
+// touches have tables of two numbers a page.
+MemoryNeed need_of(const Scenario& s, const HeapSize& heap) {
+  const bool copies = s.write && s.state != State::kAlone;
+  return {.copies = copies ? 1u : 0u,
+          .processes = s.writer == Writer::kGrandchild ? 2u : 1u,
+          .bytes = heap.bytes / page_size() * 2 * sizeof(uint32_t)};
+}
+
 bool makes_sense(const Scenario& s) {
   if (!s.write) return s.state == State::kFirst;  // reading never unshares
   if (s.state == State::kAlone) return s.writer == Writer::kParent;
@@ -331,6 +342,7 @@ void add_scenarios(std::vector<Case>& cases, const HeapSize& heap, Backing backi
                                     {"backing", backing_name(backing)}},
                            .preset = preset_of(s, heap, backing),
                            .arena = ArenaSpec{heap.bytes, backing},
+                           .needs = need_of(s, heap),
                            .primary = "debt_ns",
                            .primary_cpu = "debt_cpu_ns",
                            .body = [s](Measurement& m) { measure_cow(m, s); }});
@@ -349,6 +361,9 @@ Preset yardstick_preset(const HeapSize& heap) {
 void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
   const auto add = [&](const char* benchmark, std::vector<std::pair<std::string, std::string>> axes,
                        Backing backing, bool populate, std::function<void(Measurement&)> body) {
+    const MemoryNeed needs{.copies = populate ? 1u : 0u,
+                           .processes = 0,
+                           .bytes = heap.bytes / page_size() * 2 * sizeof(uint32_t)};
     axes.emplace_back("heap", format_size(heap.bytes));
     axes.emplace_back("backing", backing_name(backing));
     cases.push_back({.benchmark = benchmark,
@@ -356,6 +371,7 @@ void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
                      .preset = yardstick_preset(heap),
                      .arena = ArenaSpec{heap.bytes, backing},
                      .populate = populate,
+                     .needs = needs,
                      .primary = "debt_ns",
                      .primary_cpu = "debt_cpu_ns",
                      .body = std::move(body)});

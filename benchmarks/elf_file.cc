@@ -1,6 +1,9 @@
 #include "benchmarks/elf_file.h"
 
 #include <elf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <bit>
@@ -9,7 +12,7 @@
 #include <map>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/file_descriptor.h"
 
 // Of 2022; older systems' <elf.h> has not got them.
 #ifndef DT_RELR
@@ -20,14 +23,36 @@
 namespace forkcost {
 namespace {
 
+// A file's bytes, mapped: of a text of 64 MiB only the headers are looked at, and a copy of it was
+// more than a board of 128 MiB has.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& file) {
+    const FileDescriptor descriptor(check(open(file.c_str(), O_RDONLY | O_CLOEXEC), file.string()));
+    struct stat status {};
+    check(fstat(descriptor.get(), &status), file.string());
+    size_ = static_cast<size_t>(status.st_size);
+    if (size_ == 0) return;
+    memory_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+    if (memory_ == MAP_FAILED) throw_errno("mmap of " + file.string(), errno);
+  }
+  ~MappedFile() {
+    if (size_ > 0) munmap(memory_, size_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::string_view bytes() const { return {static_cast<const char*>(memory_), size_}; }
+
+ private:
+  void* memory_ = nullptr;
+  size_t size_ = 0;
+};
+
 // The file's bytes, never read beyond their end.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& file) : file_(file) {
-    errno = 0;
-    auto bytes = read_text_file(file);
-    if (!bytes) throw_errno(file.string(), errno == 0 ? EIO : errno);
-    bytes_ = std::move(*bytes);
+  explicit Reader(const std::filesystem::path& file) : file_(file), mapped_(file) {
     header_ = at<Elf64_Ehdr>(0);
     constexpr unsigned char kData =
         std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
@@ -55,10 +80,11 @@ class Reader {
   }
 
   std::string_view piece(uint64_t offset, uint64_t bytes) const {
-    if (offset > bytes_.size() || bytes > bytes_.size() - offset) {
+    const std::string_view all = mapped_.bytes();
+    if (offset > all.size() || bytes > all.size() - offset) {
       damaged("it ends before what its headers say");
     }
-    return std::string_view(bytes_).substr(offset, bytes);
+    return all.substr(offset, bytes);
   }
 
   // Of the entry that comes last, as the loader takes it; 0 when there is none.
@@ -128,7 +154,7 @@ class Reader {
   }
 
   std::filesystem::path file_;
-  std::string bytes_;
+  MappedFile mapped_;
   Elf64_Ehdr header_{};
   std::vector<Elf64_Phdr> segments_;
   std::vector<Elf64_Dyn> dynamic_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "harness/error.h"
+#include "harness/memory.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
 
@@ -17,7 +18,11 @@
 namespace forkcost {
 namespace {
 
-constexpr uint64_t kReserve = 256 * kMiB;  // left to the machine
+constexpr uint64_t kTableEntry = 8;  // bytes, on every architecture of 64 bits
+
+std::string count_copies(uint64_t copies) {
+  return copies == 1 ? "a copy" : fmt::format("{} copies", copies);
+}
 
 uint64_t read_number(const std::string& path) {
   const auto text = read_text_file(path);
@@ -79,15 +84,21 @@ uint64_t huge_page_size() {
   return size;
 }
 
-void require_room(const ArenaSpec& spec) {
+void require_room(const ArenaSpec& spec, const MemoryNeed& need, bool populated) {
+  const uint64_t arenas = need.copies + (populated ? 0 : 1);
   // The pool's pages are set aside already: they are not part of MemAvailable.
-  if (spec.backing == Backing::kHugetlb) return require_hugetlb(spec.bytes);
-  const uint64_t available = available_memory();
-  if (spec.bytes == 0 || (available > kReserve && spec.bytes <= available - kReserve)) return;
-  throw Skip(
-      fmt::format("needs {} of memory and {} in reserve, {} MiB are available; free memory, "
-                  "raise the cgroup's limit, or use --max-heap",
-                  format_size(spec.bytes), format_size(kReserve), available / kMiB));
+  const bool hugetlb = spec.backing == Backing::kHugetlb;
+  if (hugetlb) require_hugetlb(arenas * spec.bytes);
+  // Huge pages, too, have a table each: for the day on which they are split.
+  const uint64_t tables = hugetlb ? 0 : spec.bytes / page_size() * kTableEntry;
+  const uint64_t bytes = (hugetlb ? 0 : arenas * spec.bytes) +
+                         tables * (need.processes + (populated ? 0 : 1)) + need.bytes;
+  if (bytes == 0) return;
+  std::string what = fmt::format("a heap of {}", format_size(spec.bytes));
+  if (need.copies > 0) what += fmt::format(", {} of it", count_copies(need.copies));
+  if (tables > 0) what += ", page tables";
+  if (need.bytes > 0) what += ", and what the case makes";
+  require_memory(bytes, what);
 }
 
 Arena::Arena(const ArenaSpec& spec, Content content) : spec_(spec) {
@@ -99,7 +110,7 @@ Arena::Arena(const ArenaSpec& spec, Content content) : spec_(spec) {
                            format_size(spec.bytes), format_size(unit)));
   }
   if (spec.backing == Backing::kThp) require_thp();
-  require_room(spec);
+  require_room(spec, {.processes = 0}, false);
   const bool hugetlb = spec.backing == Backing::kHugetlb;
   // Room to align, given back at both ends: so nothing of the same kind lies next to the arena that
   // the kernel could merge it with, and its cost is that of exactly one mapping.

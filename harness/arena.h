@@ -31,9 +31,16 @@ struct ArenaSpec {
 // Bytes of one huge page (the THP and default hugetlb size).
 uint64_t huge_page_size();
 
-// Throws Skip unless so much more can be populated without driving the machine into reclaim (or,
-// with hugetlb, from the pool). Also for what copy-on-write will take beside the arena.
-void require_room(const ArenaSpec& spec);
+// What a case takes beside its arena, at its largest moment.
+struct MemoryNeed {
+  uint64_t copies = 0;     // of all of the arena's pages, by copy-on-write or by the body
+  uint64_t processes = 1;  // at once beside the parent, each with a copy of its page tables
+  uint64_t bytes = 0;      // of other memory
+};
+
+// Throws Skip unless all of it can be had: memory, or huge pages of the pool. Of a `populated`
+// arena only the rest is needed.
+void require_room(const ArenaSpec& spec, const MemoryNeed& need, bool populated);
 
 // Private anonymous memory in a mapping of its own, aligned to a huge page. Nothing is mapped for 0
 // bytes.

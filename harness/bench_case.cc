@@ -116,9 +116,11 @@ Arena& Measurement::arena() {
   if (arena_ != nullptr) return *arena_;
   std::unique_ptr<Arena>& kept = kept_arena();
   const ArenaSpec wanted = case_.populate ? spec() : ArenaSpec{};
-  if (!kept || kept->spec() != wanted) {
+  const bool anew = !kept || kept->spec() != wanted;
+  if (anew) kept.reset();  // first: both together may not fit
+  require_room(spec(), case_.needs, !anew && case_.populate);
+  if (anew) {
     limit_.reset();
-    kept.reset();  // first: both together may not fit
     kept = std::make_unique<Arena>(wanted);
     limit_.emplace(options_.time_limit_s);
   }

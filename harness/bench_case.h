@@ -38,6 +38,7 @@
 #include "harness/probe.h"
 #include "harness/samples.h"
 #include "harness/timeline.h"
+#include "harness/touch.h"
 
 namespace forkcost {
 
@@ -53,7 +54,8 @@ struct Case {
   std::vector<std::pair<std::string, std::string>> axes;  // in the order of the name
   Preset preset = Preset::kFull;                          // the smallest that contains the case
   std::optional<ArenaSpec> arena = std::nullopt;          // none: the benchmark has no heap axis
-  bool populate = true;  // false: the body makes its memory itself, and arena() is empty
+  bool populate = true;   // false: the body makes its memory itself, and arena() is empty
+  MemoryNeed needs = {};  // beside the arena; checked before this is populated
   Placement placement = Placement::kSameCpu;
   // A sample without these is a failure. Empty: the case is not about the timeline of a creation,
   // and reports only what its body records.
@@ -151,9 +153,11 @@ class Measurement {
   void reaped(int status);  // for calls that waited themselves
 
   // What the case is about, where that is no creation; what else happens in a sample is not
-  // watched.
+  // watched. A fork of this sample has write-protected our stack, too.
   void begin_operation() {
-    if (probe_ != nullptr) probe_->begin();
+    if (probe_ == nullptr) return;
+    settle_thread();
+    probe_->begin();
   }
   void end_operation() {
     if (probe_ != nullptr) probe_->end();

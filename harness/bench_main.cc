@@ -18,7 +18,7 @@
 #include "harness/environment.h"
 #include "harness/error.h"
 #include "harness/events.h"
-#include "harness/procfs.h"
+#include "harness/memory.h"
 #include "harness/profile.h"
 #include "harness/reporter.h"
 #include "harness/result_file.h"
@@ -168,7 +168,7 @@ void check_cpu(MeasureOptions& options) {
 }
 
 std::vector<Case> select_cases(const Options& options) {
-  std::vector<HeapSize> heaps = default_heaps(available_memory());
+  std::vector<HeapSize> heaps = default_heaps(read_memory().available);
   if (!options.heap.empty()) {
     heaps.clear();
     std::vector<uint64_t> sizes = parse_sizes(options.heap);

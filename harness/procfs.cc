@@ -77,39 +77,6 @@ std::optional<Mapping> parse_mapping(std::string_view line) {
                  .path = std::string(line)};
 }
 
-// What one memory cgroup leaves; UINT64_MAX where it sets no limit.
-uint64_t cgroup_room(const std::string& limit_file, const std::string& usage_file) {
-  const auto limit_text = read_text_file(limit_file);
-  const auto usage_text = read_text_file(usage_file);
-  if (!limit_text || !usage_text) return UINT64_MAX;
-  const auto limit = parse_number(*limit_text);  // "max" has no number
-  const auto usage = parse_number(*usage_text);
-  if (!limit || !usage) return UINT64_MAX;
-  return *limit > *usage ? *limit - *usage : 0;
-}
-
-// Limits hold at every level of the hierarchy.
-uint64_t cgroups_room() {
-  uint64_t room = UINT64_MAX;
-  for_each_line(read_text_file("/proc/self/cgroup").value_or(""), [&](std::string_view line) {
-    const bool v2 = line.starts_with("0::");
-    const size_t v1 = line.find(":memory:");
-    if (!v2 && v1 == std::string_view::npos) return true;
-    std::string path(line.substr(v2 ? 3 : v1 + 8));
-    const std::string root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    while (true) {
-      const std::string dir = root + (path == "/" ? "" : path) + "/";
-      room = std::min(
-          room, v2 ? cgroup_room(dir + "memory.max", dir + "memory.current")
-                   : cgroup_room(dir + "memory.limit_in_bytes", dir + "memory.usage_in_bytes"));
-      if (path.empty() || path == "/") break;
-      path.resize(path.rfind('/'));
-    }
-    return true;
-  });
-  return room;
-}
-
 }  // namespace
 
 std::optional<std::string> read_text_file(const std::string& path) {
@@ -214,12 +181,6 @@ std::optional<std::vector<uint64_t>> read_frames(pid_t pid, uint64_t address, si
 uint64_t page_size() {
   static const auto size = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return size;
-}
-
-uint64_t available_memory() {
-  const auto meminfo = read_text_file("/proc/meminfo").value_or("");
-  const auto available = find_field(meminfo, "MemAvailable");
-  return std::min(available ? *available * 1024 : UINT64_MAX, cgroups_room());
 }
 
 int64_t minor_faults() {

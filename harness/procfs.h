@@ -60,8 +60,6 @@ struct MemoryUse {
 MemoryUse read_memory_use(pid_t pid);
 
 uint64_t page_size();
-// Memory that we may still use: MemAvailable, and what the memory cgroups leave.
-uint64_t available_memory();
 
 // Minor faults of the calling thread so far.
 int64_t minor_faults();

@@ -8,6 +8,7 @@
 
 #include "harness/clock.h"
 #include "harness/procfs.h"
+#include "harness/settle_stack.h"
 
 extern "C" const ptrdiff_t __rseq_offset __attribute__((weak));
 
@@ -15,9 +16,16 @@ namespace forkcost {
 namespace {
 
 constexpr size_t kStridePages = 16;
+constexpr size_t kSettledStack = 16384;  // what a counted span calls takes less than 2 KiB
 
 // Not instrumented: the sanitizer's shadow of the arena would fault, too, and be counted.
 #define FORKCOST_NOT_SANITIZED __attribute__((no_sanitize("address", "undefined")))
+
+#ifdef __clang__
+#define FORKCOST_ONE_COPY __attribute__((noinline))
+#else
+#define FORKCOST_ONE_COPY __attribute__((noinline, noclone))
+#endif
 
 FORKCOST_NOT_SANITIZED void touch_one(char* at, bool write) {
   auto* byte = reinterpret_cast<volatile char*>(at);
@@ -46,8 +54,7 @@ const char* pattern_name(Pattern pattern) {
 
 void settle_thread() {
   settle_rseq();
-  std::array<volatile char, 16384> stack;
-  for (size_t i = 0; i < stack.size(); i += 1024) stack[i] = 0;
+  forkcost_settle_stack(kSettledStack);
 }
 
 std::vector<uint32_t> touch_order(Pattern pattern, size_t pages) {
@@ -74,13 +81,16 @@ PageToucher::PageToucher(char* base, size_t distance, size_t touches, Pattern pa
   std::ranges::copy(touch_order(pattern, order_.size()), order_.data());
 }
 
-FORKCOST_NOT_SANITIZED TouchResult PageToucher::run(char* base, bool write, size_t count) {
+// One copy of it for both targets: an inlined one would run on other pages of code, and stand at
+// another depth of the stack.
+FORKCOST_NOT_SANITIZED FORKCOST_ONE_COPY TouchResult PageToucher::run(char* base, size_t distance,
+                                                                      size_t count, bool write) {
   const uint32_t* const order = order_.data();
   uint32_t* const ticks = ticks_.data();
   const int64_t faults = minor_faults();
   const int64_t cpu = thread_cpu_ns();
   for (size_t i = 0; i < count; ++i) {
-    char* const at = base + order[i] * distance_;
+    char* const at = base + order[i] * distance;
     const uint64_t before = clock_ticks();
     touch_one(at, write);
     ticks[i] = static_cast<uint32_t>(clock_ticks() - before);
@@ -89,25 +99,24 @@ FORKCOST_NOT_SANITIZED TouchResult PageToucher::run(char* base, bool write, size
   return {.faults = minor_faults() - faults, .cpu_ns = cpu_ns};
 }
 
-void PageToucher::settle() {
-  // After a fork the child has no page table entries for shared and file mappings, and its stack is
-  // write-protected: without this the first use of each would be counted as a fault of the arena.
-  settle_rseq();
+// After a fork the child has no page table entries for shared and file mappings, and its stack is
+// write-protected: without this the first use of each would be counted as a fault of the arena.
+void PageToucher::settle(bool write) {
+  settle_thread();
   uint32_t seen = 0;
   for (size_t i = 0; i < order_.size(); ++i) {
     seen ^= order_[i];
     ticks_[i] = 0;
   }
-  const uint32_t first = order_[0];
-  order_[0] = 0;  // a scratch page in place of the arena
-  run(scratch_.data(), true, 1);
-  order_[0] = first;
+  run(scratch_.data(), 0, 1, write);
   ticks_[0] = seen;  // so that the reads are not optimised away
 }
 
-TouchResult PageToucher::touch(bool write) {
-  settle();
-  TouchResult result = run(base_, write, order_.size());
+TouchResult PageToucher::touch(bool write, TouchTarget target) {
+  settle(write);
+  const bool real = target == TouchTarget::kMemory;
+  TouchResult result =
+      run(real ? base_ : scratch_.data(), real ? distance_ : 0, real ? order_.size() : 1, write);
   const ClockInfo& clock = clock_info();
   const double timers =
       clock.cpu_clock_cost_ns + 2 * clock.stamp_cost_ns * static_cast<double>(order_.size());

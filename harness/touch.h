@@ -22,8 +22,14 @@ const char* pattern_name(Pattern pattern);
 std::vector<uint32_t> touch_order(Pattern pattern, size_t pages);
 
 // Writes what a fork write-protects beside the memory that is looked at, the thread's rseq area and
-// the next pages of its stack: their faults would be counted among those of the memory.
+// the next pages of its stack: their faults would be counted among those of the memory. To be
+// called at the depth from which what is counted will be called, or above.
 void settle_thread();
+
+// What is touched: the memory, or in its place one page that nobody counts. Whoever counts a touch
+// from outside makes one of kScratch before, with the same access: the very same instructions have
+// then faulted in their code, their stack and the tables.
+enum class TouchTarget : uint8_t { kMemory, kScratch };
 
 struct TouchResult {
   int64_t faults = 0;  // minor faults of the toucher
@@ -41,14 +47,10 @@ class PageToucher {
   // Touches every page once: writes or reads one byte. Each touch is timed; nothing but the arena's
   // own pages faults between the two readings of the fault counter. To be called by parent or
   // child.
-  TouchResult touch(bool write);
+  TouchResult touch(bool write, TouchTarget target = TouchTarget::kMemory);
 
   // touch() without timing: to set the stage.
   void touch_untimed(bool write) const;
-
-  // What touch() does first: the caller's first use of this object's own tables, whose faults are
-  // not the arena's. By itself for who counts a touch() from outside.
-  void settle();
 
   // Times of the last touch(), by whoever made it: per touch, in nanoseconds, timer cost
   // subtracted.
@@ -58,7 +60,8 @@ class PageToucher {
   size_t count() const { return order_.size(); }
 
  private:
-  TouchResult run(char* base, bool write, size_t count);
+  void settle(bool write);
+  TouchResult run(char* base, size_t distance, size_t count, bool write);
 
   char* base_;
   size_t distance_;

@@ -9,12 +9,13 @@
 namespace forkcost {
 
 enum class Order : uint8_t {
-  kSettle,     // get ready to touch (PageToucher::settle)
-  kWrite,      // write every page, untimed
-  kTimeWrite,  // write every page, each timed
-  kTimeRead,   // read every page, each timed
-  kFork,       // make a worker of its own
-  kEnd         // leave
+  kWrite,          // write every page, untimed
+  kTimeWrite,      // write every page, each timed
+  kTimeRead,       // read every page, each timed
+  kRehearseWrite,  // the same of a scratch page (TouchTarget)
+  kRehearseRead,   // the same of a scratch page (TouchTarget)
+  kFork,           // make a worker of its own
+  kEnd             // leave
 };
 
 class WorkerLink {

@@ -249,7 +249,6 @@ void observe_shell_out(Measurement& m, bool writing) {
 // Children that sleep, or that write all of the heap. What do all of them together hold?
 void observe_children(Measurement& m, bool writing) {
   const Pages heap = pages_of(m.arena());
-  if (writing) require_room({kChildren * kHeapOfMany.bytes, Backing::kBasePages});
   const Step work = [&](int64_t) -> int64_t {
     return writing ? touch(heap, Access::kWrite).minor : 0;
   };
@@ -307,6 +306,7 @@ void add_fork_claims(std::vector<Case>& cases) {
     cases.push_back(make_case({.id = "shell-out-copies",
                                .axes = {{"writers", writing ? "1" : "0"}},
                                .arena = kLargeHeap,
+                               .needs = {.copies = writing ? 1u : 0u},
                                .observe = [=](auto& m) { observe_shell_out(m, writing); }}));
   }
   for (const bool writing : {false, true}) {
@@ -314,6 +314,7 @@ void add_fork_claims(std::vector<Case>& cases) {
         {.id = "fork-bomb",
          .axes = {{"children", std::to_string(kChildren)}, {"does", writing ? "write" : "sleep"}},
          .arena = kHeapOfMany,
+         .needs = {.copies = writing ? kChildren : 0, .processes = kChildren},
          .observe = [=](auto& m) { observe_children(m, writing); }}));
   }
 }

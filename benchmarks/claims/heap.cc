@@ -66,7 +66,6 @@ void write_pages(Measurement& m, const Pages& heap, size_t written) {
 }
 
 void observe_pagewise(Measurement& m, size_t written) {
-  require_room(m.arena().spec());  // for the copies, which of huge pages come from the same pool
   while (m.next_sample()) {
     const Sample sample(m);
     write_pages(m, pages_of(m.arena()), written);
@@ -252,7 +251,9 @@ void observe_marks(Measurement& m, int64_t (*mark)(const Objects&)) {
                         reinterpret_cast<volatile unsigned char*>(bits.base)};
   const Step collect = [&](int64_t) {
     settle_thread();
-    mark(Objects{objects.first, 0, objects.bits});  // its code is there then
+    alignas(uint64_t) volatile unsigned char scratch[kObjectBytes] = {};
+    const Objects one{reinterpret_cast<volatile uint64_t*>(scratch), 1, scratch};
+    mark(one);  // its code is there then
     const Faults before = thread_faults();
     mark(objects);
     return (thread_faults() - before).minor;
@@ -279,21 +280,23 @@ void observe_marks(Measurement& m, int64_t (*mark)(const Objects&)) {
 void add_pagewise(std::vector<Case>& cases) {
   for (const size_t written : {size_t{1}, size_t{16}, size_t{256}}) {
     const auto add = [&](const std::string& backing, Preset preset, std::optional<ArenaSpec> arena,
-                         void (*observe)(Measurement&, size_t)) {
+                         const MemoryNeed& needs, void (*observe)(Measurement&, size_t)) {
       cases.push_back(
           make_case({.id = "heap-pagewise",
                      .axes = {{"backing", backing}, {"written", std::to_string(written)}},
                      .preset = preset,
                      .arena = arena,
+                     .needs = needs,
                      .observe = [=](auto& m) { observe(m, written); }}));
     };
     const auto add_arena = [&](Backing backing, Preset preset) {
-      add(backing_name(backing), preset, ArenaSpec{kHeap.bytes, backing}, observe_pagewise);
+      add(backing_name(backing), preset, ArenaSpec{kHeap.bytes, backing}, {.copies = 1},
+          observe_pagewise);
     };
     add_arena(Backing::kBasePages, written == 16 ? Preset::kSmoke : Preset::kQuick);
     add_arena(Backing::kThp, Preset::kQuick);
     add_arena(Backing::kHugetlb, Preset::kStandard);
-    add("mthp-64k", Preset::kStandard, std::nullopt, observe_pagewise_medium);
+    add("mthp-64k", Preset::kStandard, std::nullopt, {}, observe_pagewise_medium);
   }
 }
 
@@ -326,8 +329,10 @@ void add_heap_claims(std::vector<Case>& cases) {
       make_case({.id = "heap-not-copied", .arena = kHeap, .observe = observe_not_copied}));
   add_pagewise(cases);
   add_regions(cases);
-  cases.push_back(
-      make_case({.id = "heap-grandchild", .arena = kHeap, .observe = observe_grandchild}));
+  cases.push_back(make_case({.id = "heap-grandchild",
+                             .arena = kHeap,
+                             .needs = {.copies = 1, .processes = 2},
+                             .observe = observe_grandchild}));
   cases.push_back(make_case(
       {.id = "zero-page", .arena = kHeap, .populate = false, .observe = observe_zero_page}));
   cases.push_back(make_case({.id = "data-cow", .observe = observe_data}));
@@ -335,6 +340,7 @@ void add_heap_claims(std::vector<Case>& cases) {
     cases.push_back(make_case({.id = "gc-dirties",
                                .axes = {{"marks", marks}},
                                .arena = kHeap,
+                               .needs = {.copies = 1},
                                .observe = [mark](auto& m) { observe_marks(m, mark); }}));
   };
   add_marks("in-place", mark_in_place);

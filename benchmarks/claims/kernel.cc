@@ -103,7 +103,8 @@ void observe_exec(Measurement& m) {
 }  // namespace
 
 void add_kernel_claims(std::vector<Case>& cases) {
-  cases.push_back(make_case({.id = "same-va", .arena = kHeap, .observe = observe_addresses}));
+  cases.push_back(make_case(
+      {.id = "same-va", .arena = kHeap, .needs = {.copies = 1}, .observe = observe_addresses}));
   for (const Backing backing : {Backing::kBasePages, Backing::kThp, Backing::kHugetlb}) {
     cases.push_back(
         make_case({.id = "last-owner",

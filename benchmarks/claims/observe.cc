@@ -58,6 +58,7 @@ Case make_case(Claim claim) {
           .preset = claim.preset,
           .arena = claim.arena,
           .populate = claim.populate,
+          .needs = claim.needs,
           .primary = "sample_ns",
           .primary_cpu = "sample_ns",
           .body = std::move(claim.observe)};

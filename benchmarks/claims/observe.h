@@ -29,6 +29,7 @@ struct Claim {
   Preset preset = Preset::kQuick;
   std::optional<ArenaSpec> arena = std::nullopt;
   bool populate = true;
+  MemoryNeed needs = {};
   std::function<void(Measurement&)> observe;
 };
 

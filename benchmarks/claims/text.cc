@@ -241,6 +241,7 @@ void add_text_claims(std::vector<Case>& cases) {
   cases.push_back(make_case({.id = "text-cow-independent",
                              .axes = {{"memory", "heap"}},
                              .arena = kHeap,
+                             .needs = {.copies = 1, .processes = 2},
                              .observe = observe_shared_heap}));
   cases.push_back(make_case({.id = "text-cow-independent",
                              .axes = {{"memory", "file"}},

@@ -115,7 +115,7 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
     const MappedText text(library, segment->offset);
     m.require_equal("pages resident before the touches", 0, text.resident_pages());
     PageToucher toucher(text.base(), page_size(), pages, pattern);
-    if (m.watched()) toucher.settle();
+    if (m.watched()) toucher.touch(false, TouchTarget::kScratch);
     const int64_t before = major_faults();
     m.begin_operation();
     const TouchResult touched = toucher.touch(false);

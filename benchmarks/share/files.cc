@@ -13,6 +13,7 @@
 
 #include "benchmarks/image.h"
 #include "harness/error.h"
+#include "harness/memory.h"
 #include "harness/page_cache.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
@@ -108,13 +109,8 @@ Files::Files(Timeline& timeline, Relation relation, Content content, size_t proc
       (data ? kDataBytes : 2 * kMiB) * (has_inode_each(relation) ? processes + 1 : 1);
   scratch_.require_space(bytes);
   if (!data) scratch_.require_executable();
-  const uint64_t memory = bytes + processes * kProcessBytes;
-  if (const uint64_t available = available_memory(); memory > available / 4 * 3) {
-    throw Skip(fmt::format(
-        "needs {} of memory, and of the {} MiB that are available a quarter is to stay; free "
-        "memory, or raise the cgroup's limit",
-        format_size(memory), available / kMiB));
-  }
+  require_memory(bytes + processes * kProcessBytes,
+                 fmt::format("files of {} and {} processes", format_size(bytes), processes));
   make_first(content);
   make_paths(timeline, relation, processes);
   try {

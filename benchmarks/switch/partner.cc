@@ -12,6 +12,7 @@
 
 #include "harness/error.h"
 #include "harness/procfs.h"
+#include "harness/touch.h"
 
 namespace forkcost {
 namespace {
@@ -35,6 +36,7 @@ void on_child_end(int) {
     close(turns.to[FORKCOST_FIRST]);
   }
   if (image != nullptr) exec_image(timeline, *image);
+  settle_thread();
   word_of_ours = 1;
   forkcost_be_partner(&turns);
   _exit(0);

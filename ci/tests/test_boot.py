@@ -276,7 +276,7 @@ END = 'echo "$key status 0"; echo "$key end"'
             3,
             "ran out of memory: Out of memory: Killed process 7 (x); --memory 512M",
         ),
-        (START, ("--memory", "64M"), 2, "--memory 128M"),
+        (START, ("--memory", "64M"), 2, "--memory 80M"),
         (START, ("--arch", "x86_64"), 2, "is for aarch64, and --arch says x86_64"),
         (START, ("--mode", "kvm"), 3, "--mode exact") if NATIVE != "aarch64" else (START + END, (), 0, ""),
         (START, ("--kernel", "/no-such-image"), 2, "no such file"),

@@ -5,7 +5,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "harness/error.h"
@@ -139,6 +141,16 @@ void Journal::append(const Record& record, const Json& context) {
 void Journal::finish() {
   if (!contents_.finished) write_line(fd_.get(), path_, {{"finished", true}});
   contents_.finished = true;
+}
+
+JournalContents Journal::take_side(size_t side) {
+  JournalContents part{contents_.plan, contents_.contexts, {}, contents_.good_bytes};
+  std::vector<Record>& all = contents_.records;
+  const auto others = std::stable_partition(
+      all.begin(), all.end(), [side](const Record& record) { return record.side != side; });
+  std::move(others, all.end(), std::back_inserter(part.records));
+  all.erase(others, all.end());
+  return part;
 }
 
 void Journal::remove() {

@@ -48,6 +48,8 @@ class Journal {
   // Before the result files are written: a run that is killed between them and remove() is gone on
   // with although they exist.
   void finish();
+  // The contents with the records of this side only, which are no longer among contents().
+  JournalContents take_side(size_t side);
   void remove();
 
  private:

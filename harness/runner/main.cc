@@ -237,7 +237,7 @@ int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& pro
                        Json(environment)};
   std::vector<Json> documents;
   for (size_t side = 0; side < sides.size(); ++side) {
-    documents.push_back(merge(journal.contents(), facts, side));
+    documents.push_back(merge(journal.take_side(side), facts, side));
   }
   const std::vector<std::string> files = output_files(options);
   journal.finish();

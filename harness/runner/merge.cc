@@ -18,7 +18,7 @@ uint64_t largest_heap(const Plan& plan) {
   return largest;
 }
 
-double seconds_of(const std::vector<const Record*>& records) {
+double seconds_of(const std::vector<Record*>& records) {
   return std::accumulate(records.begin(), records.end(), 0.0,
                          [](double sum, const Record* record) { return sum + record->seconds; });
 }
@@ -65,13 +65,13 @@ Json merge_context(const Plan& plan, size_t side, const Json& bench_context,
 
 }  // namespace
 
-Json merge(const JournalContents& journal, const RunFacts& facts, size_t side) {
+Json merge(JournalContents journal, const RunFacts& facts, size_t side) {
   std::map<std::string, size_t> index_of;
   for (const Case& c : journal.plan.cases) {
     if (c.side == side) index_of.emplace(c.name, index_of.size());
   }
-  std::vector<const Record*> sorted;
-  for (const Record& record : journal.records) {
+  std::vector<Record*> sorted;
+  for (Record& record : journal.records) {
     if (record.side == side) sorted.push_back(&record);
   }
   const auto place = [&](const Record* record) {
@@ -82,11 +82,12 @@ Json merge(const JournalContents& journal, const RunFacts& facts, size_t side) {
 
   Json benchmarks = Json::array();
   Json unmeasured = Json::array();
-  for (const Record* record : sorted) {
-    Json entry = record->entry;
+  for (Record* const record : sorted) {
+    const size_t family = place(record).first;
+    Json entry = std::move(record->entry);
     entry["repetition_index"] = record->round;
     if (status_of(entry) == "ok") {
-      entry["family_index"] = place(record).first;
+      entry["family_index"] = family;
       entry["per_family_instance_index"] = 0;
       entry["repetitions"] = facts.rounds_done;
       benchmarks.push_back(std::move(entry));
@@ -112,7 +113,8 @@ std::string format_document(const Json& document) {
     }
     text += "\n]";
   }
-  return text + "\n}\n";
+  text += "\n}\n";
+  return text;
 }
 
 }  // namespace forkcost::runner

@@ -19,8 +19,9 @@ struct RunFacts {
   Json environment;          // as forkcost-run saw it
 };
 
-// The document of a side.
-Json merge(const JournalContents& journal, const RunFacts& facts, size_t side = 0);
+// The document of a side. Takes the entries out of its own copy of the records: a standard run's
+// are more than 100 MiB.
+Json merge(JournalContents journal, const RunFacts& facts, size_t side = 0);
 
 // As text: one line per entry, so that a file can be searched and compared by lines.
 std::string format_document(const Json& document);

@@ -161,7 +161,7 @@ def collect(options: argparse.Namespace, arch: str) -> Initramfs:
     if not files.has_command(options.command[0]):
         raise BadCall(f"the command {options.command[0]} is not among the guest's files; bring it with --file")
     # Once in the archive, once unpacked, which may fill half of the memory.
-    need = 2 * (files.size >> 20) + 128
+    need = 2 * (files.size >> 20) + 80
     if need > options.memory:
         raise BadCall(
             f"files of {files.size >> 20} MiB need a guest of at least {need} MiB, not {options.memory}: "

@@ -5,10 +5,11 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/file_descriptor.h"
-#include "harness/runner/json.h"
+#include "harness/json.h"
 #include "harness/runner/plan.h"
 
 namespace forkcost::runner {
@@ -41,6 +42,8 @@ class Journal {
   static Journal open_existing(const std::string& path);
 
   const JournalContents& contents() const { return contents_; }
+  // At the end, without a copy; nothing is appended after that.
+  JournalContents take_contents() { return std::move(contents_); }
   // On return the record is on the disk. `context` (may be null) is kept the first time
   // for each side.
   void append(const Record& record, const Json& context);

@@ -45,7 +45,9 @@ Json describe_samples(std::span<const double> samples, std::string_view unit, in
   const int64_t min = step == 0 ? 0 : whole(sorted.front());
   const auto stored = [&](double value) {
     if (step == 0) return number(value);
-    return Json(whole((value - static_cast<double>(min)) / static_cast<double>(step)));
+    // The smallest may lie half a unit below its own rounding.
+    return Json(std::max<int64_t>(
+        whole((value - static_cast<double>(min)) / static_cast<double>(step)), 0));
   };
   const auto shown = [&](double value) {
     return step == 0 ? number(value) : Json(min + step * stored(value).get<int64_t>());

@@ -302,7 +302,7 @@ def test_cold_is_skipped_where_files_have_no_disk(tmp_path):
                           text=True)
     if not (tmp_path / "run.json").exists():
         pytest.skip(f"no mount namespace: {done.stderr}")
-    document = json.loads((tmp_path / "run.json").read_text())
+    document = unpacked(json.loads((tmp_path / "run.json").read_text()))
     assert {load_name(4), "text-touch/pattern:random/pages:1024/page-cache:warm"} <= set(
         by_name(document))
     skipped = [e for e in document["unmeasured"] if e["outcome"]["status"] == "skipped"]

@@ -68,6 +68,12 @@ TEST(Samples, RatiosKeepTheirDigits) {
                            R"("samples":[1.0125,2]})");
 }
 
+TEST(Samples, AreNeverBelowTheSmallest) {
+  const auto json = describe_samples(std::vector<double>{1803.5, 1772.5}, "ns", 1);
+  EXPECT_EQ(json["min"], 1773);
+  EXPECT_EQ(json["samples"], Json({31, 0}));
+}
+
 TEST(Samples, MayBeNegative) {
   const auto json = describe_samples(std::vector<double>{-20, 5}, "ns", 1);
   EXPECT_EQ(json["min"], -20);

@@ -44,7 +44,10 @@ void add_flags(CLI::App& app, Options& options) {
   app.add_option(
       "--out", options.out,
       "Result file, compressed if it ends in .gz (default: forkcost-<UTC date-time>.json)");
-  app.add_option("--filter", options.filter, "Only cases whose name this regular expression finds");
+  app.add_option(
+      "--filter", options.filter,
+      "Only cases whose name, with or without the axes that have their default, this regular "
+      "expression finds");
   app.add_option("--rounds", options.rounds, "Exactly this many rounds (default: the preset's)")
       ->check(CLI::Range(1, 100000));
   app.add_option("--heap", options.heap, "These heap sizes in place of the preset's: 3GiB,37GiB");

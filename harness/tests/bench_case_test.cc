@@ -29,14 +29,21 @@ MeasureOptions options() {
   return {.cpu = allowed_cpus().back(), .budget_ms = 5, .time_limit_s = 20};
 }
 
-void fork_once(Measurement& m) {
+// One fork in each sample, and what `after` does then.
+template <typename After>
+void fork_once_and(Measurement& m, After after) {
   while (m.next_sample()) {
     m.call();
     const pid_t pid = fork();
     if (pid == 0) end_child(m.timeline());
     m.resumed(pid);
     m.reap();
+    after();
   }
+}
+
+void fork_once(Measurement& m) {
+  fork_once_and(m, [] {});
 }
 
 TEST(Case, NameHoldsItsAxesInOrder) {
@@ -101,18 +108,13 @@ TEST(Measure, AForkHasItsPhases) {
 TEST(Measure, WhatHasNoRowInATableIsNoFigure) {
   for (const bool many : {false, true}) {
     const Case the_case = make_case([many](Measurement& m) {
-      while (m.next_sample()) {
-        m.call();
-        const pid_t pid = fork();
-        if (pid == 0) end_child(m.timeline());
-        m.resumed(pid);
-        m.reap();
+      fork_once_and(m, [&] {
         if (many) {
           m.record_many("unknown_ns", std::array<uint32_t, 1>{7});
         } else {
           m.record("unknown_ns", 7);
         }
-      }
+      });
     });
     const auto outcome = measure(the_case, options(), 1).entry["outcome"];
     EXPECT_EQ(outcome["status"], "failed");

@@ -251,7 +251,8 @@ std::string format_document(const Json& document) {
     }
     text += "\n]";
   }
-  return text + "\n}\n";
+  text += "\n}\n";
+  return text;
 }
 
 void write_document(const std::string& path, const Json& document) {

@@ -118,7 +118,7 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
     m.record("fault_ns", debt / static_cast<double>(result.faults));
   }
   m.record("debt_cpu_ns", static_cast<double>(result.cpu_ns));
-  m.record("faults", static_cast<double>(result.faults), {.unit = "1", .better = "none"});
+  m.record("faults", static_cast<double>(result.faults));
 }
 
 // In the child and the grandchild: obeys until told to end. `next` leads to its own child.

@@ -201,11 +201,11 @@ void require_cached(Measurement& m, bool cold, size_t before, size_t after) {
 }
 
 void record_bytes(Measurement& m, const char* quantity, double bytes) {
-  m.record(quantity, bytes, {.unit = "bytes", .better = "lower"});
+  m.record(quantity, bytes);
 }
 
 void record_count(Measurement& m, const char* quantity, uint64_t count) {
-  m.record(quantity, static_cast<double>(count), {.unit = "1", .better = "none"});
+  m.record(quantity, static_cast<double>(count));
 }
 
 // What each process after the first one added; nothing where frames are hidden.

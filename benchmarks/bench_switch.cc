@@ -193,9 +193,8 @@ void measure_switch(Measurement& m, const TurnSpec& spec) {
     require_switches("context switches of the partner", its.switches - its_before.switches);
     m.require_equal("CPU of the first side", std::to_string(m.cpu()), std::to_string(ours.cpu));
     m.require_equal("CPU of the partner", std::to_string(m.cpu()), std::to_string(its.cpu));
-    m.record("memory_in_common", partner->shares_our_memory() ? 1 : 0,
-             {.unit = "1", .better = "none"});
-    m.record("waits_per_turn", waits, {.unit = "1", .better = "none"});
+    m.record("memory_in_common", partner->shares_our_memory() ? 1 : 0);
+    m.record("waits_per_turn", waits);
     const double primitive = calls.wake_ns + waits * calls.wait_ns;
     m.record("primitive_ns", primitive);
     m.record("handover_ns", median(times) / 2 - primitive);

@@ -89,8 +89,7 @@ void CacheState::after_sample(Measurement& m) {
     constexpr double kBlock = 512;  // in rusage, whatever the disk has
     // 0: a kernel that does not account for it; something was read.
     if (blocks > 0) {
-      m.record("child_read_bytes", static_cast<double>(blocks) * kBlock,
-               {.unit = "bytes", .better = "lower"});
+      m.record("child_read_bytes", static_cast<double>(blocks) * kBlock);
     }
   } else if (!m.first_sample()) {  // which may find libc and the loader cold
     major_faults_ = std::max<int64_t>(major_faults_, now.ru_majflt - before_.ru_majflt);

@@ -23,6 +23,7 @@ base|libpfm4-dev|libpfm4|header perfmon/pfmlib.h|libpfm-devel|libpfm|libpfm-deve
 base|libfmt-dev|fmt 9 or later|header fmt/core.h|fmt-devel|fmt|fmt-devel
 base|nlohmann-json3-dev|nlohmann-json 3.11 or later|header nlohmann/json.hpp|json-devel|nlohmann-json|nlohmann_json-devel
 base|libcli11-dev|CLI11 2.1 or later|header CLI/CLI.hpp|cli11-devel|cli11|cli11-devel
+base|zlib1g-dev|zlib|header zlib.h|zlib-devel|zlib|zlib-devel
 base|libgtest-dev|GoogleTest|header gtest/gtest.h|gtest-devel|gtest|gtest
 base|python3-matplotlib|matplotlib for Python|python matplotlib|python3-matplotlib|python-matplotlib|python3-matplotlib
 base|python3-numpy|numpy for Python|python numpy|python3-numpy|python-numpy|python3-numpy
@@ -45,6 +46,7 @@ vm-aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-sys
 aarch64|libbenchmark-dev:arm64|Google Benchmark for aarch64|cross benchmark/benchmark.h|-|-|-
 aarch64|libpfm4-dev:arm64|libpfm4 for aarch64|cross perfmon/pfmlib.h|-|-|-
 aarch64|libfmt-dev:arm64|fmt for aarch64|cross fmt/core.h|-|-|-
+aarch64|zlib1g-dev:arm64|zlib for aarch64|cross zlib.h|-|-|-
 aarch64|libgtest-dev:arm64|GoogleTest for aarch64|cross gtest/gtest.h|-|-|-
 EOF
 }

@@ -72,10 +72,10 @@ Preset parse_preset(std::string_view name) {
   return static_cast<Preset>(found - kPresetNames.begin());
 }
 
-std::string Case::name() const {
-  std::string text = benchmark;
-  for (const auto& [axis, value] : axes) text += fmt::format("/{}:{}", axis, value);
-  return text;
+Json describe_axes_of(const Case& the_case) {
+  Json axes = Json::object();
+  for (const auto& [axis, value] : the_case.axes) axes[axis] = value;
+  return axes;
 }
 
 const std::string& Case::operation_quantity() const {
@@ -235,13 +235,14 @@ void Measurement::reaped(int status) {
   require_clean_end(status, timeline_);
 }
 
-void Measurement::record(const std::string& quantity, double value, const QuantityInfo& info) {
+void Measurement::record(const std::string& quantity, double value) {
+  if (!quantities_.contains(quantity)) quantities_[quantity] = {&find_quantity(quantity), {}};
   current_[quantity] = value;
-  quantities_[quantity].info = info;
 }
 
 void Measurement::record_many(const std::string& quantity, std::span<const uint32_t> values_ns) {
   if (planned_ == 0) return;  // warm-up
+  if (!histograms_.contains(quantity)) find_quantity(quantity);
   Histogram& histogram = histograms_[quantity];
   for (const uint32_t value : values_ns) histogram.add(value);
 }
@@ -304,9 +305,8 @@ void Measurement::record_child(const rusage& usage) {
   const auto us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1'000'000 +
                   usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
   record("child_cpu_ns", static_cast<double>(us) * 1000);
-  const QuantityInfo count{.unit = "1", .better = "none"};
-  record("child_minor_faults", static_cast<double>(usage.ru_minflt), count);
-  record("child_major_faults", static_cast<double>(usage.ru_majflt), count);
+  record("child_minor_faults", static_cast<double>(usage.ru_minflt));
+  record("child_major_faults", static_cast<double>(usage.ru_majflt));
 }
 
 void Measurement::record_timeline() {
@@ -329,29 +329,29 @@ Measurement::Conditions Measurement::read_conditions() {
   return {steal_ns(), usage.ru_nivcsw, clock_ticks()};
 }
 
-nlohmann::json Measurement::describe_conditions() const {
+Json Measurement::describe_conditions() const {
   const Conditions now = read_conditions();
   const double elapsed = ticks_to_ns(static_cast<double>(now.ticks - before_.ticks));
   const int64_t steal = now.steal_ns - before_.steal_ns;
   const int64_t switches = now.involuntary_switches - before_.involuntary_switches;
-  nlohmann::json reasons = nlohmann::json::array();
+  Json reasons = Json::array();
   if (static_cast<double>(steal) > 0.02 * elapsed) reasons.push_back("steal time above 2%");
   // Those of the case's own are part of what is measured. Beyond that, more than 100 a second are
   // somebody else's work.
   const auto expected = case_.switches_per_sample * static_cast<double>(attempts_) + elapsed / 1e7;
   if (static_cast<double>(switches) > expected) reasons.push_back("involuntary switches");
   if (case_.placement == Placement::kSameCpu && migrations_ > 0) reasons.push_back("migrations");
-  return {{"elapsed_ns", static_cast<int64_t>(elapsed)},
-          {"steal_ns", steal},
-          {"involuntary_switches", switches},
-          {"migrations", migrations_},
-          {"misplaced", misplaced_},
-          {"disturbed", !reasons.empty()},
-          {"reasons", reasons}};
+  Json out = {{"elapsed_ns", static_cast<int64_t>(elapsed)}};
+  if (steal != 0) out["steal_ns"] = steal;
+  if (switches != 0) out["involuntary_switches"] = switches;
+  if (migrations_ != 0) out["migrations"] = migrations_;
+  if (misplaced_ != 0) out["misplaced"] = misplaced_;
+  if (!reasons.empty()) out["reasons"] = std::move(reasons);
+  return out;
 }
 
-nlohmann::json Measurement::describe_checks() const {
-  nlohmann::json checks = nlohmann::json::array();
+Json Measurement::describe_checks() const {
+  Json checks = Json::array();
   for (const Check& check : checks_) {
     checks.push_back({{"check", check.name},
                       {"expected", check.expected},
@@ -363,11 +363,15 @@ nlohmann::json Measurement::describe_checks() const {
 
 CaseResult Measurement::finish() const {
   CaseResult result;
-  nlohmann::json quantities;
-  for (const auto& [name, quantity] : quantities_) {
-    quantities[name] = describe_samples(quantity.samples, quantity.info);
+  Json quantities = Json::object();
+  for (const auto& [name, series] : quantities_) {
+    Json described =
+        describe_samples(series.samples, series.quantity->unit, step_of(*series.quantity));
+    if (!described.is_null()) quantities[name] = std::move(described);
   }
-  for (const auto& [name, histogram] : histograms_) quantities[name] = histogram.describe({});
+  for (const auto& [name, histogram] : histograms_) {
+    if (histogram.count() > 0) quantities[name] = histogram.describe(find_quantity(name).unit);
+  }
   const auto median_of = [&](const std::string& name) {
     return quantities.contains(name) ? quantities[name].value("p50", 0.0) : 0.0;
   };
@@ -384,8 +388,8 @@ CaseResult Measurement::finish() const {
                     {"page_table_bytes", parent_.page_table_bytes},
                     {"mappings", parent_.mappings}}},
                   {"warmup", warmup_},
-                  {"primary", case_.primary},
-                  {"primary_cpu", case_.primary_cpu}};
+                  {"primary", case_.primary}};
+  if (!case_.primary_cpu.empty()) result.entry["primary_cpu"] = case_.primary_cpu;
   return result;
 }
 

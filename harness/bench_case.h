@@ -25,17 +25,19 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "harness/arena.h"
+#include "harness/axes.h"
 #include "harness/child.h"
+#include "harness/json_fwd.h"
 #include "harness/perf_event.h"
 #include "harness/placement.h"
 #include "harness/probe.h"
+#include "harness/quantities.h"
 #include "harness/samples.h"
 #include "harness/timeline.h"
 #include "harness/touch.h"
@@ -50,10 +52,10 @@ Preset parse_preset(std::string_view name);  // throws UsageError
 class Measurement;
 
 struct Case {
-  std::string benchmark;                                  // "fork"
-  std::vector<std::pair<std::string, std::string>> axes;  // in the order of the name
-  Preset preset = Preset::kFull;                          // the smallest that contains the case
-  std::optional<ArenaSpec> arena = std::nullopt;          // none: the benchmark has no heap axis
+  std::string benchmark;          // "fork"
+  AxisValues axes;                // all that the benchmark has, in the order of the name
+  Preset preset = Preset::kFull;  // the smallest that contains the case
+  std::optional<ArenaSpec> arena = std::nullopt;  // none: the benchmark has no heap axis
   bool populate = true;   // false: the body makes its memory itself, and arena() is empty
   MemoryNeed needs = {};  // beside the arena; checked before this is populated
   Placement placement = Placement::kSameCpu;
@@ -72,9 +74,13 @@ struct Case {
   std::string primary_cpu = "blocked_cpu_ns";
   std::function<void(Measurement&)> body;
 
-  std::string name() const;  // "fork/path:fork/heap:1GiB/backing:4k"
+  std::string name() const { return name_of_case(benchmark, axes); }
+  std::string full_name() const { return full_name_of_case(benchmark, axes); }
   const std::string& operation_quantity() const;
 };
+
+// Axis -> value, all of them.
+Json describe_axes_of(const Case& the_case);
 
 // What the command line says of how to measure.
 struct MeasureOptions {
@@ -164,8 +170,9 @@ class Measurement {
   }
   bool watched() const { return probe_ != nullptr; }
 
-  // A quantity that does not come from the timeline, of the current sample.
-  void record(const std::string& quantity, double value, const QuantityInfo& info = {});
+  // A quantity that does not come from the timeline, of the current sample. Throws Failure for one
+  // that is not in the table of quantities.
+  void record(const std::string& quantity, double value);
   // Many values of one quantity, in nanoseconds, of the current sample.
   void record_many(const std::string& quantity, std::span<const uint32_t> values_ns);
 
@@ -176,7 +183,7 @@ class Measurement {
   bool warming_up() const { return planned_ == 0; }
   // Of the child that reap() waited for; none in samples that leave the CPU clock alone.
   const std::optional<rusage>& child_usage() const { return child_usage_; }
-  nlohmann::json describe_checks() const;
+  Json describe_checks() const;
 
  private:
   static constexpr size_t kWarmup = 2;
@@ -193,10 +200,10 @@ class Measurement {
   void record_timeline();
   bool misplaced() const;
   bool has_enough() const;
-  nlohmann::json describe_conditions() const;
+  Json describe_conditions() const;
 
-  struct Quantity {
-    QuantityInfo info;
+  struct Series {
+    const Quantity* quantity;
     std::vector<double> samples;
   };
   // What the kernel says of disturbances, at one moment.
@@ -218,7 +225,7 @@ class Measurement {
   Arena* arena_ = nullptr;
   std::optional<Child> child_;
   std::vector<Check> checks_;
-  std::map<std::string, Quantity> quantities_;
+  std::map<std::string, Series> quantities_;
   std::map<std::string, Histogram> histograms_;
   std::map<std::string, double> current_;  // of the current sample
   size_t min_samples_;

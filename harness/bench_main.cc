@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <regex>
+#include <set>
 
 #include "harness/bench_case.h"
 #include "harness/environment.h"
@@ -21,6 +23,7 @@
 #include "harness/memory.h"
 #include "harness/profile.h"
 #include "harness/reporter.h"
+#include "harness/result_document.h"
 #include "harness/result_file.h"
 #include "harness/size.h"
 
@@ -37,7 +40,7 @@ struct Options {
   std::string counter_names, profile_name, counter_pattern;  // of flags that may have a value
   MeasureOptions measure;
   std::string out;           // --benchmark_out, when the format is JSON
-  bool filtered = false;     // --benchmark_filter was given
+  std::string filter;        // --benchmark_filter
   std::string other_format;  // --benchmark_out_format, when it is not
   std::vector<std::string> command;
 };
@@ -119,7 +122,8 @@ Options parse(int argc, char** argv) {
     return std::ranges::any_of(arguments, [&](const auto& text) { return text.starts_with(flag); });
   };
   take_output(arguments, options);
-  options.filtered = has("--benchmark_filter=");
+  options.filter = take_flag(arguments, "--benchmark_filter", "BENCHMARK_FILTER");
+  arguments.push_back("--benchmark_filter=.");  // we apply it, see keep_matching()
   // One call of a case takes all of its samples, so Google Benchmark must not try again with more.
   if (!has("--benchmark_min_time")) arguments.push_back("--benchmark_min_time=0");
   // --help goes to ours, which names both kinds of flags.
@@ -167,6 +171,35 @@ void check_cpu(MeasureOptions& options) {
   }
 }
 
+// Google Benchmark's filter, which it would apply to the names alone: a case is also found by the
+// axes that its name leaves out, as in forkcost-run. A `-` in front takes the others.
+void keep_matching(std::vector<Case>& cases, const std::string& filter) {
+  if (filter.empty() || filter == "all") return;
+  const bool others = filter.starts_with('-');
+  try {
+    const std::regex pattern(filter.substr(others ? 1 : 0), std::regex::extended);
+    std::erase_if(cases, [&](const Case& c) {
+      const bool found =
+          std::regex_search(c.name(), pattern) || std::regex_search(c.full_name(), pattern);
+      return found == others;
+    });
+  } catch (const std::regex_error& error) {
+    throw UsageError(
+        fmt::format("--benchmark_filter={} is not a regular expression: {}", filter, error.what()));
+  }
+}
+
+// A default that is left out must not make two cases one.
+void require_unique_names(const std::vector<Case>& cases) {
+  std::set<std::string> names;
+  for (const Case& c : cases) {
+    if (!names.insert(c.name()).second) {
+      throw Failure(
+          fmt::format("two cases have the name '{}': {} is one of them", c.name(), c.full_name()));
+    }
+  }
+}
+
 std::vector<Case> select_cases(const Options& options) {
   std::vector<HeapSize> heaps = default_heaps(read_memory().available);
   if (!options.heap.empty()) {
@@ -181,8 +214,12 @@ std::vector<Case> select_cases(const Options& options) {
     std::erase_if(heaps, [&](const HeapSize& heap) { return heap.bytes > most; });
   }
   std::vector<Case> cases = register_cases(heaps);
+  require_unique_names(cases);
   if (!options.only_case.empty()) {
-    std::erase_if(cases, [&](const Case& c) { return c.name() != options.only_case; });
+    // By its full name, too: older files and scripts have it.
+    std::erase_if(cases, [&](const Case& c) {
+      return c.name() != options.only_case && c.full_name() != options.only_case;
+    });
     if (cases.empty()) {
       throw UsageError(
           fmt::format("there is no case '{}'; --benchmark_list_tests "
@@ -190,7 +227,8 @@ std::vector<Case> select_cases(const Options& options) {
                       options.only_case));
     }
   }
-  const bool all = options.filtered || !options.only_case.empty();
+  keep_matching(cases, options.filter);
+  const bool all = !options.filter.empty() || !options.only_case.empty();
   if (!options.preset.empty() || !all) {
     const Preset preset = options.preset.empty() ? Preset::kQuick : parse_preset(options.preset);
     std::erase_if(cases, [&](const Case& c) { return c.preset > preset; });
@@ -199,17 +237,21 @@ std::vector<Case> select_cases(const Options& options) {
 }
 
 void list_cases(const std::vector<Case>& cases, const std::string& binary) {
-  nlohmann::json list = nlohmann::json::array();
+  Json list = Json::array();
   for (const Case& c : cases) {
-    nlohmann::json axes = nlohmann::json::object();
-    for (const auto& [axis, value] : c.axes) axes[axis] = value;
     list.push_back({{"name", c.name()},
+                    {"full_name", c.full_name()},
                     {"benchmark", c.benchmark},
-                    {"axes", axes},
+                    {"axes", describe_axes_of(c)},
                     {"preset", preset_name(c.preset)}});
     if (c.arena) list.back()["heap_bytes"] = c.arena->bytes;
   }
-  std::cout << nlohmann::json{{"binary", binary}, {"cases", list}}.dump(1) << '\n';
+  const Json all = {{"binary", binary},
+                    {"schema", kSchema},
+                    {"axes", describe_axes()},
+                    {"quantities", describe_quantities()},
+                    {"cases", list}};
+  std::cout << all.dump(1) << '\n';
 }
 
 void register_with_google_benchmark(const std::vector<Case>& cases, const MeasureOptions& options,
@@ -229,21 +271,23 @@ void register_with_google_benchmark(const std::vector<Case>& cases, const Measur
   }
 }
 
-nlohmann::json describe_context(const Options& options, const std::string& program,
-                                std::time_t started) {
+// Our part of the context, without the tables.
+Json describe_context(const Options& options, const std::string& program, std::time_t started) {
   char time[32];
   std::tm utc{};
   std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
-  nlohmann::json run = {{"program", program},
-                        {"command", options.command},
-                        {"cpu", options.measure.cpu},
-                        {"started", time},
-                        {"seconds", std::time(nullptr) - started}};
+  Json run = {{"program", program},
+              {"command", options.command},
+              {"cpu", options.measure.cpu},
+              {"started", time},
+              {"seconds", std::time(nullptr) - started}};
   if (options.measure.count) run["counters"] = options.counter_names;
   if (options.measure.profile) run["profile"] = options.profile_name;
-  return {{"schema", kSchema},         {"suite", describe_suite()},
-          {"run", std::move(run)},     {"estimators", describe_estimators()},
-          {"clock", describe_clock()}, {"environment", describe_environment()}};
+  return {{"schema", kSchema},
+          {"suite", describe_suite()},
+          {"run", std::move(run)},
+          {"clock", describe_clock()},
+          {"environment", describe_environment()}};
 }
 
 // The reporter behind --benchmark_out_format.
@@ -301,9 +345,9 @@ int run(int argc, char** argv) {
   }
   if (results.empty()) return kExitOk;  // --benchmark_list_tests
   if (!options.out.empty()) {
-    const nlohmann::json document =
-        make_document(display.context(), describe_context(options, program, started), results);
-    write_atomically(options.out, document.dump(1) + "\n");
+    Json context = display.context();
+    context["forkcost"] = describe_context(options, program, started);
+    write_document(options.out, make_document(std::move(context), results));
   }
   return exit_status(results);
 }

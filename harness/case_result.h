@@ -2,16 +2,15 @@
 // the JSON library.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "harness/bench_case.h"
+#include "harness/json.h"
 
 namespace forkcost {
 
 // What came of one case in this process: one entry of `benchmarks` or `unmeasured`, without Google
-// Benchmark's own keys.
+// Benchmark's own keys, and with the case's row of the table `cases` still in it.
 struct CaseResult {
-  nlohmann::json entry;
+  Json entry;
   double real_time_ns = 0;  // medians of the primary quantities
   double cpu_time_ns = 0;
   size_t samples = 0;

@@ -14,7 +14,7 @@ enum class ClockSource : uint8_t { kTsc, kCntvct, kVdso };
 struct ClockInfo {
   ClockSource source = ClockSource::kVdso;
   double hz = 1e9;               // ticks per second
-  double resolution_ns = 0;      // smallest step seen between two readings
+  double resolution_ns = 0;      // the steps in which it advances
   double stamp_cost_ns = 0;      // median distance of two stamps with nothing between them
   double cpu_clock_cost_ns = 0;  // the same for the thread's CPU clock
 };
@@ -35,6 +35,11 @@ int64_t thread_cpu_ns();
 // Calibrates on first use (about 3 ms) and is the same for the whole process.
 const ClockInfo& clock_info();
 const char* clock_source_name(ClockSource source);
+
+// What stored times are whole multiples of: the resolution, rounded down to a power of ten, so that
+// two readings that differ still do in the file; at least 1. Digits below are not the clock's.
+int64_t clock_step_ns();
+int64_t power_of_ten_below(double resolution_ns);
 
 inline double ticks_to_ns(double ticks) {
   return ticks * 1e9 / clock_info().hz;

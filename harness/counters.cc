@@ -10,12 +10,12 @@
 #include <cerrno>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "harness/child.h"
 #include "harness/clock.h"
 #include "harness/error.h"
 #include "harness/events.h"
+#include "harness/json.h"
 #include "harness/samples.h"
 
 namespace forkcost {
@@ -174,9 +174,9 @@ std::optional<Counters::Counted> Counters::counted(size_t event) const {
                  .running_share = std::min(share, 1.0)};
 }
 
-nlohmann::json describe_counters(const std::vector<Event>& events, const Counters& alone,
-                                 const Counters& family, const Counters* cpu, size_t operations) {
-  nlohmann::json out = nlohmann::json::object();
+Json describe_counters(const std::vector<Event>& events, const Counters& alone,
+                       const Counters& family, const Counters* cpu, size_t operations) {
+  Json out = Json::object();
   for (size_t i = 0; i < events.size(); ++i) {
     const auto parent = alone.counted(i);
     auto both = family.counted(i);
@@ -197,21 +197,23 @@ nlohmann::json describe_counters(const std::vector<Event>& events, const Counter
            "events at once; name fewer"}};
       continue;
     }
-    const QuantityInfo info{.unit = events[i].unit(), .fractions = operations > 1};
+    const std::string unit = events[i].unit();
+    const int64_t step = operations > 1 ? 0 : 1;  // else it is a part of a count
     const double each = 1 / static_cast<double>(operations);
     const auto describe = [&](std::vector<double> samples) {
       for (double& sample : samples) {
         sample = std::max(sample, 0.0) * each;  // NaN stays
       }
-      return describe_samples(samples, info);
+      return describe_samples(samples, unit, step);
     };
-    nlohmann::json& event = out[events[i].name];
-    event = {{"unit", info.unit},
+    Json& event = out[events[i].name];
+    event = {{"unit", unit},
              {"running_share", std::min(parent->running_share, both->running_share)},
              {"parent", describe(parent->parent)},
              {"child", describe(child)},
              {"family", describe(both->family)},
              {"inheriting", std::round(inheriting(parent->parent, both->parent) * each)}};
+    if (step != 0) event["step"] = step;
     const auto all = cpu == nullptr ? std::nullopt : cpu->counted(i);
     if (all && !std::isnan(median(all->parent))) event["cpu"] = describe(all->parent);
   }

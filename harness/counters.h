@@ -9,11 +9,11 @@
 //   from samples without one, and what inheriting added is said beside them.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "harness/json_fwd.h"
 #include "harness/perf_event.h"
 #include "harness/probe.h"
 
@@ -80,9 +80,9 @@ class Counters : public Probe {
 // The object `events` of the result file's `counters`, from passes over the same events: one
 // without inherited events, one with, and one of the CPU, if that was made. A sample had so many
 // `operations`, of which one is told.
-nlohmann::json describe_counters(const std::vector<Event>& events, const Counters& alone,
-                                 const Counters& family, const Counters* cpu = nullptr,
-                                 size_t operations = 1);
+Json describe_counters(const std::vector<Event>& events, const Counters& alone,
+                       const Counters& family, const Counters* cpu = nullptr,
+                       size_t operations = 1);
 
 // What is counted when nothing is named: software events, and of the hardware's as many as count
 // without taking turns, each for parent and family. Throws as encode_events() does.

@@ -89,7 +89,7 @@ void watch(const Case& the_case, const MeasureOptions& options, Probe& probe) {
 
 // What was timed stands, whatever becomes of a later pass; that says why it gave nothing.
 template <typename F>
-nlohmann::json or_reason(F pass) {
+Json or_reason(F pass) {
   try {
     return pass();
   } catch (const Skip& skip) {
@@ -107,7 +107,7 @@ const std::vector<Event>& events_of(const MeasureOptions& options) {
   return events;
 }
 
-nlohmann::json count(const Case& the_case, const MeasureOptions& options) {
+Json count(const Case& the_case, const MeasureOptions& options) {
   PerfKernel& kernel = real_perf_kernel();
   const std::vector<Event>& events = events_of(options);
   static const std::optional<bool> child_end = child_end_is_counted(kernel);
@@ -126,7 +126,7 @@ nlohmann::json count(const Case& the_case, const MeasureOptions& options) {
   if (child_end == false && the_case.placement == Placement::kSameCpu) {
     cpu = run(Counters::Who::kCpu);
   }
-  nlohmann::json out = {
+  Json out = {
       {"samples", family->samples()},
       {"quantity", the_case.operation_quantity()},
       {"events", describe_counters(events, *alone, *family, cpu.get(), the_case.operations)}};
@@ -134,7 +134,7 @@ nlohmann::json count(const Case& the_case, const MeasureOptions& options) {
   return out;
 }
 
-nlohmann::json sample_functions(const Case& the_case, const MeasureOptions& options) {
+Json sample_functions(const Case& the_case, const MeasureOptions& options) {
   PerfKernel& kernel = real_perf_kernel();
   MeasureOptions longer = options;
   longer.budget_ms = options.budget_ms * kProfileBudget;
@@ -152,7 +152,7 @@ nlohmann::json sample_functions(const Case& the_case, const MeasureOptions& opti
                     profile.left_out(), profile.left_out() + profile.operations()));
   }
   if (profile.operations() == 0) throw Skip(kNoOperation);
-  nlohmann::json out = profile.describe();
+  Json out = profile.describe();
   out["quantity"] = the_case.operation_quantity();
   out["operations"] = profile.operations() * the_case.operations;
   out["operations_left_out"] = profile.left_out() * the_case.operations;
@@ -163,7 +163,7 @@ nlohmann::json sample_functions(const Case& the_case, const MeasureOptions& opti
 
 CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples) {
   CaseResult result = take_times(the_case, options, min_samples);
-  nlohmann::json& entry = result.entry;
+  Json& entry = result.entry;
   if (result.samples > 0) {
     if (options.count) {
       entry["counters"] = or_reason([&] { return count(the_case, options); });
@@ -174,8 +174,7 @@ CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t m
   }
   entry["name"] = the_case.name();
   entry["benchmark"] = the_case.benchmark;
-  entry["axes"] = nlohmann::json::object();
-  for (const auto& [axis, value] : the_case.axes) entry["axes"][axis] = value;
+  entry["axes"] = describe_axes_of(the_case);
   if (the_case.arena) entry["heap_bytes"] = the_case.arena->bytes;
   entry["pid"] = getpid();
   return result;

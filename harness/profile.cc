@@ -8,11 +8,11 @@
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "harness/counters.h"
 #include "harness/error.h"
+#include "harness/json.h"
 #include "harness/size.h"
 #include "harness/symbols.h"
 
@@ -208,7 +208,7 @@ void Profile::drain(const std::vector<FamilySamples::Window>& windows) {
   samples_.add(std::move(records), was_full_ ? Windows{} : windows);
 }
 
-nlohmann::json Profile::describe() const {
+Json Profile::describe() const {
   const KernelSymbols symbols = read_kernel_symbols();
   using Function = std::pair<std::string, std::string>;  // name, module
   std::map<Function, uint64_t> functions;
@@ -220,7 +220,7 @@ nlohmann::json Profile::describe() const {
     functions[function] += count;
     total += count;
   }
-  nlohmann::json kernel = nlohmann::json::array(), user = nlohmann::json::array();
+  Json kernel = Json::array(), user = Json::array();
   for (const auto& [function, count] : functions) {
     kernel.push_back({{"name", function.first}, {"samples", count}});
     if (!function.second.empty()) kernel.back()["module"] = function.second;
@@ -229,22 +229,22 @@ nlohmann::json Profile::describe() const {
     user.push_back({{"name", image}, {"samples", count}});
     total += count;
   }
-  const auto by_samples = [](const nlohmann::json& a, const nlohmann::json& b) {
+  const auto by_samples = [](const Json& a, const Json& b) {
     return a["samples"].get<uint64_t>() > b["samples"].get<uint64_t>();
   };
   std::stable_sort(kernel.begin(), kernel.end(), by_samples);
   std::stable_sort(user.begin(), user.end(), by_samples);
-  nlohmann::json out = {{"event", event_.name},
-                        {"period", static_cast<uint64_t>(event_.attr.sample_period)},
-                        {"unit", event_.unit()},
-                        {"scope", all_cpus_ ? "cpus" : "family"},
-                        {"operations", operations_},
-                        {"operations_left_out", left_out_},
-                        {"samples", total},
-                        {"lost", samples_.lost()},
-                        {"throttled", samples_.throttled()},
-                        {"functions", std::move(kernel)},
-                        {"images", std::move(user)}};
+  Json out = {{"event", event_.name},
+              {"period", static_cast<uint64_t>(event_.attr.sample_period)},
+              {"unit", event_.unit()},
+              {"scope", all_cpus_ ? "cpus" : "family"},
+              {"operations", operations_},
+              {"operations_left_out", left_out_},
+              {"samples", total},
+              {"lost", samples_.lost()},
+              {"throttled", samples_.throttled()},
+              {"functions", std::move(kernel)},
+              {"images", std::move(user)}};
   if (all_cpus_) {
     out["child_end_sampled"] = true;
   } else if (const auto counted = child_end_is_counted(kernel_)) {

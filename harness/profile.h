@@ -7,11 +7,11 @@
 
 #include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "harness/json_fwd.h"
 #include "harness/perf_event.h"
 #include "harness/probe.h"
 #include "harness/procfs.h"
@@ -72,7 +72,7 @@ class Profile : public Probe {
   size_t left_out() const { return left_out_; }
   // The object `profile` of the result file, without its `quantity`. Throws Skip where the names of
   // kernel functions are hidden.
-  nlohmann::json describe() const;
+  Json describe() const;
 
  private:
   struct Ring;

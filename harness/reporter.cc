@@ -8,20 +8,24 @@
 
 #include "harness/clock.h"
 #include "harness/error.h"
+#include "harness/quantities.h"
+#include "harness/result_document.h"
 
 namespace forkcost {
 namespace {
 
 // Google Benchmark's own JSON of the context: whatever its version writes, ours has too.
-nlohmann::json own_context(const benchmark::BenchmarkReporter::Context& context) {
+Json own_context(const benchmark::BenchmarkReporter::Context& context) {
   std::ostringstream text;
   benchmark::JSONReporter reporter;
   reporter.SetOutputStream(&text);
   reporter.SetErrorStream(&text);
   reporter.ReportContext(context);
   reporter.Finalize();
-  return nlohmann::json::parse(text.str())["context"];
+  return Json::parse(text.str())["context"];
 }
+
+constexpr int kPartsOfNs = 6;  // digits; medians that are whole have none
 
 void set_times(benchmark::BenchmarkReporter::Run& run, const CaseResult& result) {
   run.iterations = static_cast<benchmark::IterationCount>(result.samples);
@@ -75,55 +79,36 @@ void Reporter::Finalize() {
   inner_->Finalize();
 }
 
-nlohmann::json make_document(nlohmann::json context, nlohmann::json ours,
-                             const std::vector<CaseResult>& results) {
-  std::map<std::string, int> repetitions;
+Json make_document(Json context, const std::vector<CaseResult>& results) {
+  std::map<std::string, int> repetitions, index;
   for (const CaseResult& result : results) ++repetitions[result.entry["name"]];
-  std::map<std::string, int> index, family;
-  nlohmann::json measured = nlohmann::json::array(), unmeasured = nlohmann::json::array();
+  const Json axes = describe_axes();
+  const Json quantities = describe_quantities();
+  DocumentBuilder builder(axes, quantities);
   for (const CaseResult& result : results) {
-    nlohmann::json entry = result.entry;
+    Json entry = result.entry;
     const std::string name = entry["name"];
     entry["repetition_index"] = index[name]++;
-    if (result.samples == 0) {
-      unmeasured.push_back(std::move(entry));
-      continue;
+    if (result.samples > 0) {
+      entry.update({{"run_type", "iteration"},
+                    {"repetitions", repetitions[name]},
+                    {"iterations", result.samples},
+                    {"real_time", short_number(result.real_time_ns, kPartsOfNs)},
+                    {"cpu_time", short_number(result.cpu_time_ns, kPartsOfNs)},
+                    {"time_unit", "ns"}});
     }
-    entry.update({{"run_name", name},
-                  {"run_type", "iteration"},
-                  {"family_index", family.emplace(name, family.size()).first->second},
-                  {"per_family_instance_index", 0},
-                  {"repetitions", repetitions[name]},
-                  {"threads", 1},
-                  {"iterations", result.samples},
-                  {"real_time", result.real_time_ns},
-                  {"cpu_time", result.cpu_time_ns},
-                  {"time_unit", "ns"}});
-    measured.push_back(std::move(entry));
+    builder.add(std::move(entry));
   }
-  context["forkcost"] = std::move(ours);
-  return {{"context", std::move(context)},
-          {"benchmarks", std::move(measured)},
-          {"unmeasured", std::move(unmeasured)}};
+  return builder.finish(std::move(context));
 }
 
-nlohmann::json describe_clock() {
+Json describe_clock() {
   const ClockInfo& info = clock_info();
   return {{"source", clock_source_name(info.source)},
-          {"hz", info.hz},
-          {"resolution_ns", info.resolution_ns},
-          {"stamp_cost_ns", info.stamp_cost_ns},
-          {"cpu_clock_cost_ns", info.cpu_clock_cost_ns}};
-}
-
-nlohmann::json describe_estimators() {
-  nlohmann::json estimators = {{"blocked_ns", "p50"}, {"touch_ns", "p10"}};
-  for (const char* quantity :
-       {"blocked_cpu_ns", "child_start_ns", "exec_ns", "image_start_ns", "main_start_ns",
-        "teardown_ns", "total_ns", "child_cpu_ns", "debt_ns", "debt_cpu_ns", "fault_ns"}) {
-    estimators[quantity] = "p25";
-  }
-  return estimators;
+          {"hz", short_number(info.hz)},
+          {"resolution_ns", short_number(info.resolution_ns, 2)},
+          {"stamp_cost_ns", short_number(info.stamp_cost_ns, 2)},
+          {"cpu_clock_cost_ns", short_number(info.cpu_clock_cost_ns)}};
 }
 
 }  // namespace forkcost

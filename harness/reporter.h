@@ -4,10 +4,10 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "harness/case_result.h"
+#include "harness/json.h"
 
 namespace forkcost {
 
@@ -27,27 +27,22 @@ class Reporter : public benchmark::BenchmarkReporter {
   void Finalize() override;
 
   // Google Benchmark's own `context`, once it has run.
-  const nlohmann::json& context() const { return context_; }
+  const Json& context() const { return context_; }
 
  private:
   const CaseResult* find_result(const Run& run) const;
 
   const std::vector<CaseResult>& results_;
   std::unique_ptr<benchmark::BenchmarkReporter> inner_;
-  nlohmann::json context_;
+  Json context_;
 };
 
 // The whole document. From the results and not from the runs that were reported: Google Benchmark
 // can be told to report aggregates only, and what was measured is not to be lost. `context` is
-// Google Benchmark's, `ours` the object `forkcost` in it.
-nlohmann::json make_document(nlohmann::json context, nlohmann::json ours,
-                             const std::vector<CaseResult>& results);
+// Google Benchmark's, with our object `forkcost` in it.
+Json make_document(Json context, const std::vector<CaseResult>& results);
 
 // `clock` of the context.
-nlohmann::json describe_clock();
-
-// The quantile of each quantity that repeats best from run to run, as measured in
-// results/estimators.md.
-nlohmann::json describe_estimators();
+Json describe_clock();
 
 }  // namespace forkcost

@@ -6,8 +6,6 @@
 
 namespace forkcost {
 
-inline constexpr int kSchema = 1;  // of the result file, results/FORMAT.md
-
 // Throws UsageError unless a file could be created beside `path`: asked before measuring, so that
 // an unwritable output costs nobody ten minutes.
 void require_writable(const std::string& path);

@@ -6,23 +6,24 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <numeric>
+#include <iterator>
+#include <optional>
 
 #include "harness/error.h"
+#include "harness/json.h"
 
 namespace forkcost {
 namespace {
 
-constexpr uint32_t kSubBins = 64;  // per power of two
+constexpr uint32_t kSubBins = 64;       // per power of two
+constexpr uint32_t kMostEmptyBins = 3;  // within a run: more are longer than the start of a new one
 
-nlohmann::json head(const QuantityInfo& info, uint64_t n) {
-  return {{"unit", info.unit}, {"better", info.better}, {"n", n}};
+// Ratios and parts of a count.
+Json number(double value) {
+  return short_number(value, 6);
 }
 
-// Whole nanoseconds are finer than any clock here; ratios are not.
-nlohmann::json number(double value, const QuantityInfo& info) {
-  if (info.unit == "ratio" || info.fractions) return std::round(value * 1e6) / 1e6;
+int64_t whole(double value) {
   return static_cast<int64_t>(std::llround(value));
 }
 
@@ -34,29 +35,33 @@ double quantile(std::span<const double> sorted, double q) {
   return sorted[std::min(index, sorted.size() - 1)];
 }
 
-nlohmann::json describe_samples(std::span<const double> samples, const QuantityInfo& info) {
-  std::vector<double> sorted;
-  nlohmann::json raw = nlohmann::json::array();
-  for (const double sample : samples) {
-    if (std::isnan(sample)) {
-      raw.push_back(nullptr);
-    } else {
-      raw.push_back(number(sample, info));
-      sorted.push_back(sample);
-    }
-  }
+Json describe_samples(std::span<const double> samples, std::string_view unit, int64_t step) {
+  std::vector<double> kept;
+  std::ranges::copy_if(samples, std::back_inserter(kept),
+                       [](double sample) { return !std::isnan(sample); });
+  if (kept.empty()) return nullptr;
+  std::vector<double> sorted = kept;
   std::ranges::sort(sorted);
-  nlohmann::json out = head(info, sorted.size());
-  if (!sorted.empty()) {
-    out["min"] = number(sorted.front(), info);
-    out["p50"] = number(quantile(sorted, 0.5), info);
-    out["p90"] = number(quantile(sorted, 0.9), info);
-    out["p99"] = number(quantile(sorted, 0.99), info);
-    out["max"] = number(sorted.back(), info);
-    const double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0);
-    out["mean"] = number(sum / static_cast<double>(sorted.size()), info);
+  const int64_t min = step == 0 ? 0 : whole(sorted.front());
+  const auto stored = [&](double value) {
+    if (step == 0) return number(value);
+    // The smallest may lie half a unit below its own rounding.
+    return Json(std::max<int64_t>(
+        whole((value - static_cast<double>(min)) / static_cast<double>(step)), 0));
+  };
+  const auto shown = [&](double value) {
+    return step == 0 ? number(value) : Json(min + step * stored(value).get<int64_t>());
+  };
+  Json out = {{"unit", unit},
+              {"min", shown(sorted.front())},
+              {"p50", shown(quantile(sorted, 0.5))},
+              {"p90", shown(quantile(sorted, 0.9))}};
+  if (stored(sorted.front()) == stored(sorted.back())) {
+    out["n"] = kept.size();
+  } else {
+    Json& list = out["samples"] = Json::array();
+    for (const double sample : kept) list.push_back(stored(sample));
   }
-  out["samples"] = std::move(raw);
   return out;
 }
 
@@ -96,23 +101,26 @@ double Histogram::quantile(double q) const {
   return max_;
 }
 
-nlohmann::json Histogram::describe(const QuantityInfo& info) const {
-  nlohmann::json out = head(info, count_);
-  if (count_ > 0) {
-    out["min"] = number(min_, info);
-    out["p50"] = number(quantile(0.5), info);
-    out["p90"] = number(quantile(0.9), info);
-    out["p99"] = number(quantile(0.99), info);
-    out["max"] = number(max_, info);
-    out["mean"] = number(sum_ / static_cast<double>(count_), info);
-  }
-  nlohmann::json bins = nlohmann::json::array();
+Json Histogram::describe(std::string_view unit) const {
+  if (count_ == 0) return nullptr;
+  Json runs = Json::array();
+  std::optional<uint32_t> last;
   for (const auto& [bin, count] : bins_) {
-    const auto [low, high] = bounds_of(bin);
-    bins.push_back({low, high, count});
+    if (last && bin - *last <= kMostEmptyBins + 1) {
+      for (uint32_t empty = *last + 1; empty < bin; ++empty) runs.back().push_back(0);
+      runs.back().push_back(count);
+    } else {
+      runs.push_back({bounds_of(bin).first, count});
+    }
+    last = bin;
   }
-  out["histogram"] = std::move(bins);
-  return out;
+  return {{"unit", unit},
+          {"min", whole(min_)},
+          {"p50", whole(quantile(0.5))},
+          {"p90", whole(quantile(0.9))},
+          {"max", whole(max_)},
+          {"mean", whole(sum_ / static_cast<double>(count_))},
+          {"histogram", std::move(runs)}};
 }
 
 void* map_shared(size_t bytes) {

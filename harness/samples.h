@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
+
+#include "harness/json_fwd.h"
 
 namespace forkcost {
 
@@ -35,15 +36,10 @@ class SharedArray {
 // really seen. `sorted` is ascending and not empty; 0 < q <= 1.
 double quantile(std::span<const double> sorted, double q);
 
-struct QuantityInfo {
-  std::string unit = "ns";       // "ns", "1", "ratio", "bytes"
-  std::string better = "lower";  // "lower", "higher", "none"
-  bool fractions = false;        // of a unit that is not "ratio": it is a part of a larger count
-};
-
-// The result file's form of one quantity. NaN samples are absent: null in the file, and not
-// counted.
-nlohmann::json describe_samples(std::span<const double> samples, const QuantityInfo& info);
+// The result file's form of one quantity, whose samples are stored in whole steps above the
+// smallest one, or as they are where `step` is 0. NaN samples are absent. Null where there are
+// none.
+Json describe_samples(std::span<const double> samples, std::string_view unit, int64_t step);
 
 // Counts of values in bins that are at most 1.6% wide (1 ns below 128 ns), for quantities with
 // thousands of values per sample.
@@ -52,7 +48,7 @@ class Histogram {
   void add(double value);
   uint64_t count() const { return count_; }
   double quantile(double q) const;  // middle of the bin that holds the nearest rank
-  nlohmann::json describe(const QuantityInfo& info) const;
+  Json describe(std::string_view unit) const;
 
   // The bin of `value`, and its bounds: low <= value < high.
   static uint32_t bin_of(uint64_t value);

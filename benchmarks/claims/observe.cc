@@ -80,11 +80,11 @@ Sample::~Sample() {
 }
 
 void record_count(Measurement& m, const std::string& quantity, std::optional<uint64_t> count) {
-  if (count) m.record(quantity, static_cast<double>(*count), {.unit = "1", .better = "none"});
+  if (count) m.record(quantity, static_cast<double>(*count));
 }
 
 void record_bytes(Measurement& m, const std::string& quantity, uint64_t bytes) {
-  m.record(quantity, static_cast<double>(bytes), {.unit = "bytes", .better = "none"});
+  m.record(quantity, static_cast<double>(bytes));
 }
 
 Faults thread_faults() {

@@ -187,8 +187,8 @@ void observe_no_alloc(Measurement& m) {
     const auto each = [&](int64_t count) {
       return static_cast<double>(count) / static_cast<double>(later.size());
     };
-    m.record("child_minor_faults", each(faults.minor), {.unit = "1", .better = "none"});
-    m.record("child_major_faults", each(faults.major), {.unit = "1", .better = "none"});
+    m.record("child_minor_faults", each(faults.minor));
+    m.record("child_major_faults", each(faults.major));
     first.end();
   }
 }

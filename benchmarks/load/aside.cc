@@ -4,24 +4,22 @@
 
 namespace forkcost {
 
-void Aside::add(const std::string& quantity, double value, const QuantityInfo& info) {
-  Series& series = series_[quantity];
-  series.info = info;
-  series.values.push_back(value);
+void Aside::add(const std::string& quantity, double value) {
+  series_[quantity].push_back(value);
 }
 
 void Aside::add(const MemoryUse& use) {
-  add("private_dirty_bytes", static_cast<double>(use.private_dirty), kBytes);
-  add("page_table_bytes", static_cast<double>(use.page_tables), kBytes);
-  add("pss_bytes", static_cast<double>(use.pss), kBytes);
+  add("private_dirty_bytes", static_cast<double>(use.private_dirty));
+  add("page_table_bytes", static_cast<double>(use.page_tables));
+  add("pss_bytes", static_cast<double>(use.pss));
 }
 
 void Aside::record(Measurement& m) {
   if (m.warming_up()) return;
-  for (auto& [quantity, series] : series_) {
-    if (series.values.empty()) continue;
-    m.record(quantity, series.values.back(), series.info);
-    series.values.pop_back();
+  for (auto& [quantity, values] : series_) {
+    if (values.empty()) continue;
+    m.record(quantity, values.back());
+    values.pop_back();
   }
 }
 

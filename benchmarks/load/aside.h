@@ -15,17 +15,13 @@ namespace forkcost {
 // each of the first.
 class Aside {
  public:
-  void add(const std::string& quantity, double value, const QuantityInfo& info = {});
+  void add(const std::string& quantity, double value);
   void add(const MemoryUse& use);
   // To be called once in each sample.
   void record(Measurement& m);
 
  private:
-  struct Series {
-    QuantityInfo info;
-    std::vector<double> values;
-  };
-  std::map<std::string, Series> series_;
+  std::map<std::string, std::vector<double>> series_;
 };
 
 // What a process has mapped of the generated libraries of a point.
@@ -34,8 +30,5 @@ struct LibraryUse {
   uint64_t private_dirty = 0;
 };
 LibraryUse read_library_use(pid_t pid, const LoadPoint& point);
-
-inline const QuantityInfo kBytes{.unit = "bytes", .better = "lower"};
-inline const QuantityInfo kCount{.unit = "1", .better = "none"};
 
 }  // namespace forkcost

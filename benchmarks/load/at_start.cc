@@ -91,8 +91,7 @@ void ask_loader(Measurement& m, const Program& program, CacheState& cache, Aside
   const std::string searched =
       loader_says("libs", program.image(), program.environment(), program.timeline());
   if (const uint64_t found = count_searches(searched); found > 0) {
-    aside.add("failed_opens", static_cast<double>(count_tried_files(searched) - found),
-              {.unit = "1", .better = "lower"});
+    aside.add("failed_opens", static_cast<double>(count_tried_files(searched) - found));
   }
 }
 
@@ -109,7 +108,7 @@ void look_at_memory(Measurement& m, const Program& program, Aside& aside) {
                   std::to_string(use.libraries), use.libraries == wanted});
     }
     aside.add(all);
-    aside.add("library_private_dirty_bytes", static_cast<double>(use.private_dirty), kBytes);
+    aside.add("library_private_dirty_bytes", static_cast<double>(use.private_dirty));
   }
 }
 

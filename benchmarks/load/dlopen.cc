@@ -58,8 +58,8 @@ void measure_dlopen(Measurement& m, const Loading& asked) {
     verify(m, asked, loading.told());
     const forkcost_step& step = m.timeline().page().steps[0];
     m.record("dlopen_ns", ticks_to_ns(static_cast<double>(step.end - step.begin)));
-    m.record("minor_faults", static_cast<double>(step.minor_faults), kCount);
-    m.record("major_faults", static_cast<double>(step.major_faults), kCount);
+    m.record("minor_faults", static_cast<double>(step.minor_faults));
+    m.record("major_faults", static_cast<double>(step.major_faults));
   }
   if (other) other->end();
   cache.verify(m);

@@ -110,7 +110,7 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
   while (m.next_sample()) {
     if (cold) put_out(library);
     m.record("fault_around_pages",
-             static_cast<double>(resident_after_one(library, segment->offset)), kCount);
+             static_cast<double>(resident_after_one(library, segment->offset)));
     if (cold) put_out(library);
     const MappedText text(library, segment->offset);
     m.require_equal("pages resident before the touches", 0, text.resident_pages());
@@ -125,10 +125,10 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
     m.record("debt_ns", toucher.debt_ns());
     const int64_t faults = touched.faults + major;
     if (faults > 0) m.record("fault_ns", toucher.debt_ns() / static_cast<double>(faults));
-    m.record("faults", static_cast<double>(touched.faults), kCount);
-    m.record("major_faults", static_cast<double>(major), kCount);
+    m.record("faults", static_cast<double>(touched.faults));
+    m.record("major_faults", static_cast<double>(major));
     const uint64_t resident = text.resident_pages();
-    m.record("resident_pages", static_cast<double>(resident), kCount);
+    m.record("resident_pages", static_cast<double>(resident));
     require_resident(m, "pages resident after them", pages, resident);
     most_major = std::max(most_major, major);
     least_major = std::min(least_major, major);

@@ -29,7 +29,46 @@ def measure(tmp_path, program, *arguments, **options):
     out = tmp_path / f"{program}.json"
     done = run(program, f"--benchmark_out={out}", *arguments, **options)
     assert out.exists(), done.stderr
-    return done, json.loads(out.read_text())
+    return done, unpacked(json.loads(out.read_text()))
+
+
+def unpacked(document):
+    """Each entry with all that results/FORMAT.md says of it: its case's row, all of its checks, its name
+    with all axes, the values of its quantities, and how many they are."""
+    tables = document["context"]["forkcost"]
+    for entry in document["benchmarks"] + document["unmeasured"]:
+        axes = "".join(f"/{axis}:{value}" for axis, value in entry["axes"].items())
+        entry["full_name"] = tables["cases"][entry["name"]]["benchmark"] + axes
+    for entry in document["benchmarks"]:
+        row = dict(tables["cases"][entry["name"]])
+        own = {check["check"] for check in entry.get("verification", [])}
+        checks = [c for c in row.pop("verification") if c["check"] not in own]
+        entry["verification"] = checks + entry.get("verification", [])
+        entry |= {**row, "outcome": entry.get("outcome", {"status": "ok"})}
+        for name, quantity in entry["quantities"].items():
+            unpack(quantity, tables["quantities"][name].get("step"))
+        for event in entry.get("counters", {}).get("events", {}).values():
+            for who in ("parent", "child", "family", "cpu"):
+                if who in event:
+                    unpack(event[who], event.get("step"))
+    for entry in document["unmeasured"]:
+        entry |= tables["cases"][entry["name"]]
+    return document
+
+
+def unpack(quantity, step):
+    if "histogram" in quantity:
+        quantity["n"] = sum(sum(run[1:]) for run in quantity["histogram"])
+        return
+    least = quantity["min"]
+    if "n" in quantity:
+        assert least == quantity["p50"] == quantity["p90"]
+        quantity["samples"] = [least] * quantity["n"]
+    elif step:
+        assert min(quantity["samples"]) == 0 and all(isinstance(s, int) for s in quantity["samples"])
+        quantity["samples"] = [least + step * sample for sample in quantity["samples"]]
+    quantity |= {"n": len(quantity["samples"]), "max": max(quantity["samples"])}
+    assert quantity["p50"] in quantity["samples"], "a value that was really seen"
 
 
 def checks_of(entry):
@@ -102,8 +141,10 @@ def check_smoke(program, tmp_path):
             assert quantity["min"] <= quantity["p50"] <= quantity["max"], name
             assert len(quantity.get("samples", quantity.get("histogram"))) > 0, name
     context = document["context"]["forkcost"]
-    assert context["schema"] == 1
-    assert {"suite", "run", "estimators", "clock", "environment"} <= context.keys()
+    assert context["schema"] == 2
+    assert {"suite", "run", "clock", "environment"} <= context.keys()
+    assert context["quantities"].keys() == {q for b in document["benchmarks"] for q in b["quantities"]}
+    assert context["axes"].keys() == {axis for b in document["benchmarks"] for axis in b["axes"]}
 
 
 EPERM_RETURNED, KILLED = 0x00050001, 0x80000000

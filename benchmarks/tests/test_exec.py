@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from programs import (
-    BIN, NOBODY, as_root, check_smoke, checks_of, evicting, forbid, measure, run, wait_for,
+    BIN, NOBODY, as_root, check_smoke, checks_of, evicting, forbid, measure, run, unpacked, wait_for,
 )
 
 CENTRE = "args:small/path-dirs:0/heap:0"
@@ -48,7 +48,7 @@ def measure_on_mount(tmp_path, options, pattern):
         [*mounted(place, options), BIN / "bench_exec", f"--benchmark_filter={pattern}",
          "--budget-ms=5", f"--benchmark_out={out}"],
         capture_output=True, text=True, timeout=60, env={**os.environ, "TMPDIR": str(place)})
-    return done, json.loads(out.read_text())
+    return done, unpacked(json.loads(out.read_text()))
 
 
 def test_smoke(tmp_path):

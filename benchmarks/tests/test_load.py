@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from programs import (
-    BIN, NOBODY, as_root, check_smoke, checks_of, measure, medians_of, run,
+    BIN, NOBODY, as_root, check_smoke, checks_of, measure, medians_of, run, unpacked,
 )
 
 LIBEXEC = BIN.parent / "libexec" / "forkcost"
@@ -32,7 +32,7 @@ def measure_load(tmp_path, pattern, *arguments, **options):
 
 
 def by_name(document):
-    return {entry["name"]: entry for entry in document["benchmarks"]}
+    return {entry["full_name"]: entry for entry in document["benchmarks"]}
 
 
 def the_one_without_figures(document):
@@ -52,7 +52,7 @@ def design(tmp_path_factory):
     directory = tmp_path_factory.mktemp("design")
     done, document = measure_load(directory, "load/libraries:4/shape:flat/.*/page-cache:warm")
     assert done.returncode == 0, document["unmeasured"]
-    return by_name(document), {entry["name"]: entry for entry in document["unmeasured"]}
+    return by_name(document), {entry["full_name"]: entry for entry in document["unmeasured"]}
 
 
 def point(design, **axes):
@@ -70,7 +70,7 @@ def test_smoke(tmp_path):
 def test_presets():
     def names(preset):
         listed = json.loads(run("bench_load", "--list-cases", f"--preset={preset}").stdout)
-        return [case["name"] for case in listed["cases"]]
+        return [case["full_name"] for case in listed["cases"]]
     smoke, quick, standard, full = map(names, ("smoke", "quick", "standard", "full"))
     assert len(full) == len(set(full))
     assert set(smoke) < set(quick) < set(standard) < set(full)
@@ -219,7 +219,7 @@ def measure_with(program, tmp_path, pattern):
     out = tmp_path / "run.json"
     done = subprocess.run([program, f"--benchmark_filter={pattern}", "--samples=3",
                            f"--benchmark_out={out}"], capture_output=True, text=True, timeout=60)
-    return done, json.loads(out.read_text())
+    return done, unpacked(json.loads(out.read_text()))
 
 
 CENTRE = "flat-rela-1000-lazy-gnu"
@@ -302,7 +302,7 @@ def test_cold_is_skipped_where_files_have_no_disk(tmp_path):
                           text=True)
     if not (tmp_path / "run.json").exists():
         pytest.skip(f"no mount namespace: {done.stderr}")
-    document = json.loads((tmp_path / "run.json").read_text())
+    document = unpacked(json.loads((tmp_path / "run.json").read_text()))
     assert {load_name(4), "text-touch/pattern:random/pages:1024/page-cache:warm"} <= set(
         by_name(document))
     skipped = [e for e in document["unmeasured"] if e["outcome"]["status"] == "skipped"]

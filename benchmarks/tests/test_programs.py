@@ -1,5 +1,6 @@
 """The bench binaries, called as a user calls them: figures, exit statuses, messages, left-overs."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ import sys
 import pytest
 
 from programs import (
-    BIN, NOBODY, as_root, check_smoke, children_of, forbid, measure, run, wait_for,
+    BIN, NOBODY, as_root, check_smoke, children_of, forbid, measure, run, unpacked, wait_for,
 )
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
@@ -32,8 +33,7 @@ def test_phases_of_a_spawn_add_up(tmp_path):
     for earlier, later in zip(order, order[1:]):
         pairs = [
             (a, b)
-            for a, b in zip(q[earlier]["samples"], q[later]["samples"])
-            if a is not None and b is not None
+            for a, b in zip(q[earlier]["samples"], q[later]["samples"], strict=True)
         ]
         assert pairs and all(a <= b for a, b in pairs), (earlier, later)
     # vfork's caller waits for the exec: blocked is never shorter than the way to it
@@ -128,7 +128,10 @@ def test_one_document_from_the_parents_pid(tmp_path):
 def test_google_benchmarks_own_flags(tmp_path):
     listed = run("bench_fork", "--benchmark_list_tests", "--benchmark_filter=path:vfork.*heap:0/")
     assert listed.returncode == 0
-    assert "fork/path:vfork/heap:0/backing:4k/placement:same-cpu\n" in listed.stdout
+    assert "fork/path:vfork/heap:0\n" in listed.stdout
+    others = run("bench_fork", "--benchmark_list_tests", "--benchmark_filter=-path:vfork")
+    assert others.returncode == 0
+    assert "fork/path:fork/heap:0\n" in others.stdout and "vfork" not in others.stdout
     _, document = measure(tmp_path, "bench_fork", "--preset=smoke", "--benchmark_filter=heap:0",
                           "--benchmark_repetitions=3")
     assert [b["repetition_index"] for b in document["benchmarks"]] == [0, 1, 2]
@@ -188,6 +191,47 @@ def test_a_grandchild_killed_from_outside_is_a_failure_that_says_so(tmp_path):
     assert process.wait(30) == 1  # long before the time limit of 60 s
     (entry,) = json.loads((tmp_path / "run.json").read_text())["unmeasured"]
     assert "grandchild" in entry["outcome"]["reason"]
+
+
+def test_a_name_leaves_out_the_axes_that_have_their_default(tmp_path):
+    listed = json.loads(run("bench_fork", "--list-cases", "--preset=full", "--heap=16MiB").stdout)
+    for case in listed["cases"]:
+        kept = [f"{axis}:{value}" for axis, value in case["axes"].items()
+                if value != listed["axes"][axis]["default"]]
+        assert case["name"] == "/".join([case["benchmark"], *kept])
+        assert set(case["axes"]) == {"path", "heap", "backing", "placement"}
+    names = [case["name"] for case in listed["cases"]]
+    assert "fork/path:fork/heap:16MiB" in names
+    assert "fork/path:fork/heap:16MiB/backing:thp" in names
+
+
+@pytest.mark.parametrize("name", ["fork/path:fork/heap:16MiB",
+                                  "fork/path:fork/heap:16MiB/backing:4k/placement:same-cpu"])
+def test_a_case_is_known_by_both_of_its_names(tmp_path, name):
+    done, document = measure(tmp_path, "bench_fork", f"--case={name}", "--samples=3")
+    assert done.returncode == 0, done.stderr
+    assert [b["name"] for b in document["benchmarks"]] == ["fork/path:fork/heap:16MiB"]
+    listed = run("bench_fork", "--benchmark_list_tests", f"--benchmark_filter=^{name}$")
+    assert listed.stdout == "fork/path:fork/heap:16MiB\n"
+
+
+def test_a_file_named_gz_is_compressed(tmp_path):
+    out = tmp_path / "run.json.gz"
+    done = run("bench_fork", "--preset=smoke", "--samples=3", f"--benchmark_out={out}")
+    assert done.returncode == 0, done.stderr
+    document = unpacked(json.loads(gzip.decompress(out.read_bytes())))
+    assert {b["iterations"] for b in document["benchmarks"]} == {3}
+
+
+def test_digits_that_the_clock_does_not_have_are_not_written(tmp_path):
+    out = tmp_path / "run.json"
+    assert run("bench_fork", "--preset=smoke", f"--benchmark_out={out}").returncode == 0
+    forkcost = json.loads(out.read_text())["context"]["forkcost"]
+    step = forkcost["quantities"]["blocked_ns"]["step"]
+    resolution = forkcost["clock"]["resolution_ns"]
+    assert step == 1 or step <= 1.01 * resolution < 10.1 * step
+    assert forkcost["quantities"]["child_cpu_ns"]["step"] == 1000
+    assert forkcost["quantities"]["child_minor_faults"]["step"] == 1
 
 
 @pytest.mark.skipif(not COMPARE.exists(), reason="compare.py is in the package libbenchmark-tools")

@@ -69,10 +69,16 @@ Json failed_entry(const Case& which, const std::string& reason, std::string_view
 Json find_entry(const Json& document, const std::string& name) {
   for (const char* list : {"benchmarks", "unmeasured"}) {
     for (const Json& entry : document.value(list, Json::array())) {
-      if (entry.value("name", "") == name) return entry;
+      if (entry.value("name", "") == name) return self_contained(document, entry);
     }
   }
   return nullptr;
+}
+
+// They are the plan's, and an entry has its own part of them.
+Json without_tables(Json context) {
+  for (const char* table : {"axes", "quantities", "cases"}) context.at("forkcost").erase(table);
+  return context;
 }
 
 // README of the harness: 0 measured, 1 failed, 3 skipped.
@@ -120,7 +126,7 @@ Measured interpret(const Case& which, const Evidence& evidence) {
   try {
     const Json document = Json::parse(*evidence.file);
     measured.entry = find_entry(document, which.name);
-    if (document.contains("context")) measured.context = document["context"];
+    if (document.contains("context")) measured.context = without_tables(document["context"]);
     if (measured.entry.is_null()) return fail(end + "; its result file does not have the case");
     const std::string outcome = status_of(measured.entry);
     if (!agrees(WEXITSTATUS(evidence.ended.status), outcome)) {
@@ -207,9 +213,12 @@ std::vector<std::string> BenchPrograms::pass_flags() const {
 
 std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
   std::vector<Case> cases;
+  tables_.assign(sides_.size(), {});
   for (size_t side = 0; side < sides_.size(); ++side) {
     for (const std::string& program : find_programs(sides_[side].directory)) {
-      for (Case& c : list_cases(program, preset, sides_[side].setting)) {
+      CaseList list = list_cases(program, preset, sides_[side].setting);
+      add_tables(tables_[side], list.tables, program);
+      for (Case& c : list.cases) {
         c.side = side;
         cases.push_back(std::move(c));
       }
@@ -218,8 +227,8 @@ std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
   return cases;
 }
 
-std::vector<Case> BenchPrograms::list_cases(const std::string& program, const std::string& preset,
-                                            const std::string& setting) {
+CaseList BenchPrograms::list_cases(const std::string& program, const std::string& preset,
+                                   const std::string& setting) {
   output_.clear();
   errors_.clear();
   Command command{{program, "--list-cases", "--preset", preset},

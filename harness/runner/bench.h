@@ -6,8 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/json.h"
 #include "harness/memory_file.h"
-#include "harness/runner/json.h"
+#include "harness/result_document.h"
 #include "harness/runner/plan.h"
 #include "harness/runner/process.h"
 
@@ -15,15 +16,10 @@ namespace forkcost::runner {
 
 // What came of one case in one process.
 struct Measured {
-  Json entry;    // one of `benchmarks` or `unmeasured`
-  Json context;  // of the file that the program wrote; null if it wrote none
+  Json entry;    // one of `benchmarks` or `unmeasured`, as self_contained() makes it
+  Json context;  // of the file that the program wrote, without tables; null if it wrote none
   double seconds = 0;
 };
-
-inline std::string status_of(const Json& entry) {
-  const auto outcome = entry.find("outcome");
-  return outcome == entry.end() ? "" : outcome->value("status", "");
-}
 
 // Whatever can measure a case: the rounds do not care that it is a process.
 class Bench {
@@ -58,11 +54,13 @@ class BenchPrograms : public Bench {
 
   // All cases of all programs of all sides for `preset`.
   std::vector<Case> list_cases(const std::string& preset);
+  // Those of the programs that were listed, by side.
+  const std::vector<Tables>& tables() const { return tables_; }
   Measured measure(const Case& which, size_t samples) override;
 
  private:
-  std::vector<Case> list_cases(const std::string& program, const std::string& preset,
-                               const std::string& setting);
+  CaseList list_cases(const std::string& program, const std::string& preset,
+                      const std::string& setting);
   std::vector<std::string> heap_flags(const std::string& heap) const;
   // Those of the passes after the times.
   std::vector<std::string> pass_flags() const;
@@ -71,6 +69,7 @@ class BenchPrograms : public Bench {
   const std::vector<Side> sides_;
   const Options& options_;
   const Preset& preset_;
+  std::vector<Tables> tables_;
   // What a program says and what it measured.
   MemoryFile output_{"forkcost-output"};
   MemoryFile errors_{"forkcost-errors"};

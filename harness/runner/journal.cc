@@ -143,16 +143,6 @@ void Journal::finish() {
   contents_.finished = true;
 }
 
-JournalContents Journal::take_side(size_t side) {
-  JournalContents part{contents_.plan, contents_.contexts, {}, contents_.good_bytes};
-  std::vector<Record>& all = contents_.records;
-  const auto others = std::stable_partition(
-      all.begin(), all.end(), [side](const Record& record) { return record.side != side; });
-  std::move(others, all.end(), std::back_inserter(part.records));
-  all.erase(others, all.end());
-  return part;
-}
-
 void Journal::remove() {
   check(unlink(path_.c_str()), "removing the journal " + path_);
 }

@@ -5,10 +5,11 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/file_descriptor.h"
-#include "harness/runner/json.h"
+#include "harness/json.h"
 #include "harness/runner/plan.h"
 
 namespace forkcost::runner {
@@ -42,14 +43,14 @@ class Journal {
   static Journal open_existing(const std::string& path);
 
   const JournalContents& contents() const { return contents_; }
+  // At the end, without a copy; nothing is appended after that.
+  JournalContents take_contents() { return std::move(contents_); }
   // On return the record is on the disk. `context` (may be null) is kept the first time
   // for each side.
   void append(const Record& record, const Json& context);
   // Before the result files are written: a run that is killed between them and remove() is gone on
   // with although they exist.
   void finish();
-  // The contents with the records of this side only, which are no longer among contents().
-  JournalContents take_side(size_t side);
   void remove();
 
  private:

@@ -17,6 +17,7 @@
 #include "harness/error.h"
 #include "harness/events.h"
 #include "harness/near_names.h"
+#include "harness/result_document.h"
 #include "harness/result_file.h"
 #include "harness/runner/bench.h"
 #include "harness/runner/journal.h"
@@ -149,7 +150,10 @@ Plan plan_of_call(const Options& options, const std::vector<Side>& sides,
 Journal open_journal(BenchPrograms& programs, const Options& options, const std::string& path,
                      Plan plan) {
   if (!options.resume) {
-    if (access(path.c_str(), F_OK) != 0) plan.cases = select_cases(programs, options);
+    if (access(path.c_str(), F_OK) != 0) {
+      plan.cases = select_cases(programs, options);
+      plan.tables = programs.tables();
+    }
     require_unique(plan.cases);
     return Journal::create(path, plan);
   }
@@ -197,7 +201,7 @@ int exit_status(const std::vector<Json>& documents) {
 void write_files(const std::vector<std::string>& files, const std::vector<Json>& documents) {
   for (size_t i = 0; i < files.size(); ++i) {
     try {
-      write_atomically(files[i], format_document(documents[i]));
+      write_document(files[i], documents[i]);
     } catch (...) {
       for (size_t written = 0; written < i; ++written) unlink(files[written].c_str());
       throw;
@@ -236,8 +240,9 @@ int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& pro
   const RunFacts facts{own_path(), options.command, rounds.rounds_done(), options.resume,
                        Json(environment)};
   std::vector<Json> documents;
+  JournalContents contents = journal.take_contents();
   for (size_t side = 0; side < sides.size(); ++side) {
-    documents.push_back(merge(journal.take_side(side), facts, side));
+    documents.push_back(merge(contents, facts, side));
   }
   const std::vector<std::string> files = output_files(options);
   journal.finish();

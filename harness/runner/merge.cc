@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "harness/result_file.h"
+#include "harness/result_document.h"
 #include "harness/runner/bench.h"
 #include "harness/warnings.h"
 
@@ -65,7 +65,7 @@ Json merge_context(const Plan& plan, size_t side, const Json& bench_context,
 
 }  // namespace
 
-Json merge(JournalContents journal, const RunFacts& facts, size_t side) {
+Json merge(JournalContents& journal, const RunFacts& facts, size_t side) {
   std::map<std::string, size_t> index_of;
   for (const Case& c : journal.plan.cases) {
     if (c.side == side) index_of.emplace(c.name, index_of.size());
@@ -80,41 +80,18 @@ Json merge(JournalContents journal, const RunFacts& facts, size_t side) {
   std::sort(sorted.begin(), sorted.end(),
             [&](const Record* a, const Record* b) { return place(a) < place(b); });
 
-  Json benchmarks = Json::array();
-  Json unmeasured = Json::array();
-  for (Record* const record : sorted) {
-    const size_t family = place(record).first;
+  const Tables& tables = journal.plan.tables.at(side);
+  DocumentBuilder builder(tables.axes, tables.quantities);
+  const double seconds = seconds_of(sorted);
+  for (Record* record : sorted) {
     Json entry = std::move(record->entry);
     entry["repetition_index"] = record->round;
-    if (status_of(entry) == "ok") {
-      entry["family_index"] = family;
-      entry["per_family_instance_index"] = 0;
-      entry["repetitions"] = facts.rounds_done;
-      benchmarks.push_back(std::move(entry));
-    } else {
-      unmeasured.push_back(std::move(entry));
-    }
+    if (status_of(entry) == "ok") entry["repetitions"] = facts.rounds_done;
+    builder.add(std::move(entry));
   }
   Json context = merge_context(journal.plan, side, journal.contexts[side], facts);
-  context["forkcost"]["run"]["seconds"] = seconds_of(sorted);
-  return {{"context", std::move(context)},
-          {"benchmarks", std::move(benchmarks)},
-          {"unmeasured", std::move(unmeasured)}};
-}
-
-std::string format_document(const Json& document) {
-  std::string text = "{\n\"context\": " + to_text(document.at("context"), 1);
-  for (const char* list : {"benchmarks", "unmeasured"}) {
-    text += std::string(",\n\"") + list + "\": [";
-    const char* separator = "\n";
-    for (const Json& entry : document.at(list)) {
-      text += separator + to_text(entry);
-      separator = ",\n";
-    }
-    text += "\n]";
-  }
-  text += "\n}\n";
-  return text;
+  context["forkcost"]["run"]["seconds"] = short_number(seconds, 3);
+  return builder.finish(std::move(context));
 }
 
 }  // namespace forkcost::runner

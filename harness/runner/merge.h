@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/json.h"
 #include "harness/runner/journal.h"
-#include "harness/runner/json.h"
 #include "harness/runner/plan.h"
 
 namespace forkcost::runner {
@@ -19,11 +19,8 @@ struct RunFacts {
   Json environment;          // as forkcost-run saw it
 };
 
-// The document of a side. Takes the entries out of its own copy of the records: a standard run's
-// are more than 100 MiB.
-Json merge(JournalContents journal, const RunFacts& facts, size_t side = 0);
-
-// As text: one line per entry, so that a file can be searched and compared by lines.
-std::string format_document(const Json& document);
+// The document of a side. Takes its entries out of the journal: a standard run has a million
+// samples, and a small board no room for a second copy.
+Json merge(JournalContents& journal, const RunFacts& facts, size_t side = 0);
 
 }  // namespace forkcost::runner

@@ -41,8 +41,13 @@ void add_flags(CLI::App& app, Options& options) {
   app.add_option("--preset", options.preset,
                  "smoke (seconds), quick (2 min), standard (15 min) or full")
       ->capture_default_str();
-  app.add_option("--out", options.out, "Result file (default: forkcost-<UTC date-time>.json)");
-  app.add_option("--filter", options.filter, "Only cases whose name this regular expression finds");
+  app.add_option(
+      "--out", options.out,
+      "Result file, compressed if it ends in .gz (default: forkcost-<UTC date-time>.json)");
+  app.add_option(
+      "--filter", options.filter,
+      "Only cases whose name, with or without the axes that have their default, this regular "
+      "expression finds");
   app.add_option("--rounds", options.rounds, "Exactly this many rounds (default: the preset's)")
       ->check(CLI::Range(1, 100000));
   app.add_option("--heap", options.heap, "These heap sizes in place of the preset's: 3GiB,37GiB");
@@ -174,11 +179,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
 
 std::vector<std::string> output_files(const Options& options) {
   if (options.interleave.empty()) return {options.out};
-  constexpr std::string_view kExtension = ".json";
-  const bool has_it = options.out.ends_with(kExtension);
-  const std::string stem =
-      options.out.substr(0, options.out.size() - (has_it ? kExtension.size() : 0));
-  const std::string extension(has_it ? kExtension : "");
+  std::string extension;
+  for (const char* known : {".json", ".json.gz"}) {
+    if (options.out.ends_with(known)) extension = known;
+  }
+  const std::string stem = options.out.substr(0, options.out.size() - extension.size());
   return {stem + "-a" + extension, stem + "-b" + extension};
 }
 

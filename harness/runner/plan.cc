@@ -12,30 +12,62 @@
 #include <utility>
 
 #include "harness/error.h"
+#include "harness/result_document.h"
 
 namespace forkcost::runner {
 
-std::vector<Case> parse_case_list(std::string_view text, const std::string& binary) {
-  std::vector<Case> cases;
+void add_tables(Tables& tables, const Tables& more, const std::string& program) {
+  const auto add = [&](Json& rows, const Json& others, const char* what) {
+    for (const auto& [name, row] : others.items()) {
+      if (!rows.contains(name)) {
+        rows[name] = row;
+        continue;
+      }
+      Json known = rows[name], other = row;
+      for (Json* one : {&known, &other}) {
+        if (one->contains("step")) (*one)["step"] = true;
+      }
+      if (known == other) continue;
+      throw UsageError(fmt::format(
+          "{} and the programs before it do not agree on what the {} '{}' is: {} and {}; build "
+          "all of them anew",
+          program, what, name, to_text(row), to_text(rows[name])));
+    }
+  };
+  add(tables.axes, more.axes, "axis");
+  add(tables.quantities, more.quantities, "quantity");
+}
+
+CaseList parse_case_list(std::string_view text, const std::string& binary) {
+  CaseList list;
   try {
-    const Json list = Json::parse(text);
-    for (const Json& description : list.at("cases")) {
-      cases.push_back({description.at("name").get<std::string>(), binary, description});
+    const Json json = Json::parse(text);
+    if (const int schema = json.value("schema", 1); schema != kSchema) {
+      throw UsageError(
+          fmt::format("{} is of another version of forkcost: it writes result files of schema {}, "
+                      "and this is for schema {}; build both from one version",
+                      binary, schema, kSchema));
+    }
+    list.tables = {json.at("axes"), json.at("quantities")};
+    for (const Json& description : json.at("cases")) {
+      list.cases.push_back({description.at("name").get<std::string>(), binary, description});
     }
   } catch (const Json::exception& error) {
     throw UsageError(fmt::format(
         "{} --list-cases does not print a list of cases ({}); is it a program of this suite?",
         binary, error.what()));
   }
-  return cases;
+  return list;
 }
 
 std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string& filter) {
   std::vector<Case> found;
   try {
     const std::regex pattern(filter);
-    std::copy_if(cases.begin(), cases.end(), std::back_inserter(found),
-                 [&](const Case& c) { return std::regex_search(c.name, pattern); });
+    std::copy_if(cases.begin(), cases.end(), std::back_inserter(found), [&](const Case& c) {
+      return std::regex_search(c.name, pattern) ||
+             std::regex_search(c.description.value("full_name", c.name), pattern);
+    });
   } catch (const std::regex_error& error) {
     throw UsageError(
         fmt::format("--filter '{}' is not a regular expression: {}", filter, error.what()));
@@ -84,11 +116,13 @@ Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string ke
           .started = std::move(started),
           .sides = {},
           .session = {},
+          .tables = {},
           .cases = {}};
 }
 
 Json to_json(const Plan& plan) {
-  Json json = {{"preset", plan.preset},
+  Json json = {{"schema", kSchema},
+               {"preset", plan.preset},
                {"filter", plan.filter},
                {"heap", plan.heap},
                {"max_heap", plan.max_heap}};
@@ -105,6 +139,10 @@ Json to_json(const Plan& plan) {
     json["sides"].push_back(
         {{"directory", side.directory}, {"setting", side.setting}, {"built", side.built}});
   }
+  json["tables"] = Json::array();
+  for (const Tables& tables : plan.tables) {
+    json["tables"].push_back({{"axes", tables.axes}, {"quantities", tables.quantities}});
+  }
   json["cases"] = Json::array();
   for (const Case& c : plan.cases) {
     Json item = {{"binary", c.binary}, {"case", c.description}};
@@ -115,6 +153,13 @@ Json to_json(const Plan& plan) {
 }
 
 Plan parse_plan(const Json& json) {
+  if (const int schema = json.value("schema", 1); schema != kSchema) {
+    throw UsageError(fmt::format(
+        "the journal is of schema {}, and this program writes schema {}: go on with the "
+        "version of forkcost-run that began it, or begin anew with --force instead of "
+        "--resume",
+        schema, kSchema));
+  }
   Plan plan;
   json.at("preset").get_to(plan.preset);
   json.at("filter").get_to(plan.filter);
@@ -133,6 +178,9 @@ Plan parse_plan(const Json& json) {
     plan.sides.push_back({side.at("directory").get<std::string>(),
                           side.at("setting").get<std::string>(), side.at("built").get<int64_t>()});
   }
+  for (const Json& tables : json.at("tables")) {
+    plan.tables.push_back({tables.at("axes"), tables.at("quantities")});
+  }
   for (const Json& item : json.at("cases")) {
     const Json& description = item.at("case");
     plan.cases.push_back({description.at("name").get<std::string>(),
@@ -146,6 +194,7 @@ void require_same(const Plan& journal, const Plan& now, bool seed_given) {
   Json after = to_json(now);
   for (Json* plan : {&before, &after}) {
     plan->erase("cases");
+    plan->erase("tables");
     plan->erase("started");
     plan->erase("session");
     if (!seed_given) plan->erase("seed");

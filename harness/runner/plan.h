@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/runner/json.h"
+#include "harness/json.h"
 #include "harness/runner/options.h"
 #include "harness/runner/preset.h"
 
@@ -23,10 +23,27 @@ struct Case {
   uint64_t heap_bytes() const { return description.value("heap_bytes", uint64_t{0}); }
 };
 
-// Cases in the output of `bench_x --list-cases`. Throws UsageError for anything else.
-std::vector<Case> parse_case_list(std::string_view text, const std::string& binary);
+// Rows for the tables of the result file, for all that may occur.
+struct Tables {
+  Json axes = Json::object();
+  Json quantities = Json::object();
+};
 
-// Those whose name the regular expression finds. Throws UsageError for a malformed one.
+// Adds the rows of a further program. Throws UsageError where the two say different things of one
+// name; `step` may differ, as each has measured the clock's.
+void add_tables(Tables& tables, const Tables& more, const std::string& program);
+
+struct CaseList {
+  std::vector<Case> cases;
+  Tables tables;
+};
+
+// The output of `bench_x --list-cases`. Throws UsageError for anything else, and for a program that
+// writes files of another schema.
+CaseList parse_case_list(std::string_view text, const std::string& binary);
+
+// Those whose name, with or without the axes that have their default, the regular expression finds.
+// Throws UsageError for a malformed one.
 std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string& filter);
 
 // Refuses, by UsageError, one name for two cases of a side.
@@ -66,9 +83,10 @@ struct Plan {
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs
   std::string started;
-  std::vector<Side> sides;  // two, or none
-  std::string session;      // of two sides: their files belong together
-  std::vector<Case> cases;  // of two sides as pair_cases() has them
+  std::vector<Side> sides;     // two, or none
+  std::string session;         // of two sides: their files belong together
+  std::vector<Tables> tables;  // by side
+  std::vector<Case> cases;     // of two sides as pair_cases() has them
 
   size_t side_count() const { return std::max<size_t>(1, sides.size()); }
   int min_rounds() const { return exact_rounds.value_or(find_preset(preset).min_rounds); }

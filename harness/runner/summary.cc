@@ -19,6 +19,7 @@ constexpr const char* kCpuQuantity = "blocked_cpu_ns";
 
 // All rounds of one case of a side.
 struct Rows {
+  const Json* tables;  // context.forkcost
   std::string name;
   std::string label;  // the name, after the side where there are two
   std::vector<const Json*> entries;
@@ -28,7 +29,7 @@ struct Rows {
     for (const Json* entry : entries) {
       const Json& quantities = entry->at("quantities");
       if (!quantities.contains(quantity)) continue;
-      const auto some = values_of(quantities[quantity]);
+      const auto some = values_of(quantities[quantity], tables->at("quantities").at(quantity));
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;
@@ -56,13 +57,17 @@ std::vector<Rows> group_by_case(const std::vector<Json>& documents) {
     for (const Json& entry : document.at("benchmarks")) {
       const std::string name = entry.at("name").get<std::string>();
       const std::string label = label_of(document, name);
-      if (cases.empty() || cases.back().label != label) cases.push_back({name, label, {}});
+      if (cases.empty() || cases.back().label != label) {
+        cases.push_back({&document.at("context").at("forkcost"), name, label, {}});
+      }
       cases.back().entries.push_back(&entry);
     }
   }
-  const auto place = [](const Rows& one) { return one.entries.front()->value("family_index", 0); };
-  std::stable_sort(cases.begin(), cases.end(),
-                   [&](const Rows& x, const Rows& y) { return place(x) < place(y); });
+  std::map<std::string, size_t> places;
+  for (const Rows& one : cases) places.emplace(one.name, places.size());
+  std::stable_sort(cases.begin(), cases.end(), [&](const Rows& x, const Rows& y) {
+    return places.at(x.name) < places.at(y.name);
+  });
   return cases;
 }
 
@@ -102,7 +107,7 @@ std::string measured_table(const std::vector<Rows>& cases, const std::string& cp
   std::vector<std::vector<std::string>> rows = {
       {"case", "quantity", "median", "p99", fmt::format("{} ({})", kCpuQuantity, cpu_estimator)}};
   for (const Rows& one : cases) {
-    const std::string primary = one.entries.front()->at("primary").get<std::string>();
+    const std::string primary = one.tables->at("cases").at(one.name).at("primary");
     auto values = one.values(primary);
     auto cpu = one.values(kCpuQuantity);
     const std::string unit = one.unit(primary);
@@ -155,7 +160,7 @@ std::string disturbed_line(const std::vector<Rows>& cases) {
     rounds += one.entries.size();
     for (const Json* entry : one.entries) {
       const auto conditions = entry->find("conditions");
-      disturbed += conditions != entry->end() && conditions->value("disturbed", false);
+      disturbed += conditions != entry->end() && conditions->contains("reasons");
       repeated += entry->value(kAttempts, 1) > 1;
     }
   }
@@ -171,21 +176,6 @@ std::string disturbed_line(const std::vector<Rows>& cases) {
 }
 
 }  // namespace
-
-std::vector<Weighted> values_of(const Json& quantity) {
-  std::vector<Weighted> values;
-  if (const auto samples = quantity.find("samples"); samples != quantity.end()) {
-    for (const Json& sample : *samples) {
-      if (sample.is_number()) values.emplace_back(sample.get<double>(), 1);
-    }
-  } else if (const auto bins = quantity.find("histogram"); bins != quantity.end()) {
-    for (const Json& bin : *bins) {
-      const double low = bin.at(0).get<double>();
-      values.emplace_back((low + bin.at(1).get<double>()) / 2, bin.at(2).get<uint64_t>());
-    }
-  }
-  return values;
-}
 
 std::optional<double> quantile(std::vector<Weighted>& values, double share) {
   std::sort(values.begin(), values.end());
@@ -218,10 +208,11 @@ std::string human(double value, const std::string& unit) {
 }
 
 std::string summarize(const std::vector<Json>& documents, const std::string& note) {
-  const Json estimators =
-      documents.front().at("context").at("forkcost").value("estimators", Json::object());
+  const Json& quantities = documents.front().at("context").at("forkcost").at("quantities");
+  const std::string estimator =
+      quantities.value(kCpuQuantity, Json::object()).value("estimator", "min");
   const std::vector<Rows> cases = group_by_case(documents);
-  std::string text = measured_table(cases, estimators.value(kCpuQuantity, "min"));
+  std::string text = measured_table(cases, estimator);
   text += unmeasured_list(documents, "skipped");
   text += unmeasured_list(documents, "failed");
   text += '\n';

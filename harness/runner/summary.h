@@ -6,15 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "harness/runner/json.h"
+#include "harness/json.h"
+#include "harness/result_document.h"
 
 namespace forkcost::runner {
-
-// A value and how often it was seen.
-using Weighted = std::pair<double, uint64_t>;
-
-// All values of one quantity in one entry: its samples, or the middles of its histogram's bins.
-std::vector<Weighted> values_of(const Json& quantity);
 
 // Nearest rank; none without values. Sorts `values`.
 std::optional<double> quantile(std::vector<Weighted>& values, double share);

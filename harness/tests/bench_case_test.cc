@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "harness/case_result.h"
 #include "harness/error.h"
+#include "harness/result_document.h"
 #include "harness/size.h"
 
 namespace forkcost {
@@ -27,18 +29,41 @@ MeasureOptions options() {
   return {.cpu = allowed_cpus().back(), .budget_ms = 5, .time_limit_s = 20};
 }
 
-void fork_once(Measurement& m) {
+// One fork in each sample, and what `after` does then.
+template <typename After>
+void fork_once_and(Measurement& m, After after) {
   while (m.next_sample()) {
     m.call();
     const pid_t pid = fork();
     if (pid == 0) end_child(m.timeline());
     m.resumed(pid);
     m.reap();
+    after();
   }
+}
+
+void fork_once(Measurement& m) {
+  fork_once_and(m, [] {});
 }
 
 TEST(Case, NameHoldsItsAxesInOrder) {
   EXPECT_EQ(make_case(nullptr).name(), "test/path:fork/heap:8MiB");
+}
+
+TEST(Case, NameLeavesOutWhatHasItsDefault) {
+  Case the_case = make_case(nullptr);
+  the_case.axes.emplace_back("backing", "4k");
+  EXPECT_EQ(the_case.name(), "test/path:fork/heap:8MiB");
+  EXPECT_EQ(the_case.full_name(), "test/path:fork/heap:8MiB/backing:4k");
+  EXPECT_EQ(describe_axes_of(the_case)["backing"], "4k");
+  the_case.axes.back().second = "thp";
+  EXPECT_EQ(the_case.name(), "test/path:fork/heap:8MiB/backing:thp");
+}
+
+TEST(Case, AnAxisThatIsInNoTableIsAnError) {
+  Case the_case = make_case(nullptr);
+  the_case.axes.emplace_back("colour", "red");
+  EXPECT_THROW(the_case.name(), Failure);
 }
 
 TEST(Preset, NamesAreReadBack) {
@@ -67,11 +92,36 @@ TEST(Measure, AForkHasItsPhases) {
   for (const char* quantity : {"blocked_ns", "blocked_cpu_ns", "child_start_ns", "teardown_ns",
                                "total_ns", "child_cpu_ns"}) {
     ASSERT_TRUE(entry["quantities"].contains(quantity)) << quantity;
-    EXPECT_GE(entry["quantities"][quantity]["n"], 3) << quantity;
+    const Json row = describe_quantities()[quantity];
+    size_t values = 0;
+    for (const auto& [value, count] : values_of(entry["quantities"][quantity], row)) {
+      EXPECT_GE(value, 0) << quantity;
+      values += count;
+    }
+    EXPECT_GE(values, 3u) << quantity;
   }
   EXPECT_FALSE(entry["quantities"].contains("main_start_ns"));  // nobody stamped it: absent, not 0
   EXPECT_GT(result.real_time_ns, 0);
   EXPECT_GE(entry["verification"].size(), 5u);
+}
+
+TEST(Measure, WhatHasNoRowInATableIsNoFigure) {
+  for (const bool many : {false, true}) {
+    const Case the_case = make_case([many](Measurement& m) {
+      fork_once_and(m, [&] {
+        if (many) {
+          m.record_many("unknown_ns", std::array<uint32_t, 1>{7});
+        } else {
+          m.record("unknown_ns", 7);
+        }
+      });
+    });
+    const auto outcome = measure(the_case, options(), 1).entry["outcome"];
+    EXPECT_EQ(outcome["status"], "failed");
+    EXPECT_NE(outcome["reason"].get<std::string>().find("'unknown_ns' is in no table"),
+              std::string::npos)
+        << outcome;
+  }
 }
 
 TEST(Measure, AsManySamplesAsAreAskedFor) {

@@ -6,14 +6,29 @@
 #include <string>
 #include <vector>
 
+#include "harness/json.h"
 #include "harness/runner/journal.h"
-#include "harness/runner/json.h"
 #include "harness/runner/plan.h"
 
 namespace forkcost::runner {
 
 inline Case make_case(const std::string& name) {
   return {name, "bench_a", {{"name", name}, {"benchmark", "a"}, {"axes", Json::object()}}};
+}
+
+inline Tables make_tables() {
+  const auto quantity = [](const char* unit, const char* estimator, int step) {
+    Json row = {{"unit", unit}, {"better", "lower"}, {"estimator", estimator}};
+    if (step > 0) row["step"] = step;
+    row["meaning"] = "what it is";
+    return row;
+  };
+  return {{{"n", {{"default", nullptr}, {"meaning", "a number"}}},
+           {"unused", {{"default", "0"}, {"meaning", "of other programs"}}}},
+          {{"blocked_ns", quantity("ns", "p50", 10)},
+           {"blocked_cpu_ns", quantity("ns", "p25", 10)},
+           {"overhead_ratio", quantity("ratio", "p50", 0)},
+           {"unused_ns", quantity("ns", "p50", 1)}}};
 }
 
 inline Plan make_test_plan(const std::string& preset, size_t cases) {
@@ -23,6 +38,7 @@ inline Plan make_test_plan(const std::string& preset, size_t cases) {
   plan.suite = {{"version", "1"}};
   plan.kernel = "6.1";
   plan.started = "2026-01-01T00:00:00Z";
+  plan.tables = {make_tables()};
   for (size_t i = 0; i < cases; ++i) plan.cases.push_back(make_case(fmt::format("a/n:{}", i)));
   return plan;
 }
@@ -32,6 +48,7 @@ inline Plan make_two_sides_plan(const std::string& preset, size_t cases) {
   Plan plan = make_test_plan(preset, 0);
   plan.sides = {{"/old/bin", "", 1}, {"/new/bin", "A=1", 2}};
   plan.session = "0123456789abcdef";
+  plan.tables = {make_tables(), make_tables()};
   for (size_t i = 0; i < cases; ++i) {
     for (size_t side = 0; side < 2; ++side) {
       plan.cases.push_back(make_case(fmt::format("a/n:{}", i)));
@@ -41,8 +58,12 @@ inline Plan make_two_sides_plan(const std::string& preset, size_t cases) {
   return plan;
 }
 
+// As self_contained() makes it.
 inline Json make_entry(const std::string& name, const std::string& status) {
-  Json entry = {{"name", name}, {"outcome", {{"status", status}}}};
+  Json entry = {{"name", name},
+                {"benchmark", "a"},
+                {"axes", {{"n", name.substr(name.find(':') + 1)}}},
+                {"outcome", {{"status", status}}}};
   if (status != "ok") {
     entry["outcome"]["reason"] = "because";
     return entry;
@@ -50,7 +71,13 @@ inline Json make_entry(const std::string& name, const std::string& status) {
   entry["iterations"] = 3;
   entry["real_time"] = 1500.0;
   entry["primary"] = "blocked_ns";
-  entry["quantities"] = {{"blocked_ns", {{"unit", "ns"}, {"samples", {1000, 1500, 9000}}}}};
+  entry["quantities"] = {{"blocked_ns",
+                          {{"unit", "ns"},
+                           {"min", 1000},
+                           {"p50", 1500},
+                           {"p90", 9000},
+                           {"samples", {0, 50, 800}},
+                           {"step", 10}}}};
   return entry;
 }
 

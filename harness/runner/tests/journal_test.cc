@@ -61,20 +61,6 @@ TEST_F(JournalTest, SaysThatTheResultFilesMayBeItsOwn) {
   EXPECT_EQ(text().find("finished"), text().rfind("finished"));
 }
 
-TEST_F(JournalTest, GivesAwayTheRecordsOfASide) {
-  Journal journal = Journal::create(path_, make_two_sides_plan("quick", 1));
-  journal.append({0, 1, make_entry("a/n:0", "ok"), 1}, {});
-  journal.append({0, 2, make_entry("a/n:0", "ok"), 0}, {});
-  journal.append({1, 3, make_entry("a/n:0", "ok"), 1}, {});
-  const JournalContents second = journal.take_side(1);
-  ASSERT_EQ(second.records.size(), 2U);
-  EXPECT_EQ(second.records[0].seconds, 1);
-  EXPECT_EQ(second.records[1].seconds, 3);
-  EXPECT_EQ(to_json(second.plan), to_json(make_two_sides_plan("quick", 1)));
-  ASSERT_EQ(journal.contents().records.size(), 1U);
-  EXPECT_EQ(journal.take_side(0).records[0].entry, make_entry("a/n:0", "ok"));
-}
-
 TEST_F(JournalTest, ForgetsATornLastLineAndGoesOnAfterTheOneBefore) {
   make_one();
   const std::string good = text();

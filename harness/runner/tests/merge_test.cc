@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "harness/result_document.h"
 #include "harness/runner/tests/fixtures.h"
 
 namespace forkcost::runner {
@@ -23,16 +24,25 @@ std::vector<Record> make_records() {
           {1, 1, make_entry("a/n:2", "failed")}};
 }
 
+JournalContents make_journal(int cases, std::vector<Record> records, Json context = {}) {
+  return {make_test_plan("quick", static_cast<size_t>(cases)),
+          {std::move(context)},
+          std::move(records)};
+}
+
+Json merge_all(JournalContents journal, size_t side = 0) {
+  return merge(journal, make_facts(), side);
+}
+
 TEST(Merge, SortsByCaseAndRoundAndCountsAnew) {
-  const Json document = merge({make_test_plan("quick", 3), {}, make_records()}, make_facts());
+  const Json document = merge_all(make_journal(3, make_records()));
   std::vector<std::string> found;
   for (const Json& entry : document.at("benchmarks")) {
-    found.push_back(fmt::format("{} {} {} {} {}", entry["name"].get<std::string>(),
+    found.push_back(fmt::format("{} {} {}", entry["name"].get<std::string>(),
                                 entry["repetition_index"].get<int>(),
-                                entry["repetitions"].get<int>(), entry["family_index"].get<int>(),
-                                entry["per_family_instance_index"].get<int>()));
+                                entry["repetitions"].get<int>()));
   }
-  EXPECT_EQ(found, (std::vector<std::string>{"a/n:0 0 2 0 0", "a/n:0 1 2 0 0", "a/n:2 0 2 2 0"}));
+  EXPECT_EQ(found, (std::vector<std::string>{"a/n:0 0 2", "a/n:0 1 2", "a/n:2 0 2"}));
   ASSERT_EQ(document.at("unmeasured").size(), 2U);
   EXPECT_EQ(document["unmeasured"][0]["name"], "a/n:1");
   EXPECT_EQ(document["unmeasured"][1]["repetition_index"], 1);
@@ -44,8 +54,7 @@ TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
                          {{"clock", "tsc"},
                           {"run", {{"cpu", 3}}},
                           {"environment", {{"load", {{"users", 7}}}, {"process", {{"uid", 5}}}}}}}};
-  const Json merged =
-      merge({make_test_plan("quick", 3), {context}, make_records()}, make_facts())["context"];
+  const Json merged = merge_all(make_journal(3, make_records(), context))["context"];
   EXPECT_EQ(merged["host_name"], "x");
   const Json& ours = merged["forkcost"];
   EXPECT_EQ(ours["clock"], "tsc");
@@ -56,13 +65,13 @@ TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
   EXPECT_EQ(ours["run"]["rounds"], 5);
   EXPECT_EQ(ours["run"]["rounds_done"], 2);
   EXPECT_EQ(ours["run"]["seconds"], 5);
-  EXPECT_EQ(ours["schema"], 1);
+  EXPECT_EQ(ours["schema"], 2);
   EXPECT_TRUE(ours["warnings"].is_array());
 }
 
 TEST(Merge, HasAContextWhenNoProgramWroteOne) {
-  const Json merged = merge({make_test_plan("quick", 3), {}, {}}, make_facts())["context"];
-  EXPECT_EQ(merged["forkcost"]["schema"], 1);
+  const Json merged = merge_all(make_journal(3, {}))["context"];
+  EXPECT_EQ(merged["forkcost"]["schema"], 2);
   EXPECT_FALSE(merged.contains("host_name"));
 }
 
@@ -72,16 +81,14 @@ TEST(Merge, GivesEachSideAFileOfItsOwn) {
     records.push_back({record.round, 10, record.entry, 1});
   }
   records.push_back({1, 10, make_entry("a/n:1", "ok"), 1});  // skipped on the other
-  const JournalContents journal{
-      make_two_sides_plan("quick", 3),
-      {Json{{"host_name", "x"}},
-       Json{{"host_name", "y"}, {"forkcost", {{"suite", {{"version", "2"}}}}}}},
-      records};
+  JournalContents journal{make_two_sides_plan("quick", 3),
+                          {Json{{"host_name", "x"}},
+                           Json{{"host_name", "y"}, {"forkcost", {{"suite", {{"version", "2"}}}}}}},
+                          records};
   const Json a = merge(journal, make_facts(), 0);
   const Json b = merge(journal, make_facts(), 1);
   EXPECT_EQ(a["benchmarks"].size(), 3U);
   EXPECT_EQ(b["benchmarks"].size(), 4U);
-  EXPECT_EQ(b["benchmarks"][3]["family_index"], 2);
   EXPECT_EQ(a["context"]["host_name"], "x");
   EXPECT_EQ(b["context"]["host_name"], "y");
   EXPECT_EQ(a["context"]["forkcost"]["suite"]["version"], "1");
@@ -96,12 +103,24 @@ TEST(Merge, GivesEachSideAFileOfItsOwn) {
   EXPECT_EQ(run_b["seconds"], 60);
 }
 
+TEST(Merge, LeavesTheStepOfAProcessToWhomTheClockSeemedFiner) {
+  std::vector<Record> records = make_records();
+  records[0].entry["quantities"]["blocked_ns"]["step"] = 1;
+  const Json document = merge_all(make_journal(3, records));
+  const Json& row = document["context"]["forkcost"]["quantities"]["blocked_ns"];
+  const Json& usual = document["benchmarks"][0]["quantities"]["blocked_ns"];
+  const Json& finer = document["benchmarks"][1]["quantities"]["blocked_ns"];
+  EXPECT_FALSE(usual.contains("step"));
+  EXPECT_EQ(values_of(usual, row), (std::vector<Weighted>{{1000, 1}, {1500, 1}, {9000, 1}}));
+  EXPECT_EQ(values_of(finer, row), (std::vector<Weighted>{{1000, 1}, {1050, 1}, {1800, 1}}));
+}
+
 TEST(FormatDocument, GivesEveryEntryALineAndComesBackAsItWas) {
-  const Json document = merge({make_test_plan("quick", 3), {}, make_records()}, make_facts());
+  const Json document = merge_all(make_journal(3, make_records()));
   const std::string text = format_document(document);
   EXPECT_EQ(Json::parse(text), document);
   EXPECT_NE(text.find("\n{\"name\":\"a/n:0\""), std::string::npos);
-  const Json nothing = merge({make_test_plan("quick", 0), {}, {}}, make_facts());
+  const Json nothing = merge_all(make_journal(0, {}));
   EXPECT_EQ(Json::parse(format_document(nothing)), nothing);
 }
 

@@ -64,37 +64,52 @@ def take_care(directory, name):
 
 
 def samples_of(name):
-    base = 1000.0 + len(name)
+    base = 1000 + len(name)
     return [base, base + 10, base + 20]
 
 
+STEP = 10
+
+
 def quantity(samples):
-    return {"unit": "ns", "better": "lower", "n": len(samples), "min": min(samples),
-            "p50": samples[1], "p90": samples[2], "p99": samples[2], "max": samples[2],
-            "mean": samples[1], "samples": samples}
+    return {"unit": "ns", "min": samples[0], "p50": samples[1], "p90": samples[2],
+            "samples": [(sample - samples[0]) // STEP for sample in samples]}
+
+
+def tables(names):
+    """Of --list-cases, and of a result file."""
+    row = {"unit": "ns", "better": "lower", "estimator": "min", "step": STEP, "meaning": "a mock"}
+    axes = {axis for name in names for axis in axes_of(name)}
+    return {"schema": 2,
+            "axes": {axis: {"default": None, "meaning": "a mock"} for axis in sorted(axes)},
+            "quantities": {"blocked_ns": row, "blocked_cpu_ns": row}}
+
+
+def case_row(name):
+    return {key: describe(name)[key] for key in ("benchmark", "heap_bytes") if key in describe(name)}
 
 
 def ok_entry(name):
     samples = samples_of(name)
-    entry = {**describe(name), "run_name": name, "run_type": "iteration", "repetitions": 1,
-             "repetition_index": 0, "family_index": 0, "per_family_instance_index": 0,
-             "threads": 1, "iterations": 3, "real_time": samples[1], "cpu_time": samples[0],
-             "time_unit": "ns", "primary": "blocked_ns", "primary_cpu": "blocked_cpu_ns",
-             "quantities": {"blocked_ns": quantity(samples), "blocked_cpu_ns": quantity(samples)},
-             "conditions": {"disturbed": False}, "outcome": {"status": "ok"}, "pid": os.getpid()}
-    entry.pop("preset")
-    return entry
+    return {"name": name, "run_type": "iteration", "repetitions": 1, "repetition_index": 0,
+            "iterations": 3, "real_time": samples[1], "cpu_time": samples[0], "time_unit": "ns",
+            "axes": axes_of(name),
+            "quantities": {"blocked_ns": quantity(samples), "blocked_cpu_ns": quantity(samples)},
+            "conditions": {"elapsed_ns": 1000}, "pid": os.getpid()}
 
 
 def unmeasured_entry(name, status):
-    return {**describe(name), "repetition_index": 0,
+    return {"name": name, "repetition_index": 0, "axes": axes_of(name),
             "outcome": {"status": status, "reason": f"the mock {status} it"}}
 
 
 def write_result(path, benchmarks, unmeasured):
+    cases = {entry["name"]: {**case_row(entry["name"]), "primary": "blocked_ns",
+                             "primary_cpu": "blocked_cpu_ns", "verification": []}
+             for entry in benchmarks}
+    cases |= {entry["name"]: case_row(entry["name"]) for entry in unmeasured}
     context = {"date": "2026-01-01T00:00:00+00:00", "host_name": "mock", "executable": "bench_mock",
-               "num_cpus": 2, "forkcost": {"schema": 1, "run": {"cpu": 1},
-                                           "estimators": {"blocked_cpu_ns": "min"},
+               "num_cpus": 2, "forkcost": {**tables(cases), "cases": cases, "run": {"cpu": 1},
                                            "clock": {"source": "tsc"},
                                            "environment": {"process": {"uid": 4711}}}}
     with open(path, "w") as file:
@@ -159,7 +174,8 @@ def main():
         print("wrong: event not found", file=sys.stderr)
         return USAGE
     if arguments.list_cases:
-        print(json.dumps({"binary": "bench_mock", "cases": [describe(name) for name in names]}))
+        print(json.dumps({"binary": "bench_mock", **tables(names),
+                          "cases": [describe(name) for name in names]}))
         return OK
     if arguments.case not in names:
         return USAGE

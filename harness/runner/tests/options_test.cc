@@ -68,6 +68,8 @@ TEST(OptionsTest, EachSideHasAFile) {
             (Files{"d/r-a.json", "d/r-b.json"}));
   EXPECT_EQ(output_files(parse({"--interleave", "x", "y", "--out", "d.json/r"})),
             (Files{"d.json/r-a", "d.json/r-b"}));
+  EXPECT_EQ(output_files(parse({"--interleave", "x", "y", "--out", "r.json.gz"})),
+            (Files{"r-a.json.gz", "r-b.json.gz"}));
 }
 
 TEST(OptionsTest, FlagsOfPassesMayHaveAValue) {

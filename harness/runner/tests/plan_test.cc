@@ -81,12 +81,54 @@ TEST(PairCases, LeavesOutWhatOnlyOneSideHas) {
 }
 
 TEST(CaseList, IsReadWithItsDescription) {
-  const auto cases = parse_case_list(
-      R"({"binary": "bench_a", "cases": [{"name": "a/heap:1GiB", "heap_bytes": 1073741824}]})",
+  const CaseList list = parse_case_list(
+      R"({"binary": "bench_a", "schema": 2, "axes": {"heap": {"default": null}}, "quantities": {},
+          "cases": [{"name": "a/heap:1GiB", "heap_bytes": 1073741824}]})",
       "bench_a");
-  ASSERT_EQ(cases.size(), 1U);
-  EXPECT_EQ(cases[0].name, "a/heap:1GiB");
-  EXPECT_EQ(cases[0].heap_bytes(), 1073741824U);
+  ASSERT_EQ(list.cases.size(), 1U);
+  EXPECT_EQ(list.cases[0].name, "a/heap:1GiB");
+  EXPECT_EQ(list.cases[0].heap_bytes(), 1073741824U);
+  EXPECT_TRUE(list.tables.axes.contains("heap"));
+}
+
+TEST(CaseList, RefusesAProgramThatWritesFilesOfAnotherSchema) {
+  for (const char* schema : {"", R"("schema": 3,)"}) {
+    const std::string text = fmt::format(
+        R"({{{} "axes": {{}}, "quantities": {{}}, "cases": [{{"name": "a/n:0"}}]}})", schema);
+    try {
+      parse_case_list(text, "bench_a");
+      FAIL() << text;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find("another version"), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+TEST(Tables, AreThoseOfAllProgramsTogether) {
+  Tables tables;
+  add_tables(tables, make_tables(), "bench_a");
+  Tables more = make_tables();
+  more.axes["path"] = {{"default", nullptr}};
+  more.quantities["blocked_ns"]["step"] = 1;  // each measures the clock
+  add_tables(tables, more, "bench_b");
+  EXPECT_TRUE(tables.axes.contains("path"));
+  EXPECT_EQ(tables.quantities["blocked_ns"]["step"], 10);
+}
+
+TEST(Tables, RefusesProgramsThatDisagree) {
+  for (const bool axis : {true, false}) {
+    Tables tables = make_tables(), other = make_tables();
+    if (axis) {
+      other.axes["n"]["default"] = "1";
+    } else {
+      other.quantities["blocked_ns"]["better"] = "none";
+    }
+    EXPECT_THROW(add_tables(tables, other, "bench_b"), UsageError);
+  }
+  Tables tables = make_tables(), plain = make_tables();
+  plain.quantities["blocked_ns"].erase("step");  // its samples would be read as steps
+  EXPECT_THROW(add_tables(tables, plain, "bench_b"), UsageError);
 }
 
 TEST(CaseList, RefusesWhatIsNotOne) {
@@ -101,6 +143,15 @@ TEST(Filter, SearchesAnywhereInTheName) {
   EXPECT_EQ(filter_cases(cases, "n:1").size(), 3U);
   EXPECT_EQ(filter_cases(cases, "^n").size(), 0U);
   EXPECT_THROW(filter_cases(cases, "["), UsageError);
+}
+
+TEST(Filter, FindsACaseByTheAxesThatItsNameLeavesOut) {
+  std::vector<Case> cases = make_test_plan("quick", 2).cases;
+  cases[1].description["full_name"] = "a/n:1/backing:4k";
+  const auto found = filter_cases(cases, "backing:4k");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].name, "a/n:1");
+  EXPECT_EQ(filter_cases(cases, "^a/n:1$").size(), 1U);
 }
 
 TEST(RequireUnique, RefusesOneNameForTwoCasesOfASide) {

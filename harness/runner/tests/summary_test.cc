@@ -24,14 +24,6 @@ TEST(Quantile, CountsAValueAsOftenAsItWasSeen) {
   EXPECT_EQ(quantile(values, 1), 100);
 }
 
-TEST(ValuesOf, ReadsSamplesAndHistograms) {
-  EXPECT_EQ(values_of(Json::parse(R"({"samples": [3, null, 4.5]})")),
-            (std::vector<Weighted>{{3, 1}, {4.5, 1}}));
-  EXPECT_EQ(values_of(Json::parse(R"({"histogram": [[10, 12, 7], [12, 13, 1]]})")),
-            (std::vector<Weighted>{{11, 7}, {12.5, 1}}));
-  EXPECT_TRUE(values_of(Json::parse(R"({"p50": 3})")).empty());
-}
-
 TEST(Human, ChoosesTheUnit) {
   EXPECT_EQ(human(999, "ns"), "999 ns");
   EXPECT_EQ(human(1234, "ns"), "1.234 µs");
@@ -41,19 +33,25 @@ TEST(Human, ChoosesTheUnit) {
   EXPECT_EQ(human(1536, "bytes"), "1.5 KiB");
 }
 
-Json make_document(const std::vector<Json>& benchmarks, const std::vector<Json>& unmeasured) {
-  return {{"context", {{"forkcost", {{"estimators", {{"blocked_cpu_ns", "p25"}}}}}}},
-          {"benchmarks", benchmarks},
-          {"unmeasured", unmeasured}};
+Json make_document(const std::vector<Json>& entries) {
+  static const Tables tables = make_tables();
+  DocumentBuilder builder(tables.axes, tables.quantities);
+  for (const Json& entry : entries) builder.add(entry);
+  return builder.finish({{"forkcost", {{"schema", kSchema}}}});
+}
+
+// Of plain values.
+Json make_quantity(const std::string& unit, const std::vector<double>& samples) {
+  return {{"unit", unit}, {"min", samples.front()}, {"step", 0}, {"samples", samples}};
 }
 
 TEST(Summarize, PoolsTheRoundsOfACase) {
   Json first = make_entry("a/n:0", "ok");
-  first["quantities"]["blocked_cpu_ns"] = {{"samples", {700, 800, 900}}};
+  first["quantities"]["blocked_cpu_ns"] = make_quantity("ns", {700, 800, 900});
   Json second = first;
-  second["quantities"]["blocked_ns"]["samples"] = {2000, 2000, 2000};
-  second["conditions"] = {{"disturbed", true}};
-  const std::string text = summarize({make_document({first, second}, {})}, "2 rounds");
+  second["quantities"]["blocked_ns"] = make_quantity("ns", {2000, 2000, 2000});
+  second["conditions"] = {{"reasons", {"steal time above 2%"}}};
+  const std::string text = summarize({make_document({first, second})}, "2 rounds");
   EXPECT_NE(text.find("blocked_cpu_ns (p25)"), std::string::npos) << text;
   EXPECT_NE(text.find("a/n:0  blocked_ns  2.000 µs  9.000 µs"), std::string::npos) << text;
   EXPECT_NE(text.find("700 ns\n"), std::string::npos) << text;
@@ -66,20 +64,20 @@ TEST(Summarize, CountsRoundsOfSeveralAttempts) {
   Json again = make_entry("a/n:0", "ok");
   again["outcome"]["attempts"] = 2;
   const std::string text =
-      summarize({make_document({make_entry("a/n:0", "ok"), again}, {})}, "2 rounds");
+      summarize({make_document({make_entry("a/n:0", "ok"), again})}, "2 rounds");
   EXPECT_NE(text.find("1 of 2 rounds took several attempts"), std::string::npos) << text;
 }
 
 TEST(Summarize, ShowsADashForWhatWasNotMeasured) {
-  const std::string text = summarize({make_document({make_entry("a/n:0", "ok")}, {})}, "");
+  const std::string text = summarize({make_document({make_entry("a/n:0", "ok")})}, "");
   EXPECT_NE(text.find("–\n"), std::string::npos) << text;
 }
 
 TEST(Summarize, GroupsByReasonAndNamesACaseOnce) {
-  const std::string text = summarize(
-      {make_document({}, {make_entry("a/n:0", "failed"), make_entry("a/n:0", "failed"),
-                          make_entry("a/n:1", "failed"), make_entry("a/n:2", "skipped")})},
-      "");
+  const std::string text =
+      summarize({make_document({make_entry("a/n:0", "failed"), make_entry("a/n:0", "failed"),
+                                make_entry("a/n:1", "failed"), make_entry("a/n:2", "skipped")})},
+                "");
   EXPECT_NE(text.find("\nskipped: because\n  a/n:2\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\nfailed: because\n  a/n:0\n  a/n:1\n"), std::string::npos) << text;
 }
@@ -87,9 +85,8 @@ TEST(Summarize, GroupsByReasonAndNamesACaseOnce) {
 TEST(Summarize, PutsTheSidesOfACaseTogether) {
   std::vector<Json> documents;
   for (const char* side : {"a", "b"}) {
-    std::vector<Json> entries = {make_entry("a/n:0", "ok"), make_entry("a/n:1", "ok")};
-    for (const int i : {0, 1}) entries[static_cast<size_t>(i)]["family_index"] = i;
-    documents.push_back(make_document(entries, {make_entry("a/n:2", "skipped")}));
+    documents.push_back(make_document(
+        {make_entry("a/n:0", "ok"), make_entry("a/n:1", "ok"), make_entry("a/n:2", "skipped")}));
     documents.back()["context"]["forkcost"]["run"]["interleaved"]["side"] = side;
   }
   const std::string text = summarize(documents, "");
@@ -103,12 +100,11 @@ TEST(Summarize, PutsTheSidesOfACaseTogether) {
 
 TEST(Summarize, SaysWhatTheHarnessAdds) {
   Json entry = make_entry("harness/figure:vfork-exit", "ok");
-  entry["quantities"]["overhead_ratio"] = {{"unit", "ratio"}, {"samples", {1.005, 1.006, 1.1}}};
-  EXPECT_NE(
-      summarize({make_document({entry}, {})}, "").find("harness overhead 1.006 (goal ≤ 1.02)\n"),
-      std::string::npos);
-  entry["quantities"]["overhead_ratio"]["samples"] = {1.05};
-  EXPECT_NE(summarize({make_document({entry}, {})}, "").find("above it"), std::string::npos);
+  entry["quantities"]["overhead_ratio"] = make_quantity("ratio", {1.005, 1.006, 1.1});
+  EXPECT_NE(summarize({make_document({entry})}, "").find("harness overhead 1.006 (goal ≤ 1.02)\n"),
+            std::string::npos);
+  entry["quantities"]["overhead_ratio"] = make_quantity("ratio", {1.05});
+  EXPECT_NE(summarize({make_document({entry})}, "").find("above it"), std::string::npos);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 Needs the environment variable FORKCOST_RUN: the path of the program (ctest sets it).
 """
 
+import gzip
 import json
 import os
 import pathlib
@@ -180,15 +181,24 @@ def test_merged_file(runner):
     assert done.returncode == 0
     document = runner.result()
     entries = document["benchmarks"]
-    assert [(e["name"], e["repetition_index"], e["family_index"]) for e in entries] == [
-        ("b/mode:ok", 0, 0), ("b/mode:ok", 1, 0), ("b/mode:ok", 2, 0),
-        ("a/mode:ok/heap:1MiB", 0, 1), ("a/mode:ok/heap:1MiB", 1, 1), ("a/mode:ok/heap:1MiB", 2, 1)]
+    assert [(e["name"], e["repetition_index"]) for e in entries] == [
+        ("b/mode:ok", 0), ("b/mode:ok", 1), ("b/mode:ok", 2),
+        ("a/mode:ok/heap:1MiB", 0), ("a/mode:ok/heap:1MiB", 1), ("a/mode:ok/heap:1MiB", 2)]
     assert {e["repetitions"] for e in entries} == {3}
     assert [(e["name"], e["repetition_index"]) for e in document["unmeasured"]] == [
         ("a/mode:skip", 0)]
     forkcost = document["context"]["forkcost"]
+    assert forkcost["cases"] == {
+        "b/mode:ok": {"benchmark": "b", "primary": "blocked_ns", "primary_cpu": "blocked_cpu_ns",
+                      "verification": []},
+        "a/mode:ok/heap:1MiB": {"benchmark": "a", "heap_bytes": 1 << 20, "primary": "blocked_ns",
+                                "primary_cpu": "blocked_cpu_ns", "verification": []},
+        "a/mode:skip": {"benchmark": "a"}}
+    assert set(forkcost["axes"]) == {"mode", "heap"}
+    assert set(forkcost["quantities"]) == {"blocked_ns", "blocked_cpu_ns"}
+    assert all(e["quantities"]["blocked_ns"]["samples"] == [0, 1, 2] for e in entries)
     assert document["context"]["host_name"] == "mock"
-    assert forkcost["schema"] == 1
+    assert forkcost["schema"] == 2
     assert forkcost["clock"] == {"source": "tsc"}
     assert forkcost["environment"]["process"]["uid"] == 4711, "as the bench program saw it"
     assert "loadavg" in forkcost["environment"]["load"]
@@ -204,6 +214,36 @@ def test_merged_file(runner):
     assert lines[-1] == str(runner.out)
     assert any(line.startswith("b/mode:ok") and "µs" in line for line in lines)
     assert "skipped: the mock skipped it" in lines
+
+
+def test_a_file_named_gz_is_compressed_and_holds_the_same(runner):
+    runner.set_cases(*many(2))
+    done = runner.run("--rounds", "2", "--seed", "7")
+    plain = runner.result()
+    runner.out = runner.out.with_name("run.json.gz")
+    done = runner.run("--rounds", "2", "--seed", "7")
+    assert done.returncode == 0, done.err
+    assert done.out.splitlines()[-1] == str(runner.out)
+    compressed = json.loads(gzip.decompress(runner.out.read_bytes()))
+    names = [[(e["name"], e["quantities"]) for e in d["benchmarks"]] for d in (plain, compressed)]
+    assert names[0] == names[1]
+
+
+def test_a_journal_of_an_older_schema_is_not_gone_on_with(runner):
+    runner.journal.write_text('{"plan": {"preset": "quick", "cases": []}}\n')
+    done = runner.run("--resume")
+    assert done.returncode == 2
+    assert "the journal is of schema 1" in done.err and "--force" in done.err
+
+
+def test_a_program_of_another_version_is_refused_before_anything_is_measured(runner):
+    old = json.dumps({"binary": "bench_old", "cases": [{"name": "a/mode:ok"}]})
+    program = runner.bin_dir / "bench_old"
+    program.write_text(f"#!/bin/sh\necho {shlex.quote(old)}\n")
+    program.chmod(0o755)
+    done = runner.run("--rounds", "1")
+    assert done.returncode == 2 and "bench_old is of another version" in done.err
+    assert runner.logged("begin") == []
 
 
 @pytest.mark.skipif(not COMPARE.exists() or subprocess.run(

@@ -1,0 +1,84 @@
+"""The tables of axes and quantities: what the programs say, the description of the file and the
+thresholds of compare have the same names in them."""
+
+import fnmatch
+import json
+import pathlib
+import re
+import tomllib
+
+import pytest
+
+from programs import BIN, run
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = sorted(path.name for path in BIN.glob("bench_*"))
+THRESHOLDS = SOURCE / "analysis" / "forkcost" / "data" / "thresholds.toml"
+
+
+def listed(program, preset="full"):
+    return json.loads(run(program, "--list-cases", f"--preset={preset}").stdout)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return listed("bench_fork")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_all_programs_have_the_same_tables_and_names_of_their_own(program, tables):
+    here = listed(program)
+    assert here["schema"] == tables["schema"] == 2
+    assert here["axes"] == tables["axes"]
+    assert here["quantities"].keys() == tables["quantities"].keys()
+    names = [case["name"] for case in here["cases"]]
+    assert names and len(names) == len(set(names))
+    benchmarks = {}
+    for case in here["cases"]:
+        assert case["axes"].keys() <= here["axes"].keys()
+        benchmarks.setdefault(case["benchmark"], set()).add(frozenset(case["axes"]))
+    # all axes of a benchmark, whatever the case; a claim has those of its id
+    assert all(len(axes) == 1 for name, axes in benchmarks.items() if name != "claim"), benchmarks
+
+
+def test_every_row_says_what_it_is(tables):
+    for name, row in tables["quantities"].items():
+        assert row["unit"] in ("ns", "1", "ratio", "bytes") and row["meaning"], name
+        assert row["better"] in ("lower", "higher", "none"), name
+        assert row["estimator"] in ("min", "p10", "p25", "p50"), name
+        unit = "ns" if name.endswith("_ns") else "bytes" if "bytes" in name else None
+        assert unit in (None, row["unit"]), name
+    assert all(row["meaning"] for row in tables["axes"].values())
+
+
+def test_every_axis_is_that_of_a_case(tables):
+    used = {axis for program in PROGRAMS for case in listed(program)["cases"]
+            for axis in case["axes"]}
+    assert used == set(tables["axes"])
+
+
+def test_every_quantity_that_the_sources_record_is_in_the_table(tables):
+    """What is not would fail its case; here also that of cases which this machine cannot run."""
+    recorded = set()
+    for path in (*SOURCE.glob("benchmarks/**/*.cc"), *SOURCE.glob("harness/bench_case.cc")):
+        text = path.read_text()
+        recorded |= set(re.findall(r'record(?:_many|_count|_bytes)?\((?:\w+, )?"(\w+)"', text))
+        recorded |= set(re.findall(r'aside\.add\("(\w+)"', text))
+    assert len(recorded) > 80
+    assert recorded <= tables["quantities"].keys()
+
+
+def test_every_quantity_stands_in_the_description_of_the_file(tables):
+    text = (SOURCE / "results" / "FORMAT.md").read_text()
+    named = set(re.findall(r"`(\w+)`", text))
+    assert set(tables["quantities"]) - named == set()
+
+
+def test_every_quantity_has_a_threshold_or_a_reason_for_none(tables):
+    """What is better neither way is not compared by a threshold (the file's head says so)."""
+    thresholds = tomllib.loads(THRESHOLDS.read_text())["time"]
+    for name, row in tables["quantities"].items():
+        if row["better"] != "none":
+            assert any(fnmatch.fnmatch(name, pattern) for pattern in thresholds), name
+    for name in thresholds:
+        assert name == "default" or name in tables["quantities"], f"{name}: of no quantity"

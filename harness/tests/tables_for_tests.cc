@@ -1,0 +1,25 @@
+// The tables that a suite's benchmarks define, for tests that have no benchmarks.
+#include <array>
+
+#include "harness/axes.h"
+#include "harness/quantities.h"
+
+namespace forkcost {
+
+std::span<const Axis> benchmark_axes() {
+  static const std::array kAxes = {Axis{"path", {}, "how the process is made"},
+                                   Axis{"heap", {}, "size of the parent's memory"},
+                                   Axis{"backing", "4k", "what its pages are"}};
+  return kAxes;
+}
+
+std::span<const Quantity> benchmark_quantities() {
+  static constexpr std::array kQuantities = {
+      Quantity{"debt_ns", "ns", "lower", "p25", Resolution::kClock, "all touches"},
+      Quantity{"touch_ns", "ns", "lower", "p10", Resolution::kNone, "one touch"},
+      Quantity{"overhead_ratio", "ratio", "lower", "p50", Resolution::kNone,
+               "one time by another"}};
+  return kQuantities;
+}
+
+}  // namespace forkcost

@@ -54,6 +54,8 @@ if [ ! -e "$tree" ]; then
   [ -s "$new.list" ] || die 3 'apt knows no source of Debian packages (apt-get update may help)'
   # How this machine reaches it: proxies, and what it does not check.
   apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' >"$new.conf" || true
+  # Another user cannot reach a tree that lies below /root, say.
+  echo 'APT::Sandbox::User "root";' >>"$new.conf"
   mmdebstrap --variant=minbase --aptopt="$new.conf" --include=ca-certificates "$suite" "$new" "$new.list" ||
     die 3 "mmdebstrap could not unpack $suite; its message above says why"
   cp "$new.list" "$new/etc/apt/sources.list"

@@ -60,6 +60,7 @@ if [ ! -e "$tree" ]; then
     die 3 "mmdebstrap could not unpack $suite; its message above says why"
   cp "$new.list" "$new/etc/apt/sources.list"
   mv "$new" "$tree"
+  rm -f "$new".*
 fi
 
 # The working tree as it is, committed or not; what was deleted since goes there, too. Its build stays.

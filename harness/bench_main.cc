@@ -4,6 +4,7 @@
 // the program again, which changes what exec and loader cases measure.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>

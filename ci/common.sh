@@ -21,7 +21,13 @@ configure() {
   if [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja >/dev/null; then
     export CMAKE_GENERATOR=Ninja
   fi
-  cmake -S "$root" --preset "$1" "-DFORKCOST_PYTHON=$FORKCOST_PYTHON"
+  # What was compiled before, in this tree or another one, is not compiled again where ccache is there.
+  launcher=
+  if command -v ccache >/dev/null; then
+    launcher='-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache'
+  fi
+  # shellcheck disable=SC2086 # two words or none
+  cmake -S "$root" --preset "$1" "-DFORKCOST_PYTHON=$FORKCOST_PYTHON" $launcher
 }
 
 # As many as CPUs, unless the user says otherwise by CMake's own variable.

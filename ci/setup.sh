@@ -5,7 +5,7 @@ set -eu
 
 # Everything that the project needs, and the only place where that is written down. The columns:
 #   group          base: build, measure, report, test; dev: the linters; vm-ARCH: booting a kernel of
-#                  that architecture; aarch64: building for that
+#                  that architecture; aarch64: building for that; systems: other Debian releases
 #   apt            Debian's and Ubuntu's package; with an architecture where it is not this machine's
 #   upstream name  for a person on another system
 #   check          how to see there whether it is present; -: cannot be seen, and can be done without
@@ -15,6 +15,7 @@ requirements() {
 base|g++|a C++20 compiler (GCC 12 or later)|command c++|gcc-c++|gcc|gcc-c++
 base|libc6-dev|static libc (libc.a)|static libc.a|glibc-static|glibc|glibc-devel-static
 base|make|make|command make|make|make|make
+base|ninja-build|Ninja (builds faster than make does)|-|-|-|-
 base|cmake|CMake 3.25 or later|command cmake|cmake|cmake|cmake
 base|git|git|command git|git|git|git
 base|libbenchmark-dev|Google Benchmark 1.7 or later|header benchmark/benchmark.h|google-benchmark-devel|benchmark|-
@@ -34,12 +35,17 @@ base|python3-rich|rich for Python|python rich|python3-rich|python-rich|python3-r
 base|python3-click|click for Python|python click|python3-click|python-click|python3-click
 base|python3-pytest|pytest|python pytest|python3-pytest|python-pytest|python3-pytest
 base|python3-pytest-xdist|pytest-xdist (with it the tests of analysis/ run side by side)|-|-|-|-
+base|python3-venv|venv for Python (one test installs the wheel)|-|-|-|-
+base|python3-pip|pip for Python (the same test)|-|-|-|-
+base|python3-setuptools|setuptools for Python (the same test)|-|-|-|-
+base|python3-wheel|wheel for Python (the same test)|-|-|-|-
 dev|clang-format|clang-format|command clang-format|clang-tools-extra|clang|clang-tools
 dev|clang-tidy|clang-tidy|command clang-tidy|clang-tools-extra|clang|clang-tools
 dev|shellcheck|ShellCheck|command shellcheck|ShellCheck|shellcheck|ShellCheck
 dev|perl|perl (one test reads KTAP with its TAP::Parser)|command prove|perl-Test-Harness|perl|perl
 dev|python3-junitparser|junitparser for Python (one test reads JUnit XML with it)|-|-|-|-
 dev|linux-perf|perf (one test compares with it)|command perf|perf|perf|perf
+systems|mmdebstrap|mmdebstrap (tests in another Debian release)|-|-|-|-
 vm-x86_64|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
 aarch64|g++-aarch64-linux-gnu|a cross compiler for aarch64|command aarch64-linux-gnu-g++|gcc-c++-aarch64-linux-gnu|aarch64-linux-gnu-gcc|cross-aarch64-gcc12
 vm-aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-system-aarch64|qemu-system-aarch64|qemu-arm
@@ -53,14 +59,16 @@ EOF
 
 usage() {
   cat <<'EOF'
-usage: ci/setup.sh [--dev] [--vm] [--aarch64] [--check | --print-python]
+usage: ci/setup.sh [--dev] [--vm] [--aarch64] [--systems] [--check | --print-python]
 
-Installs the packages that are missing, by apt-get; on other systems lists them.
+Installs the packages that are missing, by apt-get; on other systems lists them. Fetches the source of
+Google Benchmark too, for a static library of it; without it the shared one does.
 
   --dev           also the linters that ci/test.sh uses: clang-format, clang-tidy, shellcheck
   --vm            also QEMU for this machine's architecture, which boots kernels
   --aarch64       also what builds the suite for aarch64 and boots it there. Adds arm64 to the
                   architectures of dpkg, which is why nothing but CI does it unasked
+  --systems       also mmdebstrap, which unpacks the other Debian release of ci/test.sh --all
   --check         install nothing, only say what is missing
   --print-python  print the path of a Python that has the modules which the reports need; tried in
                   this order: $FORKCOST_PYTHON, python3, /usr/bin/python3, /usr/local/bin/python3
@@ -252,6 +260,7 @@ while [ $# -gt 0 ]; do
         *) groups="${groups}[aarch64][vm-aarch64]" flags="$flags $1" ;;
       esac
       ;;
+    --systems) groups="${groups}[systems]" flags="$flags $1" ;;
     --check) mode=check ;;
     --print-python) mode=print-python ;;
     -h | --help)
@@ -272,6 +281,8 @@ if [ $mode = print-python ]; then
   exit $status
 elif command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
   setup_apt || status=$?
+  # It says itself why it cannot, and what is done then.
+  if [ $status = 0 ] && [ $mode = install ]; then "$(dirname -- "$0")/benchmark-source.sh" || true; fi
 else
   setup_other || status=$?
 fi

@@ -6,36 +6,52 @@ set -u
 
 usage() {
   cat <<'EOF'
-usage: ci/test.sh [--fast]
+usage: ci/test.sh [--fast | --all | --system SUITE]
 
 Installs what is missing (ci/setup.sh), then runs all of these, whatever fails on the way:
-  release  build, all tests
-  aarch64  build with the preset release-aarch64, its tests in a VM. Skipped where there is no cross
-           compiler or no QEMU for it, unless CI=true: then set-up installs them
+  release  build, all tests but those that boot a kernel; the preset smoke, its report and comparison
   asan     build with the address and undefined-behaviour sanitizers, tests with the label `unit`
            and without the label `slow`
   lint     clang-format, clang-tidy, shellcheck. One that is not installed is skipped, unless
            CI=true: then set-up installs all three
 
   --fast   release only
+  --all    also, each skipped where its tools are not there, unless CI=true: then set-up installs them
+           vm       the tests that boot a kernel
+           aarch64  build with the preset release-aarch64, its tests in a VM
+           trixie   --fast inside Debian 13
+  --system SUITE  only ci/test.sh --fast inside that Debian release: trixie (13) or bookworm (12),
+           unpacked below build/systems (ci/system.sh). Takes root and mmdebstrap
 
-The last line of the output is `N passed, N failed, N skipped`. Builds and linters count one each,
-every test of ctest counts one, and so does every unit test in the VM.
+The last line of the output is `N passed, N failed, N skipped`. Builds, linters and the three steps of
+smoke count one each, every test of ctest counts one, and so does every unit test in the VM.
 
 Exit status: 0 nothing failed; 1 something did; 2 the call is wrong; 3 set-up failed.
 EOF
 }
 
-fast=no
-for argument; do
-  case $argument in
-    --fast) fast=yes ;;
+what=usual system=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --fast | --all)
+      [ "$what" = usual ] || die 2 "$1 and --$what exclude each other"
+      what=${1#--}
+      ;;
+    --system)
+      [ "$what" = usual ] || die 2 "$1 and --$what exclude each other"
+      case ${2:-} in
+        trixie | bookworm) what=system system=$2 ;;
+        *) die 2 "--system '${2:-}': say trixie or bookworm" ;;
+      esac
+      shift
+      ;;
     -h | --help)
       usage
       exit 0
       ;;
-    *) die 2 "unknown argument '$argument'; ci/test.sh --help lists the known ones" ;;
+    *) die 2 "unknown argument '$1'; ci/test.sh --help lists the known ones" ;;
   esac
+  shift
 done
 
 passed=0 failed=0 skipped=0 summary=
@@ -91,6 +107,55 @@ ctest_step() {
   summary="$summary
 $verdict test $preset: $fine passed, $bad failed, $not_run skipped"
 }
+
+# smoke: what the README's first command does, with the smallest cases.
+smoke() {
+  bin=$root/build/release/bin
+  smoke=$root/build/release/smoke
+  rm -rf "$smoke"
+  mkdir -p "$smoke"
+  step smoke
+  "$bin/forkcost-run" --preset smoke --out "$smoke/run.json" --quiet
+  judge $? 'smoke: forkcost-run'
+  "$bin/forkcost" report "$smoke/run.json" -o "$smoke/report"
+  judge $? 'smoke: forkcost report'
+  # With itself, so that there is one answer.
+  "$bin/forkcost" compare "old=$smoke/run.json" "new=$smoke/run.json" -o "$smoke/compare.txt"
+  judge $? 'smoke: forkcost compare'
+}
+
+# system_step SUITE: ci/test.sh --fast inside it, whose counts are added.
+system_step() {
+  step "system $1"
+  log=$root/build/systems/$1.log
+  mkdir -p "$root/build/systems"
+  # The status cannot come through the pipe in sh.
+  {
+    status=0
+    "$root/ci/system.sh" "$1" 2>&1 || status=$?
+    echo $status >"$log.status"
+  } | tee "$log"
+  status=$(cat "$log.status")
+  rm "$log.status"
+  counts=$(tail -n 1 "$log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
+  if [ -z "$counts" ]; then
+    if [ "$status" = 3 ] && [ "${CI:-}" != true ] && [ "$what" = all ]; then
+      note SKIP "system $1: $(tail -n 1 "$log")"
+    else
+      note FAIL "system $1: it ended with status $status and no counts"
+    fi
+    return
+  fi
+  # shellcheck disable=SC2086 # three words
+  set -- "$1" $counts
+  if [ "$status" != 0 ] && [ "$3" = 0 ]; then set -- "$1" "$2" 1 "$4"; fi
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+  verdict=PASS
+  [ "$3" = 0 ] || verdict=FAIL
+  summary="$summary
+$verdict system $1: $2 passed, $3 failed, $4 skipped"
+}
+
 # vm_unit_tests: counts what the unit tests in the VM wrote, and names those that failed.
 vm_unit_tests() {
   for report in "$root"/build/release-aarch64/vm/*.xml; do
@@ -143,9 +208,17 @@ tidy() {
   ' tidy "$root/build/asan"
 }
 
+# What CI has set up; elsewhere what is not there is skipped, and says so.
 step set-up
 tools=
-[ "${CI:-}" != true ] || tools='--dev --vm --aarch64'
+if [ "${CI:-}" = true ]; then
+  case $what in
+    all) tools='--dev --vm --aarch64 --systems' ;;
+    system) ;;
+    *) tools=--dev ;;
+  esac
+fi
+[ "$what" != system ] || tools=--systems
 # shellcheck disable=SC2086 # several words or none
 if ! "$root/ci/setup.sh" $tools || ! FORKCOST_PYTHON=$("$root/ci/setup.sh" --print-python); then
   note FAIL set-up
@@ -153,9 +226,14 @@ if ! "$root/ci/setup.sh" $tools || ! FORKCOST_PYTHON=$("$root/ci/setup.sh" --pri
 fi
 export FORKCOST_PYTHON
 
-if build_step release; then ctest_step release; fi
-if [ $fast = no ]; then
-  if build_step asan; then ctest_step asan --label-regex '^unit$' --label-exclude '^slow$'; fi
+release_step() {
+  build_step release || return
+  # What boots a kernel takes minutes of pure emulation: --all.
+  if [ "$what" = all ]; then ctest_step release; else ctest_step release --label-exclude '^vm$'; fi
+  smoke
+}
+
+aarch64_step() {
   step aarch64
   if [ "$(uname -m)" = aarch64 ]; then
     note SKIP 'aarch64: this machine is one, and release was built for it'
@@ -167,6 +245,9 @@ if [ $fast = no ]; then
     ctest_step release-aarch64 --parallel "$jobs"
     vm_unit_tests
   fi
+}
+
+lint_step() {
   if have clang-format; then
     sources -name '*.cc' -o -name '*.h' -o -name '*.c' | xargs -0 clang-format --dry-run -Werror
     judge $? clang-format
@@ -178,6 +259,20 @@ if [ $fast = no ]; then
   if have shellcheck; then
     sources -name '*.sh' | xargs -0 shellcheck -x -P SCRIPTDIR "$root/.ci/run"
     judge $? shellcheck
+  fi
+}
+
+if [ "$what" = system ]; then
+  system_step "$system"
+else
+  release_step
+  if [ "$what" != fast ]; then
+    if build_step asan; then ctest_step asan --label-regex '^unit$' --label-exclude '^slow$'; fi
+    lint_step
+  fi
+  if [ "$what" = all ]; then
+    aarch64_step
+    system_step trixie
   fi
 fi
 

@@ -1,9 +1,10 @@
 // main() of every bench binary: Google Benchmark's flags, ours, and the result file.
 //
-// A main of our own: newer versions of Google Benchmark turn address-space randomisation off in
-// theirs and run the program again, which changes what exec and loader cases measure.
+// A main of our own: since 1.9.3 Google Benchmark's turns address-space randomisation off and runs
+// the program again, which changes what exec and loader cases measure.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,6 +21,7 @@
 #include "harness/environment.h"
 #include "harness/error.h"
 #include "harness/events.h"
+#include "harness/google_benchmark.h"
 #include "harness/memory.h"
 #include "harness/profile.h"
 #include "harness/reporter.h"
@@ -125,7 +127,8 @@ Options parse(int argc, char** argv) {
   options.filter = take_flag(arguments, "--benchmark_filter", "BENCHMARK_FILTER");
   arguments.push_back("--benchmark_filter=.");  // we apply it, see keep_matching()
   // One call of a case takes all of its samples, so Google Benchmark must not try again with more.
-  if (!has("--benchmark_min_time")) arguments.push_back("--benchmark_min_time=0");
+  const std::string min_time = take_flag(arguments, "--benchmark_min_time", "BENCHMARK_MIN_TIME");
+  arguments.push_back("--benchmark_min_time=" + min_time_value(min_time.empty() ? "0" : min_time));
   // --help goes to ours, which names both kinds of flags.
   std::vector<char*> theirs = {argv[0]}, ours = {argv[0]};
   for (size_t i = 1; i < arguments.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "harness/environment.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <forkcost_version.h>
 #include <gnu/libc-version.h>
 #include <sched.h>

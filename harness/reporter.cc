@@ -8,6 +8,7 @@
 
 #include "harness/clock.h"
 #include "harness/error.h"
+#include "harness/google_benchmark.h"
 #include "harness/quantities.h"
 #include "harness/result_document.h"
 
@@ -59,7 +60,7 @@ const CaseResult* Reporter::find_result(const Run& run) const {
   const auto found =
       std::ranges::find_if(results_.rbegin(), results_.rend(),
                            [&](const auto& result) { return result.entry["name"] == name; });
-  return run.error_occurred && found != results_.rend() ? &*found : nullptr;
+  return was_skipped(run) && found != results_.rend() ? &*found : nullptr;
 }
 
 void Reporter::ReportRuns(const std::vector<Run>& runs) {

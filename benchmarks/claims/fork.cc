@@ -48,13 +48,9 @@ void look_at_oneself(BeforeExec& seen, pid_t parent) noexcept {
   close(file);
 }
 
-// fork or vfork, then exec of the image. `seen`: where the child is to look at itself, which takes
-// time; null when it is to be timed.
-void create(Measurement& m, Path path, const Image& image, BeforeExec* seen) {
-  Timeline& timeline = m.timeline();
-  timeline.reset();
-  const pid_t parent = getpid();
-  const int64_t cpu = thread_cpu_ns();
+// The call alone: what lives across vfork is in the child's hands, so that is as little as can be,
+// and GCC 14 can see that the child changes none of it.
+pid_t call(Timeline& timeline, Path path, const Image& image, BeforeExec* seen, pid_t parent) {
   timeline.stamp(FORKCOST_CALL);
   const pid_t pid = path == Path::kVfork ? vfork() : fork();  // NOLINT: what this is about
   if (pid == 0) {
@@ -62,6 +58,17 @@ void create(Measurement& m, Path path, const Image& image, BeforeExec* seen) {
     exec_image(timeline, image);
   }
   timeline.stamp(FORKCOST_RESUMED);
+  return pid;
+}
+
+// fork or vfork, then exec of the image. `seen`: where the child is to look at itself, which takes
+// time; null when it is to be timed.
+void create(Measurement& m, Path path, const Image& image, BeforeExec* seen) {
+  Timeline& timeline = m.timeline();
+  timeline.reset();
+  const pid_t parent = getpid();
+  const int64_t cpu = thread_cpu_ns();
+  const pid_t pid = call(timeline, path, image, seen, parent);
   const int64_t blocked = thread_cpu_ns() - cpu;
   if (pid < 0) throw_creation_failed(kPathNames.at(static_cast<size_t>(path)), errno);
   Child(pid).reap(timeline);

@@ -2,11 +2,13 @@
 
 install(FILES README.md LICENSE results/FORMAT.md DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/forkcost")
 
-# All shared libraries but libc's own, which belong to the kernel and loader of the machine that the
-# programs will run on. It needs the same libc or a later one.
-install(RUNTIME_DEPENDENCY_SET forkcost_dependencies
-  PRE_EXCLUDE_REGEXES "^ld(-linux|64|-musl)" "^lib(c|m|pthread|rt|dl)\\.(so|musl)"
-  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/forkcost")
+# Where the programs are not static but for libc: all shared libraries but libc's own, which belong to
+# the kernel and loader of the machine that the programs will run on.
+if(NOT FORKCOST_STATIC)
+  install(RUNTIME_DEPENDENCY_SET forkcost_dependencies
+    PRE_EXCLUDE_REGEXES "^ld(-linux|64|-musl)" "^lib(c|m|pthread|rt|dl)\\.(so|musl)"
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/forkcost")
+endif()
 
 # build/release> cpack  =>  forkcost-0.1.0-linux-x86_64.tar.gz, with one directory of that name
 string(TOLOWER "${CMAKE_SYSTEM_NAME}" CPACK_SYSTEM_NAME)

@@ -4,6 +4,9 @@
 set -eu
 build=${1:?usage: test_package.sh BUILD-DIRECTORY}
 ci=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# As ci/cmake/GoogleBenchmark.cmake found it: static, or shared where its source was not to be had.
+linkage=shared
+if [ -e "$build/benchmark/src/libbenchmark.a" ]; then linkage=static; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 FORKCOST_PYTHON=$("$ci/setup.sh" --print-python)
@@ -26,7 +29,8 @@ try_programs() {
   "$1/bin/forkcost" --version | grep -q '[0-9]\.[0-9]' || fail "$1: forkcost --version"
 }
 
-# look_for_strangers PREFIX: nothing may come from outside but what belongs to libc.
+# look_for_strangers PREFIX: nothing may come from outside but what belongs to libc, and where the
+# programs are static but for that, gcc's own libgcc_s.
 look_for_strangers() {
   find "$1/bin" "$1/libexec" -type f | while read -r file; do
     # Empty for scripts and static programs, which need nothing.
@@ -35,6 +39,8 @@ look_for_strangers() {
         linux-vdso.so.* | linux-gate.so.* | not | statically) continue ;;
         ld-* | /*/ld-* | libc.so.* | libm.so.* | libpthread.so.* | librt.so.* | libdl.so.*)
           [ "$path" = not ] || continue ;;
+        libgcc_s.so.*)
+          [ "$linkage" != static ] || [ "$path" = not ] || continue ;;
       esac
       # ldd prints $ORIGIN/../lib as it stands in the program, so both sides are made plain.
       case $(realpath -m -- "$path") in
@@ -47,6 +53,30 @@ look_for_strangers() {
     fail "$1: these libraries are missing, or come from outside of the archive:"
     cat "$work/strangers"
   fi
+}
+
+# check_floor PREFIX: which glibc the files ask for, by the highest of the versions of their symbols.
+# It says so of the machine that the archive was built on, too: a newer glibc has newer symbols in its
+# headers (strtol of C23 is 2.38's), so the archive for old targets is built on Debian 12.
+check_floor() {
+  find "$1" -type f ! -name '*.o' -exec sh -c '
+    for file; do
+      case $(head -c 4 "$file" | tr -d "\177") in ELF) ;; *) continue ;; esac
+      LC_ALL=C objdump -p "$file" | sed -n "s/^ *NEEDED *//p" | sed "s|^|needed $file |"
+      LC_ALL=C objdump -p "$file" | grep -o "GLIBC_[0-9.]*" | sed "s|^GLIBC_|glibc $file |"
+    done' sh {} + >"$work/elf"
+  grep -c '^needed .*/bin/bench_fork ' "$work/elf" >/dev/null || fail "$1: objdump reads nothing"
+  floor=$(sed -n 's/^glibc .* //p' "$work/elf" | sort -uV | tail -n 1)
+  [ "$linkage" = static ] || return 0
+  grep -E '^needed .* lib(stdc\+\+|benchmark|pfm|fmt)' "$work/elf" >"$work/wrong" &&
+    fail "$1: a library that a target may not have is needed: $(cat "$work/wrong")"
+  built_with=$(ldd --version | sed -n '1s/.* //p')
+  allowed=2.34
+  # Known newer systems: their own figure. Anything else is held to 2.34, or says what it is.
+  case $built_with in 2.41) allowed=2.38 ;; esac
+  printf '%s\n%s\n' "$floor" "$allowed" | sort -VC ||
+    fail "$1: asks for glibc $floor, $allowed is the limit where glibc is $built_with:
+$(grep "^glibc .* $floor\$" "$work/elf")"
 }
 
 cmake --install "$build" --prefix "$work/prefix" >"$work/log" || {
@@ -68,9 +98,10 @@ top=$(ls "$work/unpacked")
 mv "$work/unpacked/$top" "$work/elsewhere"
 try_programs "$work/elsewhere"
 look_for_strangers "$work/elsewhere"
+check_floor "$work/elsewhere"
 for file in LICENSE README.md FORMAT.md; do
   [ -s "$work/elsewhere/share/doc/forkcost/$file" ] || fail "$archive: no $file"
 done
 
 [ $failures = 0 ] || exit 1
-echo "ok: $(basename "$archive"), $(du -h "$archive" | cut -f1)"
+echo "ok: $(basename "$archive"), $(du -h "$archive" | cut -f1), $linkage, asks for glibc $floor"

@@ -1,9 +1,15 @@
 #!/bin/sh
 # ci/setup.sh against stand-ins for the package tools. Installs nothing.
 set -eu
-setup=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)/setup.sh
+ci=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Without what fetches a source, for which there is a stand-in that cannot.
+mkdir "$work/ci"
+cp "$ci/setup.sh" "$work/ci/"
+setup=$work/ci/setup.sh
+printf '#!/bin/sh\necho fetch >>"%s/fetched"\nexit 3\n' "$work" >"$work/ci/benchmark-source.sh"
+chmod +x "$work/ci/benchmark-source.sh"
 
 failures=0
 # expect STATUS PATTERN arguments…: runs set-up with PATH=$path; PATTERN (grep) must be in its output.
@@ -86,12 +92,21 @@ fi
 
 echo install >"$work/refuses"
 expect 3 'could not install all of: libfmt-dev python3-rich'
+if [ -e "$work/fetched" ]; then
+  echo 'FAILED: a source was fetched by --check, or where packages are missing'
+  failures=$((failures + 1))
+fi
 echo update >"$work/refuses" # a broken list of somebody else does not stop us
 expect 0 'everything is there'
 expect 0 'everything is there' # the second time nothing is asked for
 if [ "$(grep -c . "$work/calls")" != 4 ]; then
   echo 'FAILED: expected two updates and two installs:'
   cat "$work/calls"
+  failures=$((failures + 1))
+fi
+
+if [ "$(grep -c . "$work/fetched")" != 2 ]; then
+  echo 'FAILED: expected the source to be looked for after each installation'
   failures=$((failures + 1))
 fi
 

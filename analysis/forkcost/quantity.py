@@ -44,17 +44,19 @@ class Quantity:
         """All rounds' histograms merged."""
         return stats.merge_histograms(self.histograms)
 
+    @cached_property
+    def _pooled(self):
+        return stats.Rounds.of(self.histograms or self.rounds)
+
     def quantile(self, q):
-        if self.histograms:
-            return stats.histogram_quantile(self.histogram, q)
-        return stats.quantile(self.samples, q)
+        return self._pooled.estimate(q)
 
     @cached_property
     def median_replicates(self):
         """Bootstrap replicates of the median."""
-        if self.histograms:
-            return stats.bootstrap_histogram_medians(self.histograms, seed=self.seed)
-        return stats.bootstrap_medians(self.rounds, seed=self.seed)
+        n_rounds = len(self.histograms or self.rounds)
+        return self._pooled.replicates(
+            0.5, stats.drawn_weights((1,) * n_rounds, (0, self.seed)), (1, self.seed))
 
     @cached_property
     def summary(self):

@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 
 from forkcost.compare import judge, statistics
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
-from forkcost.compare.statistics import Rounds
+from forkcost.stats import Rounds, drawn_weights
 
 ROUND, SAMPLE = 0.025, 0.04  # noise between and within rounds as on a small virtual machine
 N_SAMPLES = 10
@@ -32,7 +32,7 @@ def verdict(base, new, test, p, tests, threshold=0.01, paired=False):
         drawn = [side.of_units_again(0.5, (seed,)) for seed, side in enumerate(sides)]
         ratios = statistics.mean_of_pairs(drawn[1] / drawn[0])
     else:
-        drawn = [side.replicates(0.5, statistics.drawn_weights(side.nested, seed), seed)
+        drawn = [side.replicates(0.5, drawn_weights(side.nested, seed), seed)
                  for seed, side in enumerate(sides)]
         ratios = drawn[1] / drawn[0]
     evidence = judge.Evidence(*(s.estimate(0.5) for s in sides), "ns", "p50", threshold, test=test,
@@ -206,7 +206,7 @@ def test_files_as_units_carry_their_own_noise():
     widths = []
     for nested in ((5,) * 4, (1,) * 20):
         side = Rounds.of(rounds, nested)
-        widths.append(np.log(side.replicates(0.5, statistics.drawn_weights(nested, 1), 1)).std())
+        widths.append(np.log(side.replicates(0.5, drawn_weights(nested, 1), 1)).std())
         assert len(side.of_units(0.5)) == len(nested)
     assert widths[0] > 1.5 * widths[1]
 

@@ -1,118 +1,23 @@
-"""The statistics of comparing: a hierarchical bootstrap, t-tests of rounds, Holm's correction, and
-what a number of rounds can find. Knows no file.
+"""The statistics of comparing: t-tests of rounds, Holm's correction, and what a number of rounds can
+find. Knows no file.
 
-A unit is what is replicated: a round, or a whole file with its rounds. What is compared is a cost's
-logarithm, so that 5% more and 5% less are equally far away.
+What is compared is a cost's logarithm, so that 5% more and 5% less are equally far away.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
 
 from forkcost import stats
 
-REPLICATES = 1000
 ALPHA = 0.05
 POWER = 0.8
 MOST_ROUNDS = 1000  # more than these nobody will measure
 LARGEST = 100.0  # slowdowns beyond this factor are not worth a promise
 WIDEST = 300.0  # half of an interval of logarithms that a number can still hold
 _NODES = 64
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """The values of one quantity on one side. `values`: ascending, without repetitions; `counts`:
-    how often each round has each of them, one row per round; `nested`: rounds per unit, the rows
-    being in the order of the units."""
-
-    values: np.ndarray
-    counts: np.ndarray
-    nested: tuple
-
-    @classmethod
-    def of(cls, rounds, nested=None):
-        """`rounds`: arrays of samples (one-dimensional) or histograms (rows low, high, count)."""
-        nested = nested or (1,) * len(rounds)
-        if rounds[0].ndim == 2:
-            merged = stats.merge_histograms(rounds)
-            place = {tuple(edges): i for i, edges in enumerate(merged[:, :2])}
-            counts = np.zeros((len(rounds), len(merged)))
-            for row, histogram in zip(counts, rounds):
-                for low, high, count in histogram:
-                    row[place[low, high]] += count
-            return cls(stats.bin_values(merged), counts, nested)
-        values, index = np.unique(np.concatenate(rounds), return_inverse=True)
-        counts = np.zeros((len(rounds), len(values)))
-        np.add.at(counts, (np.repeat(np.arange(len(rounds)), [len(r) for r in rounds]), index), 1)
-        return cls(values, counts, nested)
-
-    @cached_property
-    def _cumulative(self):
-        return np.cumsum(self.counts, axis=1)
-
-    @property
-    def constant(self):
-        return len(self.values) == 1
-
-    def estimate(self, q):
-        """The nearest-rank quantile of all rounds together; 0 is the minimum."""
-        return float(self._quantile(self._cumulative.sum(axis=0)[None, :], q)[0])
-
-    def of_units(self, q):
-        """The same of each unit."""
-        starts = np.concatenate([[0], np.cumsum(self.nested)[:-1]])
-        return self._quantile(np.add.reduceat(self._cumulative, starts, axis=0), q)
-
-    def replicates(self, q, weights, seed):
-        """The same of resampled rounds (`weights`: how often each is drawn, one row per replicate),
-        and of as many samples drawn from them again."""
-        if self.constant:
-            return np.full(len(weights), self.values[0])
-        rows = np.arange(len(weights))
-        total = weights @ self._cumulative
-        n = total[:, -1]
-        rank = np.maximum(np.ceil(q * n - 1e-9), 1)
-        middle = np.argmax(total >= rank[:, None], axis=1)
-        # A quantile of n draws from one pool lies at a share of it that is Beta distributed. But as
-        # many are drawn from each round as it has: where rounds differ, that share varies less.
-        below, sizes = self._cumulative[:, middle].T, self._cumulative[:, -1]
-        within = (weights * below * (1 - below / sizes)).sum(axis=1)
-        pool = total[rows, middle] * (1 - total[rows, middle] / n)
-        narrower = np.sqrt(np.divide(within, pool, out=np.ones_like(pool), where=pool > 0))
-        mean = rank / (n + 1)
-        share = mean + narrower * (np.random.default_rng(seed).beta(rank, n - rank + 1) - mean)
-        return self.values[np.argmax(total >= (share * n)[:, None], axis=1)]
-
-    def of_units_again(self, q, seed):
-        """Replicates of each unit's own quantile, one column per unit."""
-        ends = np.cumsum(self.nested)
-        columns = []
-        for u, (end, n) in enumerate(zip(ends, self.nested)):
-            counts = self.counts[end - n:end]
-            there = counts.any(axis=0)
-            unit = Rounds(self.values[there], counts[:, there], (1,) * n)
-            weights = drawn_weights((1,) * n, u) if n > 1 else np.ones((REPLICATES, 1))
-            columns.append(unit.replicates(q, weights, (*seed, u)))
-        return np.column_stack(columns)
-
-    def _quantile(self, cumulative, q):
-        rank = np.maximum(np.ceil(q * cumulative[:, -1:] - 1e-9), 1)
-        return self.values[np.argmax(cumulative >= rank, axis=1)]
-
-
-@lru_cache(maxsize=256)
-def drawn_weights(nested, seed, replicates=REPLICATES):
-    """How often each round is drawn when units are drawn, then rounds within each: one row per
-    replicate. The same for all quantities of a side, so that what is common to the cases of a round
-    or a boot stays common."""
-    rng = np.random.default_rng(seed)
-    units = rng.multinomial(len(nested), np.full(len(nested), 1 / len(nested)), size=replicates)
-    columns = [rng.multinomial(units[:, u] * n, np.full(n, 1 / n)) if n > 1 else units[:, [u]]
-               for u, n in enumerate(nested)]
-    return np.concatenate(columns, axis=1).astype(float)
 
 
 @dataclass(frozen=True)
@@ -158,7 +63,7 @@ def _standard_error(variances, units, paired):
 def mean_of_pairs(ratios):
     """Replicates of the geometric mean of pairs: one column per pair, which are drawn again."""
     pairs = ratios.shape[1]
-    return np.exp((drawn_weights((1,) * pairs, 0) * np.log(ratios)).sum(axis=1) / pairs)
+    return np.exp((stats.drawn_weights((1,) * pairs, 0) * np.log(ratios)).sum(axis=1) / pairs)
 
 
 def holm(p):

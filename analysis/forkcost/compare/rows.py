@@ -53,7 +53,8 @@ class Matcher:
     def __init__(self, base, new, mode, thresholds, quantities=""):
         self.base, self.new, self.mode, self.thresholds = base, new, mode, thresholds
         self.wanted = re.compile(quantities)
-        self.estimators = new.context.get("estimators", {}) | base.context.get("estimators", {})
+        self.estimators = {quantity: row["estimator"] for quantity, row in
+                           (new.context["quantities"] | base.context["quantities"]).items()}
         self.partner = interleaved(base, new)
         self.alone = 0  # quantities that one side has alone
         self.unknown = set()  # estimators that mean nothing here

@@ -183,7 +183,7 @@ def test_intervals_cover_where_rounds_differ_more_than_samples():
                 ratios = new / base
             evidence = judge.Evidence(*(s.estimate(0.25) for s in sides), "ns", "p25", 0.05,
                                       test=test, replicates=ratios)
-            low, high = judge.judge(evidence, 1.0, 1).interval
+            low, high = judge.judge([evidence], [1.0], 1)[0].interval
             covered += low <= 1.08 <= high
         assert covered / repeats > 0.95 - 3 * np.sqrt(0.95 * 0.05 / repeats), paired
 

@@ -90,78 +90,96 @@ def widened(interval, test):
     return np.array([min(interval[0], delta - half), max(interval[1], delta + half)])
 
 
-def t_quantile(probability, df):
-    return _t_quantile(probability, _rounded(df))
-
-
 @lru_cache(maxsize=4096)
 def _t_quantile(probability, df):
     return float(special.stdtrit(df, probability))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _spreads(df):
     """What a standard error estimated with `df` degrees of freedom may come out as, of 1."""
     return np.sqrt(special.chdtri(df, 1 - (np.arange(_NODES) + 0.5) / _NODES) / df)
 
 
+def t_quantile(probability, df):
+    return np.array([_t_quantile(probability, d) for d in _rounded(df)])
+
+
 def _rounded(df):
-    return max(round(float(df)), 1)
+    return [max(round(float(d)), 1) for d in np.atleast_1d(df)]
 
 
-def power_to_find(delta, se, df, tests, threshold):
-    """The chance that a slowdown of `delta` is found `slower`: significant as the first of `tests`,
-    and its whole interval beyond `threshold` (both logarithms)."""
-    if se <= 0:
-        return float(delta > threshold)
-    df = _rounded(df)
-    critical = t_quantile(1 - ALPHA / tests / 2, df)
-    spread = _spreads(df)
-    needed = np.maximum(critical * spread, threshold / se + t_quantile(0.975, df) * spread)
-    return float(special.ndtr(delta / se - needed).mean())
+def _noise(df):
+    """What a standard error may come out as, one row per `df`; and Student's t for an interval."""
+    return np.stack([_spreads(d) for d in _rounded(df)]), t_quantile(0.975, df)[:, None]
+
+
+class Power:
+    """The chance that a slowdown is found `slower`: significant as the first of `tests`, and its
+    whole interval beyond `threshold`, a logarithm. Of many ratios at once: `se`, `df`, `threshold`
+    are arrays."""
+
+    def __init__(self, se, df, tests, threshold):
+        self._se, self._threshold = (np.atleast_1d(x)[:, None] for x in (se, threshold))
+        spread, t = _noise(df)
+        critical = t_quantile(1 - ALPHA / tests / 2, df)[:, None]
+        with np.errstate(divide="ignore"):
+            self._needed = np.maximum(critical * spread, self._threshold / self._se + t * spread)
+
+    def of(self, delta):
+        """Of slowdowns, one per ratio."""
+        delta = np.atleast_1d(delta)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = special.ndtr(delta / self._se - self._needed).mean(axis=1)
+        return np.where(self._se[:, 0] > 0, found, (delta > self._threshold)[:, 0])
 
 
 def power_to_clear(delta, se, df, threshold):
     """The chance that a change of `delta` is found `same`: its whole interval inside."""
-    if se <= 0:
-        return float(abs(delta) < threshold)
-    df = _rounded(df)
-    half = t_quantile(0.975, df) * _spreads(df)
-    room = special.ndtr((threshold - delta) / se - half) - special.ndtr(
-        (-threshold - delta) / se + half)
-    return float(np.maximum(room, 0).mean())
+    delta, se, threshold = (np.atleast_1d(x)[:, None] for x in (delta, se, threshold))
+    spread, t = _noise(df)
+    half = t * spread
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = special.ndtr((threshold - delta) / se - half) - special.ndtr(
+            (-threshold - delta) / se + half)
+        found = np.maximum(room, 0).mean(axis=1)
+    return np.where(se[:, 0] > 0, found, (np.abs(delta) < threshold)[:, 0])
 
 
 def detectable(se, df, tests, threshold):
-    """The smallest slowdown (0.03 for 3%) that is found with POWER; None beyond LARGEST."""
-    low, high = threshold, np.log(LARGEST)
-    if power_to_find(high, se, df, tests, threshold) < POWER:
-        return None
+    """The smallest slowdowns (0.03 for 3%) that are found with POWER, of ratios as Power has them;
+    NaN beyond LARGEST."""
+    power = Power(se, df, tests, threshold)
+    low = np.atleast_1d(threshold).astype(float)
+    high = np.full_like(low, np.log(LARGEST))
+    too_large = power.of(high) < POWER
     for _ in range(40):
         middle = (low + high) / 2
-        if power_to_find(middle, se, df, tests, threshold) < POWER:
-            low = middle
-        else:
-            high = middle
-    return float(np.expm1(high))
+        missed = power.of(middle) < POWER
+        low, high = np.where(missed, middle, low), np.where(missed, high, middle)
+    return np.where(too_large, np.nan, np.expm1(high))
 
 
-def more_rounds(test, wider, tests, threshold):
-    """How many more units per side settle it with POWER if change and noise stay as they look now;
-    None where MOST_ROUNDS do not. `wider`: the bootstrap's standard error divided by the test's."""
-    delta = abs(float(test.delta))
+def more_rounds(tested, wider, tests, threshold):
+    """How many more units per side settle it with POWER if change and noise stay as they look now,
+    of Tests; NaN where MOST_ROUNDS do not. `wider`: the bootstrap's standard error divided by the
+    test's."""
+    delta = np.array([abs(float(test.delta)) for test in tested])
+    wider, threshold = np.atleast_1d(wider), np.atleast_1d(threshold)
 
     def settled(more):
-        units = tuple(n + more for n in test.units)
-        se, df = _standard_error(tuple(map(np.asarray, test.variances)), units, test.paired)
-        se = float(se) * wider
-        return max(power_to_find(delta, se, df, tests, threshold),
-                   power_to_clear(delta, se, df, threshold)) >= POWER
+        errors = [_standard_error(tuple(map(np.asarray, test.variances)),
+                                  tuple(n + int(k) for n in test.units), test.paired)
+                  for test, k in zip(tested, more)]
+        se = np.array([float(e) for e, _ in errors]) * wider
+        df = [d for _, d in errors]
+        return np.maximum(Power(se, df, tests, threshold).of(delta),
+                          power_to_clear(delta, se, df, threshold)) >= POWER
 
-    if not settled(MOST_ROUNDS):
-        return None
-    low, high = 0, MOST_ROUNDS
-    while high - low > 1:
+    low, high = (np.full(len(tested), n) for n in (0, MOST_ROUNDS))
+    never = ~settled(high)
+    while (high - low > 1).any():
         middle = (low + high) // 2
-        low, high = (low, middle) if settled(middle) else (middle, high)
-    return high
+        enough = settled(middle)
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(never, np.nan, high)

@@ -90,10 +90,14 @@ class Run:
             return pd.DataFrame(columns=["name", "benchmark", "heap_bytes", "quantity", "unit"])
         return pd.DataFrame(rows)
 
+    @cached_property
+    def _places(self):
+        """(benchmark, quantity) -> rows of the table."""
+        return self.table.groupby(["benchmark", "quantity"], sort=False).indices
+
     def select(self, benchmark, quantity, **axes):
         """The rows of `table` for one quantity; an axis may be given one value or several."""
-        rows = self.table
-        rows = rows[(rows.benchmark == benchmark) & (rows.quantity == quantity)]
+        rows = self.table.iloc[self._places.get((benchmark, quantity), [])]
         for axis, wanted in axes.items():
             if f"axis.{axis}" not in rows:
                 return rows.iloc[:0]

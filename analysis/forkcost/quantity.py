@@ -47,9 +47,9 @@ class Quantity:
     @cached_property
     def median_replicates(self):
         """Bootstrap replicates of the median."""
-        n_rounds = len(self.histograms or self.rounds)
-        return self._pooled.replicates(
-            0.5, stats.drawn_weights((1,) * n_rounds, (0, self.seed)), (1, self.seed))
+        weights = stats.drawn_weights((1,) * len(self.histograms or self.rounds), 0)
+        order = np.random.default_rng((0, self.seed)).permutation(len(weights))
+        return self._pooled.replicates(0.5, weights[order], (1, self.seed))
 
     @cached_property
     def summary(self):

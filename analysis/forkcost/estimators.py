@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 
 from forkcost import scratch, stats, units
 from forkcost.errors import InputError, NoAnswer
@@ -23,7 +22,7 @@ class Comparison:
     runs whose estimates are within AGREE of one another. `exact`: quantity that is a count ->
     (cases with one value in all samples of all runs, cases)."""
 
-    table: pd.DataFrame
+    table: object
     exact: dict
     runs: tuple
 
@@ -53,6 +52,8 @@ def compare(runs):
     if not rows:
         raise NoAnswer(f"{', '.join(str(r.paths[0]) for r in runs)}: no timed case is in all of "
                        "them: measure the same cases in each run")
+    import pandas as pd  # whoever writes a file by `write` has no use for it
+
     cases = pd.DataFrame(rows)
     groups = cases.groupby(["quantity", "estimator"], sort=False)
     table = groups.agg(

@@ -3,21 +3,20 @@
 A quantity that was not measured is absent everywhere: no column of zeros, no entry of None.
 """
 
+import gzip
 import json
+import zlib
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import pandas as pd
-
-from forkcost import functions, passes
+from forkcost import functions, passes, schemas
 from forkcost.checks import REPEAT, Broken, expect, optional, optional_flag, optional_list
 from forkcost.errors import InputError
-from forkcost.quantity import check_quantities, pooled
-
-SCHEMA = 1
+from forkcost.quantity import pooled
+from forkcost.schemas import NEWEST
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,10 @@ class Run:
     def context(self):
         return self.contexts[0]
 
+    def estimator(self, quantity):
+        """What the file names for a quantity."""
+        return self.context["quantities"].get(quantity, {}).get("estimator", "p50")
+
     @property
     def page_size(self):
         return self.context.get("environment", {}).get("machine", {}).get("page_size", 4096)
@@ -81,14 +84,20 @@ class Run:
              **{f"axis.{k}": v for k, v in case.axes.items()}, **q.summary}
             for case in self.cases.values() for q in case.quantities.values()
         ]
+        import pandas as pd  # half a second, and of no use for a comparison
+
         if not rows:
             return pd.DataFrame(columns=["name", "benchmark", "heap_bytes", "quantity", "unit"])
         return pd.DataFrame(rows)
 
+    @cached_property
+    def _places(self):
+        """(benchmark, quantity) -> rows of the table."""
+        return self.table.groupby(["benchmark", "quantity"], sort=False).indices
+
     def select(self, benchmark, quantity, **axes):
         """The rows of `table` for one quantity; an axis may be given one value or several."""
-        rows = self.table
-        rows = rows[(rows.benchmark == benchmark) & (rows.quantity == quantity)]
+        rows = self.table.iloc[self._places.get((benchmark, quantity), [])]
         for axis, wanted in axes.items():
             if f"axis.{axis}" not in rows:
                 return rows.iloc[:0]
@@ -177,7 +186,13 @@ def parsed(path, constant=_no_number):
     """One file's JSON; raises InputError that names it, the reason, and what to do. `constant`:
     function of `NaN`, `Infinity`, …, where these are taken."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":  # gzip, whatever its name is
+            content = gzip.decompress(content)
+        text = content.decode("utf-8")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: is not whole ({error}): it was cut off or damaged; "
+                         f"{REPEAT}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}: give the path of a file that "
                          "forkcost-run wrote") from error
@@ -191,8 +206,18 @@ def parsed(path, constant=_no_number):
                          f"{REPEAT}, or --resume it if its .journal is still there") from error
 
 
+def is_result(path):
+    """By its name: whatever is in it, `parsed` tells."""
+    return path.name.endswith((".json", ".json.gz"))
+
+
+def files_in(directory):
+    """Its result files."""
+    return sorted(path for path in directory.glob("*.json*") if is_result(path))
+
+
 def checked(path, document):
-    """The document of a file, which is one of ours; raises InputError."""
+    """The document of a file, which is one of ours, in the form of `schemas`; raises InputError."""
     try:
         _check(document)
     except Broken as error:
@@ -224,8 +249,8 @@ def _check(document):
                      "forkcost-run or one of forkcost's bench binaries")
     _check_context(ours)
     schema = expect(ours, "schema", int, "context.forkcost")
-    if schema > SCHEMA:
-        raise Broken(f"has schema {schema}, this program reads up to {SCHEMA}: use a newer "
+    if schema > NEWEST:
+        raise Broken(f"has schema {schema}, this program reads up to {NEWEST}: use a newer "
                      "forkcost")
     benchmarks = expect(document, "benchmarks", list, "the file")
     unmeasured = document.setdefault("unmeasured", [])
@@ -233,14 +258,12 @@ def _check(document):
     if not benchmarks and not unmeasured:
         raise Broken("has no case at all: the run's filter matched nothing or it was stopped at "
                      f"once; {REPEAT} (forkcost-run --list shows the names)")
+    schemas.in_one_form(document, schema)
     for kind, entries in (("benchmarks", benchmarks), ("unmeasured", unmeasured)):
         for i, entry in enumerate(entries):
             where = f"{kind}[{i}]"
-            if not isinstance(entry, dict):
-                raise Broken(f"{where} is no object: the file is damaged; {REPEAT}")
-            expect(entry, "name", str, where)
             expect(entry, "benchmark", str, where)
-            axes = expect(entry, "axes", dict, where)
+            axes = entry["axes"]
             for axis in axes:
                 expect(axes, axis, str, f"{where} axes")
             optional(entry, "heap_bytes", int, where)
@@ -254,5 +277,5 @@ def _check(document):
                 expect(outcome, "status", str, where)
                 optional(outcome, "reason", str, where)
             else:
-                check_quantities(expect(entry, "quantities", dict, where), where)
+                expect(entry, "quantities", dict, where)
                 passes.check(entry, where)

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from forkcost.checks import REPEAT, Broken, expect, optional
-from forkcost.quantity import Quantity, check_quantities, pooled
+from forkcost.quantity import Quantity, pooled
 from forkcost.stats import quantile
 
 WHO = ("parent", "child", "family", "cpu")
@@ -167,7 +167,6 @@ def _check_counters(found, where):
         optional(event, "inheriting", (int, float), place)
         if "running_share" in event:
             _at_least(0, event, "running_share", (int, float), place)
-        check_quantities({who: event[who] for who in WHO if who in event}, place)
 
 
 def _check_profile(found, where):

@@ -1,4 +1,4 @@
-"""A quantity of a case over its rounds, and its check."""
+"""A quantity of a case over its rounds."""
 
 import zlib
 from dataclasses import dataclass
@@ -7,32 +7,25 @@ from functools import cached_property
 import numpy as np
 
 from forkcost import stats
-from forkcost.checks import REPEAT, Broken, expect
 
 
 @dataclass(frozen=True)
 class Quantity:
     """One quantity of one case, over its rounds.
 
-    `paired`: one array per round, in the order of the samples, NaN where a sample does not have
-    the quantity; so that quantities of one case can be subtracted sample by sample. Empty for
-    histograms, which are in `histograms`, one array of (low, high, count) per round.
-    `recorded`: one object per round, as in the file (min, p50, …, mean, n).
+    `rounds`: one array per round, in the order of the samples, so that quantities which all samples
+    have can be subtracted sample by sample. Empty for histograms, which are in `histograms`, one
+    array of (low, high, count) per round.
+    `recorded`: one object per round, as `schemas` has it.
     """
 
     name: str
     unit: str
     better: str
-    paired: tuple
+    rounds: tuple
     histograms: tuple
     recorded: tuple
     seed: int  # differs between cases and quantities, so that their replicates are independent
-
-    @cached_property
-    def rounds(self):
-        """One array per round, without NaN, without empty rounds."""
-        values = (r[~np.isnan(r)] for r in self.paired)
-        return [v for v in values if v.size]
 
     @cached_property
     def samples(self):
@@ -44,71 +37,51 @@ class Quantity:
         """All rounds' histograms merged."""
         return stats.merge_histograms(self.histograms)
 
+    @cached_property
+    def _pooled(self):
+        return stats.Rounds.of(self.histograms or self.rounds)
+
     def quantile(self, q):
-        if self.histograms:
-            return stats.histogram_quantile(self.histogram, q)
-        return stats.quantile(self.samples, q)
+        return self._pooled.estimate(q)
 
     @cached_property
     def median_replicates(self):
         """Bootstrap replicates of the median."""
-        if self.histograms:
-            return stats.bootstrap_histogram_medians(self.histograms, seed=self.seed)
-        return stats.bootstrap_medians(self.rounds, seed=self.seed)
+        weights = stats.drawn_weights((1,) * len(self.histograms or self.rounds), 0)
+        order = np.random.default_rng((0, self.seed)).permutation(len(weights))
+        return self._pooled.replicates(0.5, weights[order], (1, self.seed))
 
     @cached_property
     def summary(self):
         """n, rounds, min, p10, p50, p90, p99, max, mean, and low/high: the 95% interval of p50
         (NaN with too few rounds)."""
         n_rounds = len(self.histograms or self.rounds)
-        weights = [r["n"] for r in self.recorded]
         p10, p50, p90, p99 = self.quantile([0.1, 0.5, 0.9, 0.99])
         low, high = (stats.interval(self.median_replicates, n_rounds)
                      if n_rounds >= stats.MIN_ROUNDS else (np.nan, np.nan))
-        return {
-            "n": int(sum(weights)), "rounds": n_rounds,
-            "min": min(r["min"] for r in self.recorded), "p10": p10, "p50": p50, "p90": p90,
-            "p99": p99, "max": max(r["max"] for r in self.recorded),
-            "mean": np.average([r["mean"] for r in self.recorded], weights=weights),
-            "low": low, "high": high,
-        }
+        least, most, mean = self._exact
+        return {"n": sum(r["n"] for r in self.recorded), "rounds": n_rounds, "min": least,
+                "p10": p10, "p50": p50, "p90": p90, "p99": p99, "max": most, "mean": mean,
+                "low": low, "high": high}
+
+    @property
+    def _exact(self):
+        """min, max and mean of the values, which a histogram's bins do not tell."""
+        if not self.histograms:
+            return self.samples.min(), self.samples.max(), self.samples.mean()
+        return (min(r["min"] for r in self.recorded), max(r["max"] for r in self.recorded),
+                np.average([r["mean"] for r in self.recorded],
+                           weights=[r["n"] for r in self.recorded]))
 
 
 def pooled(name, recorded, seed):
-    """The Quantity of the rounds' objects (as in the file), or None: a quantity of which a round
-    has no value at all is absent from that round. `seed`: text that tells it from others."""
+    """The Quantity of the rounds' objects (as `schemas` has them), or None: a quantity of which a
+    round has no value at all is absent from that round. `seed`: text that tells it from others."""
     recorded = tuple(r for r in recorded if r.get("n"))
     if not recorded:
         return None
     return Quantity(
         name=name, unit=recorded[0]["unit"], better=recorded[0].get("better", "none"),
-        paired=tuple(np.array(r["samples"], dtype=float) for r in recorded if "samples" in r),
-        histograms=tuple(np.array(r["histogram"], dtype=float) for r in recorded
-                         if "histogram" in r),
+        rounds=tuple(r["samples"] for r in recorded if "samples" in r),
+        histograms=tuple(r["histogram"] for r in recorded if "histogram" in r),
         recorded=recorded, seed=zlib.crc32(seed.encode()))
-
-
-def check_quantities(quantities, where):
-    for name, quantity in quantities.items():
-        place = f"{where} quantity '{name}'"
-        if not isinstance(quantity, dict):
-            raise Broken(f"{place} is no object: the file is damaged; {REPEAT}")
-        expect(quantity, "unit", str, place)
-        n = expect(quantity, "n", int, place)
-        if n == 0:
-            continue
-        for key in ("min", "max", "mean"):
-            expect(quantity, key, (int, float), place)
-        data = "histogram" if "histogram" in quantity else "samples"
-        values = expect(quantity, data, list, place)
-        try:
-            array = np.array(values, dtype=float)
-            if data == "histogram":
-                counted = array[:, 2].sum() if array.shape[1] == 3 else None
-            else:
-                counted = np.count_nonzero(~np.isnan(array)) if array.ndim == 1 else None
-        except (ValueError, TypeError, IndexError, OverflowError):
-            counted = None
-        if counted != n:
-            raise Broken(f"{place} says n = {n}, but its {data} hold {counted or 'no'} values: "
-                         f"the file is damaged; {REPEAT}")

@@ -8,7 +8,9 @@ import synthetic_counts
 import synthetic_exec
 from forkcost.load import load
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "run.json"
+REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "run.json.gz"
+# The same ten cases of the reference run, as either schema has them.
+SCHEMA_1, SCHEMA_2 = (Path(__file__).parent / "data" / f"schema-{n}.json" for n in (1, 2))
 
 
 def write(document, path):

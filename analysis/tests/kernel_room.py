@@ -54,7 +54,7 @@ if kernel.name == "broken":
 """
 FORMS = ["compare.github", "compare.html", "compare.json", "compare.junit.xml", "compare.ktap",
          "compare.md"]
-FORK = "fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
+FORK = "fork/path:fork/heap:64MiB"
 
 
 def document(scale=1.0):

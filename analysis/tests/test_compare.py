@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import synthetic
 import synthetic_counts
-from conftest import write
+from conftest import SCHEMA_2, write
 from forkcost.cli import main
 from forkcost.compare import engine, sides, thresholds
 from forkcost.compare.result import (
@@ -367,9 +367,10 @@ def test_what_is_different_is_said_first(tmp_path, path, value, severity):
 
 
 def test_a_newer_schema_is_status_3_unless_forced(tmp_path):
-    paths = files(tmp_path, maker(1), changed(maker(2).document(), "schema", 2))
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    paths = files(tmp_path, document, changed(document, "schema", 3))
     result = call(*paths)
-    assert result.exit_code == 3 and "schema 2" in result.stderr
+    assert result.exit_code == 3 and "schema 3" in result.stderr
     forced = call(*paths, "--force", "--threshold", "10%")
     assert forced.exit_code == 0 and "meaningless  schema" in forced.stdout
 

@@ -8,7 +8,7 @@ import synthetic
 from forkcost.compare import judge, statistics, words
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
 from forkcost.compare.statement import statement
-from forkcost.compare.statistics import Rounds
+from forkcost.stats import Rounds, drawn_weights
 from forkcost.compare.text import settles
 from test_compare import compared, files, interleaved, laboratory, maker
 
@@ -178,12 +178,12 @@ def test_intervals_cover_where_rounds_differ_more_than_samples():
                 drawn = [s.of_units_again(0.25, (i,)) for i, s in enumerate(sides)]
                 ratios = statistics.mean_of_pairs(drawn[1] / drawn[0])
             else:
-                base, new = (s.replicates(0.25, statistics.drawn_weights(s.nested, i), i)
+                base, new = (s.replicates(0.25, drawn_weights(s.nested, i), i)
                              for i, s in enumerate(sides))
                 ratios = new / base
             evidence = judge.Evidence(*(s.estimate(0.25) for s in sides), "ns", "p25", 0.05,
                                       test=test, replicates=ratios)
-            low, high = judge.judge(evidence, 1.0, 1).interval
+            low, high = judge.judge([evidence], [1.0], 1)[0].interval
             covered += low <= 1.08 <= high
         assert covered / repeats > 0.95 - 3 * np.sqrt(0.95 * 0.05 / repeats), paired
 

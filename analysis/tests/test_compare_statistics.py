@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 
 from forkcost.compare import judge, statistics
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
-from forkcost.compare.statistics import Rounds
+from forkcost.stats import Rounds, drawn_weights
 
 ROUND, SAMPLE = 0.025, 0.04  # noise between and within rounds as on a small virtual machine
 N_SAMPLES = 10
@@ -32,12 +32,12 @@ def verdict(base, new, test, p, tests, threshold=0.01, paired=False):
         drawn = [side.of_units_again(0.5, (seed,)) for seed, side in enumerate(sides)]
         ratios = statistics.mean_of_pairs(drawn[1] / drawn[0])
     else:
-        drawn = [side.replicates(0.5, statistics.drawn_weights(side.nested, seed), seed)
+        drawn = [side.replicates(0.5, drawn_weights(side.nested, seed), seed)
                  for seed, side in enumerate(sides)]
         ratios = drawn[1] / drawn[0]
     evidence = judge.Evidence(*(s.estimate(0.5) for s in sides), "ns", "p50", threshold, test=test,
                               replicates=ratios)
-    return judge.judge(evidence, p, tests)
+    return judge.judge([evidence], [p], tests)[0]
 
 
 def part(test, index):
@@ -110,8 +110,8 @@ def test_a_slowdown_that_is_called_detectable_is_found_so_often(n_rounds, tests)
     smallest = float(np.median(promised))
     assert share_found(1 + smallest, n_rounds, tests, threshold) >= statistics.POWER - margin(0.8)
     # It is no empty promise: the error alone says about the same.
-    alone = statistics.detectable(true_error(n_rounds), 2 * n_rounds - 2, tests,
-                                  float(np.log1p(threshold)))
+    alone, = statistics.detectable(true_error(n_rounds), 2 * n_rounds - 2, tests,
+                                   float(np.log1p(threshold)))
     assert alone * 0.9 < smallest < alone * 1.5
     assert share_found(1 + smallest / 3, n_rounds, tests, threshold) < 0.5
 
@@ -179,9 +179,9 @@ def test_on_the_threshold_no_number_of_rounds_settles_it():
     rng = np.random.default_rng(6)
     test = statistics.t_test(*(rng.normal(0, 0.02, 5) for _ in "ab"))
     at = statistics.Test(np.log(1.05), test.se, test.df, test.p, test.variances, test.units, False)
-    assert statistics.more_rounds(at, 1.0, 1, np.log(1.05)) is None
+    assert np.isnan(statistics.more_rounds([at], 1.0, 1, np.log(1.05))).all()
     far = statistics.Test(np.log(1.08), test.se, test.df, test.p, test.variances, test.units, False)
-    few, many = (statistics.more_rounds(far, 1.0, tests, np.log(1.05)) for tests in (1, 1000))
+    few, many = (statistics.more_rounds([far], 1.0, tests, np.log(1.05))[0] for tests in (1, 1000))
     assert 1 <= few <= many < 200
 
 
@@ -206,7 +206,7 @@ def test_files_as_units_carry_their_own_noise():
     widths = []
     for nested in ((5,) * 4, (1,) * 20):
         side = Rounds.of(rounds, nested)
-        widths.append(np.log(side.replicates(0.5, statistics.drawn_weights(nested, 1), 1)).std())
+        widths.append(np.log(side.replicates(0.5, drawn_weights(nested, 1), 1)).std())
         assert len(side.of_units(0.5)) == len(nested)
     assert widths[0] > 1.5 * widths[1]
 

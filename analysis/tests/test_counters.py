@@ -8,7 +8,7 @@ from forkcost import answers, counters, report, units
 from forkcost.plots import common, per_page
 from forkcost.tables import Table
 
-COW = "cow/writer:parent/state:first/access:write/pattern:sequential/heap:256MiB/backing:4k"
+COW = "cow/heap:256MiB"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_touches_are_per_fault_and_calls_per_operation(run):
 
 
 def test_a_writer_that_is_not_the_parent_is_counted_with_its_family(run):
-    case = run.cases[COW.replace("writer:parent", "writer:child")]
+    case = run.cases[COW.replace("cow/", "cow/writer:child/")]
     assert counters.writer(case) == "family" and counters.writer(run.cases[COW]) == "parent"
     assert counters.cell(run, case, "minor-faults") == "1"
 

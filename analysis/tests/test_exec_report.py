@@ -224,7 +224,7 @@ def test_bytes_that_are_all_zero_are_a_line():
 
 def test_the_phases_of_an_image(run):
     for image in ("nolibc", "static", "dynamic"):
-        name = f"exec/image:{image}/page-cache:warm/args:small/path-dirs:0/heap:0"
+        name = f"exec/image:{image}/heap:0"
         stack = images.stack(run.cases[name])
         kernel, loader, libc, rest = truth.TRUTH["image"][image]
         parts = {event: ns for event, (ns, _) in stack.parts.items()}
@@ -239,7 +239,7 @@ def test_without_the_loaders_account_its_time_is_not_told_apart(made):
     run = made(truth.exec_images(maker(), ("nolibc", "dynamic"), loader=False))
     drawing = drawn(images.draw, run)
     assert "hatched" in drawing.basis and "LD_DEBUG" not in drawing.basis
-    name = "exec/image:dynamic/page-cache:warm/args:small/path-dirs:0/heap:0"
+    name = "exec/image:dynamic/heap:0"
     assert images.stack(run.cases[name]).parts["entry"][1]
 
 

@@ -15,7 +15,7 @@ from forkcost.load import load
 from forkcost.plots import common, cow_fault, fork_functions
 from forkcost.units import NBSP
 
-COW = "cow/writer:parent/state:first/access:write/pattern:sequential/heap:256MiB/backing:4k"
+COW = "cow/heap:256MiB"
 TABLE = """
 fault_parts = ["copy"]
 [[group]]
@@ -171,7 +171,7 @@ def test_touches_are_per_fault_or_page_and_creations_are_one(run):
     assert Work.of(copy, 4096) == Work(size / 4096, "page")
     thp = next(c for n, c in run.cases.items() if n.startswith("first-touch/") and "thp" in n)
     assert Work.of(thp, 4096) == Work(size / 2**21, "fault")
-    fork = run.cases["fork/path:fork/heap:1GiB/backing:4k/placement:other-cpu"]
+    fork = run.cases["fork/path:fork/heap:1GiB/placement:other-cpu"]
     assert Work.of(fork, 4096) == Work(1.0, "operation")
     s = Sampled.of(run.cases[COW], 4096)
     assert s.ns == pytest.approx(2100 * 1.6, rel=0.05)

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from conftest import write
+from conftest import SCHEMA_2, write
 from forkcost import units
+from forkcost.cli import main
 from forkcost.errors import InputError, NoAnswer
-from forkcost.kernels import lab, options
+from forkcost.kernels import exact, lab, options
 from forkcost.load import load
 from kernel_room import FORK, FORMS, calls, document, kernels, room  # noqa: F401: a fixture
 from test_cli import ROOM
@@ -386,3 +388,33 @@ def test_the_functions_that_account_for_it_are_named(room):
 def test_functions_are_for_instructions(room):
     result = kernels(room, "--mode", "tcg", "--functions", out="other", base="good", new="slow")
     assert result.exit_code == 2 and "--mode exact" in result.stderr
+
+
+def test_a_file_of_schema_2_keeps_figures_only(tmp_path):
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    exact.only_figures(document)
+    ours = document["context"]["forkcost"]
+    run = load([write(document, tmp_path / "run.json")])
+    assert set(ours["quantities"]) == {q for c in run.cases.values() for q in c.quantities}
+    assert {q for q, row in ours["quantities"].items() if row["unit"] == "ns"} == {
+        "blocked_cpu_ns", "child_cpu_ns", "debt_cpu_ns"}
+    assert run.estimator("blocked_cpu_ns") == "min" and run.estimator("debt_cpu_ns") == "p50"
+    fork = run.cases["fork/path:fork/heap:256MiB"]
+    assert {e["primary"] for e in fork.entries} == {"blocked_cpu_ns"}
+    assert all(e["real_time"] == e["cpu_time"] == e["quantities"]["blocked_cpu_ns"]["p50"]
+               for e in fork.entries)
+
+
+def test_the_stored_baseline_compares_with_a_new_exact_run(tmp_path):
+    """Schema 1 with schema 2: of the same names."""
+    baseline = Path(__file__).parents[2] / "results" / "baseline" / "x86_64-exact-6.1.json"
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    exact.only_figures(document)
+    document["context"]["forkcost"]["laboratory"] = {"mode": "exact", "kernel": "new"}
+    new = write(document, tmp_path / "new.json")
+    found = CliRunner(mix_stderr=False).invoke(
+        main, ["compare", str(baseline), str(new), "--format", "json"])
+    assert found.exit_code in (0, 1), found.stderr
+    rows = json.loads(found.stdout)["comparisons"][0]["rows"]
+    both = {r["case"] for r in rows if r["change"]["verdict"] not in ("new", "gone")}
+    assert both == {"cow/heap:4MiB", "exec/image:nolibc/heap:0", "fork/path:fork/heap:0"}

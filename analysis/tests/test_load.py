@@ -1,11 +1,12 @@
 import copy
+import gzip
 import json
 
 import numpy as np
 import pytest
 
 import synthetic
-from conftest import write
+from conftest import SCHEMA_1, SCHEMA_2, write
 from forkcost.errors import InputError
 from forkcost.load import load
 
@@ -21,12 +22,17 @@ def broken(document, change):
     return document
 
 
+def short(name):
+    """Of schema 1, as schema 2 has it."""
+    return name.replace("/backing:4k", "")
+
+
 def first(document):
     return document["benchmarks"][0]["quantities"]["blocked_ns"]
 
 
 BROKEN = {
-    "another schema": (lambda d: d["context"]["forkcost"].update(schema=2), "schema 2"),
+    "another schema": (lambda d: d["context"]["forkcost"].update(schema=3), "schema 3"),
     "schema is text": (lambda d: d["context"]["forkcost"].update(schema="1"), "schema"),
     "plain Google Benchmark": (lambda d: d["context"].pop("forkcost"), "Google Benchmark"),
     "no context": (lambda d: d.pop("context"), "no benchmark result"),
@@ -134,7 +140,7 @@ def test_a_missing_quantity_is_absent_and_never_zero(document, tmp_path):
             entry["quantities"].pop("total_ns")
             entry["quantities"]["child_cpu_ns"] |= {"n": 0, "samples": [None] * 5}
     run = load([write(broken(document, change), tmp_path / "run.json")])
-    name = document["benchmarks"][0]["name"]
+    name = short(document["benchmarks"][0]["name"])
     assert run.quantity(name, "total_ns") is None
     assert run.quantity(name, "child_cpu_ns") is None
     assert run.quantity(name, "child_start_ns").summary["rounds"] == 2
@@ -142,15 +148,15 @@ def test_a_missing_quantity_is_absent_and_never_zero(document, tmp_path):
     assert (run.table.p50 > 0).all()
 
 
-def test_null_samples_keep_their_place(document, tmp_path):
+def test_null_samples_are_left_out(document, tmp_path):
     def change(d):
         q = first(d)
         q["samples"][2] = None
         q["n"] = 4
     run = load([write(broken(document, change), tmp_path / "run.json")])
-    quantity = run.quantity(document["benchmarks"][0]["name"], "blocked_ns")
-    assert np.isnan(quantity.paired[0][2])
-    assert len(quantity.rounds[0]) == 4
+    quantity = run.quantity(short(document["benchmarks"][0]["name"]), "blocked_ns")
+    given = first(document)["samples"]
+    assert quantity.rounds[0].tolist() == given[:2] + given[3:]
 
 
 def test_several_files_are_one_run(tmp_path):
@@ -186,3 +192,109 @@ def test_the_reference_run_is_read(reference):
                 # The same definition of a quantile on both sides of the file.
                 if not quantity.histograms:
                     assert np.quantile(ours, 0.9, method="inverted_cdf") == theirs["p90"]
+
+
+# The two schemas
+
+
+@pytest.fixture(scope="module")
+def both():
+    return load([SCHEMA_1]), load([SCHEMA_2])
+
+
+def test_both_schemas_have_one_form(both):
+    old, new = both
+    assert list(old.cases) == list(new.cases)
+    assert [e["name"] for e in old.unmeasured] == [e["name"] for e in new.unmeasured]
+    assert old.outcomes("skipped") == new.outcomes("skipped") != {}
+    for name, case in old.cases.items():
+        other = new.cases[name]
+        assert list(case.axes.items()) == list(other.axes.items())
+        assert (case.benchmark, case.heap_bytes, case.verified) == (
+            other.benchmark, other.heap_bytes, other.verified)
+        assert case.quantities.keys() == other.quantities.keys()
+        for ours, theirs in zip(case.entries, other.entries):
+            for key in ("repetition_index", "primary", "primary_cpu", "verification", "pid"):
+                assert ours.get(key) == theirs.get(key)
+            for key in ("disturbed", "reasons"):
+                assert bool(ours["conditions"][key]) == bool(theirs["conditions"].get(key))
+        for quantity in case.quantities:
+            same_values(case.quantities[quantity], other.quantities[quantity], new)
+            assert old.estimator(quantity) == new.estimator(quantity)
+
+
+def same_values(ours, theirs, run):
+    """To the step in which schema 2 stores them."""
+    assert (ours.unit, ours.better) == (theirs.unit, theirs.better)
+    step = run.context["quantities"][ours.name].get("step", 0)
+    assert len(ours.rounds) == len(theirs.rounds)
+    assert [h.tolist() for h in ours.histograms] == [h.tolist() for h in theirs.histograms]
+    for a, b in zip(ours.rounds, theirs.rounds):
+        assert b == pytest.approx(a, abs=step, rel=1e-6)
+    for key, value in ours.summary.items():
+        assert theirs.summary[key] == pytest.approx(value, abs=max(step, 1), rel=1e-3)
+
+
+def test_names_and_axes_are_those_of_schema_2(both):
+    for run in both:
+        assert {"fork/path:fork/heap:256MiB", "cow/heap:4MiB/backing:thp"} <= set(run.cases)
+        assert run.cases["cow/heap:4MiB"].axes == {
+            "writer": "parent", "state": "first", "access": "write", "pattern": "sequential",
+            "heap": "4MiB", "backing": "4k"}
+
+
+def test_a_base_page_of_another_size_is_the_default(document, tmp_path):
+    def change(d):
+        d["context"]["forkcost"]["environment"]["machine"]["page_size"] = 65536
+    run = load([write(broken(document, change), tmp_path / "run.json")])
+    assert all("/backing:4k" in name or "/backing:thp" in name for name in run.cases)
+
+
+SPOILT = {
+    "a case without its row": (lambda d: d["context"]["forkcost"]["cases"].pop("cow/heap:4MiB"),
+                               "cases has no 'cow/heap:4MiB'"),
+    "no table of cases": (lambda d: d["context"]["forkcost"].pop("cases"), "'cases'"),
+    "a quantity without its row": (lambda d: d["context"]["forkcost"]["quantities"].pop("pages"),
+                                   "'pages' is not in"),
+    "no estimator": (lambda d: d["context"]["forkcost"]["quantities"]["pages"].pop("estimator"),
+                     "estimator"),
+    "samples above their min": (lambda d: sampled(d).update(
+        samples=[s + 1 for s in sampled(d)["samples"]]), "the least of its samples"),
+    "no samples": (lambda d: sampled(d).update(samples=[]), "no row of numbers"),
+    "samples are text": (lambda d: sampled(d).update(samples=["x"]), "cannot be understood"),
+    "a histogram without mean": (lambda d: binned(d).pop("mean"), "mean"),
+    "a histogram of texts": (lambda d: binned(d).update(histogram=[["x", 1]]),
+                             "cannot be understood"),
+}
+
+
+def sampled(document):
+    return document["benchmarks"][0]["quantities"]["sample_ns"]
+
+
+def binned(document):
+    return next(q for e in document["benchmarks"] for q in e["quantities"].values()
+                if "histogram" in q)
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_a_broken_file_of_schema_2_is_named_with_the_reason(what, tmp_path):
+    change, reason = SPOILT[what]
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    change(document)
+    with pytest.raises(InputError, match="broken.json") as error:
+        load([write(document, tmp_path / "broken.json")])
+    assert reason in str(error.value)
+
+
+def test_a_compressed_file_is_read_whatever_its_name_is(tmp_path):
+    packed = gzip.compress(SCHEMA_2.read_bytes())
+    for name in ("run.json.gz", "run.json"):
+        (tmp_path / name).write_bytes(packed)
+        assert len(load([tmp_path / name]).cases) == 10
+    (tmp_path / "cut.json.gz").write_bytes(packed[:-100])
+    with pytest.raises(InputError, match="cut.json.gz: is not whole"):
+        load([tmp_path / "cut.json.gz"])
+    (tmp_path / "spoilt.json.gz").write_bytes(packed[:100] + bytes(50) + packed[150:])
+    with pytest.raises(InputError, match="spoilt.json.gz: is not whole"):
+        load([tmp_path / "spoilt.json.gz"])

@@ -10,7 +10,7 @@ from forkcost.errors import InputError
 from forkcost.load import load
 from forkcost.passes import Counters, Profile
 
-FORK = "fork/path:fork/heap:16MiB/backing:4k/placement:other-cpu"
+FORK = "fork/path:fork/heap:16MiB/placement:other-cpu"
 
 
 @pytest.fixture(scope="module")

@@ -288,7 +288,7 @@ def test_a_run_without_figures_has_no_report(made, tmp_path):
 def test_the_phases_add_up_to_the_total(full):
     for path in ("fork", "posix_spawn"):
         (case,) = (c for name, c in full.cases.items() if name.startswith(
-            f"spawn/path:{path}/image:nolibc/heap:256MiB/"))
+            f"spawn/path:{path}/image:nolibc/heap:256MiB"))
         stack = phases.stack(case)
         assert sum(ns for ns, _ in stack.parts.values()) + stack.rest == pytest.approx(stack.total)
         assert stack.total == pytest.approx(case.quantities["total_ns"].quantile(0.5), rel=0.02)

@@ -16,6 +16,22 @@ def test_quantiles_are_values_that_were_seen(n, q):
     assert stats.quantile(values, q) == np.quantile(values, q, method="inverted_cdf")
 
 
+def replicates(rounds, seed=0, count=stats.REPLICATES):
+    """Of the median, as a report draws them."""
+    return stats.Rounds.of(rounds).replicates(
+        0.5, stats.drawn_weights((1,) * len(rounds), (0, seed), count), (1, seed))
+
+
+def plain_replicates(rounds, q, count, seed):
+    """The same without any shortcut: rounds drawn again, then as many samples from each of them."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        drawn = [rounds[i] for i in rng.integers(len(rounds), size=len(rounds))]
+        found.append(stats.quantile(np.concatenate([rng.choice(r, len(r)) for r in drawn]), q))
+    return np.array(found)
+
+
 def rounds_around(rng, median, n_rounds=5, n_samples=20, between=0.03, within=0.04):
     return [median * np.exp(rng.normal(0, between) + rng.normal(0, within, n_samples))
             for _ in range(n_rounds)]
@@ -26,9 +42,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(n_rounds, betwe
     rng = np.random.default_rng(5)
     hits = 0
     for trial in range(150):
-        replicates = stats.bootstrap_medians(rounds_around(rng, 100, n_rounds, between=between),
-                                             replicates=400, seed=trial)
-        low, high = stats.interval(replicates, n_rounds)
+        low, high = stats.interval(replicates(rounds_around(rng, 100, n_rounds, between=between),
+                                              trial, 400), n_rounds)
         hits += low <= 100 <= high
     assert 0.85 <= hits / 150 <= 1.0
 
@@ -37,13 +52,13 @@ def test_resampling_samples_alone_would_be_too_narrow():
     # One round's shift moves all of its samples: the interval must be about the rounds' spread.
     rng = np.random.default_rng(6)
     rounds = rounds_around(rng, 100, between=0.1, within=0.001)
-    low, high = stats.interval(stats.bootstrap_medians(rounds), len(rounds))
+    low, high = stats.interval(replicates(rounds), len(rounds))
     assert high - low > 0.5 * np.ptp([np.median(r) for r in rounds])
 
 
 def test_bootstrap_is_repeatable_and_keeps_short_rounds_short():
     rounds = [np.full(3, 1.0), np.full(30, 2.0), np.full(3, 3.0)]
-    once, again = stats.bootstrap_medians(rounds), stats.bootstrap_medians(rounds)
+    once, again = replicates(rounds), replicates(rounds)
     assert (once == again).all()
     assert set(once) <= {1.0, 2.0, 3.0}
     # Drawing the long round once out of three already puts the median on it.
@@ -61,10 +76,11 @@ def test_merging_histograms_adds_what_is_in_the_same_bin():
 
 def test_quantiles_of_a_histogram_are_within_a_bin_of_those_of_the_values():
     values = np.round(2000 * np.exp(np.random.default_rng(1).normal(0, 0.7, 50000)))
-    merged = stats.merge_histograms([synthetic.histogram(part) for part in np.split(values, 5)])
+    histograms = [np.array(synthetic.histogram(part)) for part in np.split(values, 5)]
+    merged = stats.merge_histograms(histograms)
     for q in (0.001, 0.1, 0.5, 0.9, 0.99, 1.0):
-        assert stats.histogram_quantile(merged, q) == pytest.approx(stats.quantile(values, q),
-                                                                    rel=0.009)
+        assert stats.Rounds.of(histograms).estimate(q) == pytest.approx(
+            stats.quantile(values, q), rel=0.009)
     x, share = stats.histogram_cdf(merged)
     assert share[-1] == 1
     at = np.searchsorted(x, 2000)
@@ -72,14 +88,37 @@ def test_quantiles_of_a_histogram_are_within_a_bin_of_those_of_the_values():
 
 
 def test_quantiles_of_bins_one_wide_are_exact():
-    assert stats.histogram_quantile(stats.merge_histograms([[[7, 8, 1], [9, 10, 1]]]),
-                                    [0.5, 0.51]).tolist() == [7, 9]
+    assert stats.Rounds.of([np.array([[7, 8, 1], [9, 10, 1]])]).estimate(
+        [0.5, 0.51]).tolist() == [7, 9]
 
 
 def test_bootstrap_of_histograms_spans_the_rounds():
-    histograms = [[[v, v + 1, 1000]] for v in (10, 20, 30)]
-    replicates = stats.bootstrap_histogram_medians(histograms)
-    assert set(replicates) == {10, 20, 30}
+    histograms = [np.array([[v, v + 1, 1000]]) for v in (10, 20, 30)]
+    assert set(replicates(histograms)) == {10, 20, 30}
+
+
+def test_what_bisection_finds_is_what_a_search_of_all_values_finds():
+    rng = np.random.default_rng(12)
+    for n_values in (1, 2, 3, 4, 31, 32, 33, 400):
+        rounds = stats.Rounds.of([rng.integers(n_values, size=n).astype(float)
+                                  for n in (3, 40, 1, 25)])
+        weights = stats.drawn_weights((1,) * 4, n_values)
+        totals = weights @ rounds.cumulative.T
+        wanted = np.ceil(rng.random(len(weights)) * totals[:, -1])
+        assert (rounds._first(weights, wanted)
+                == np.argmax(totals >= wanted[:, None], axis=1)).all()
+
+
+@pytest.mark.parametrize("q", [0.25, 0.5])
+@pytest.mark.parametrize("between", [0.0, 0.03, 0.2])
+def test_replicates_are_spread_as_those_of_samples_that_are_really_drawn(between, q):
+    rounds = rounds_around(np.random.default_rng(14), 100, 6, 30, between)
+    ours = stats.Rounds.of(rounds).replicates(
+        q, stats.drawn_weights((1,) * 6, 1, 4000), 2)
+    plain = plain_replicates(rounds, q, 4000, 3)
+    spread = np.quantile(plain, 0.975) - np.quantile(plain, 0.025)
+    for share in (0.025, 0.25, 0.5, 0.75, 0.975):
+        assert abs(np.quantile(ours, share) - np.quantile(plain, share)) < 0.06 * spread
 
 
 ROUNDS = [np.array([1.0, 5, 9]), np.array([2.0, 4, 30]), np.array([3.0, 3, 3])]

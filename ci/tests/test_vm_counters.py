@@ -22,10 +22,9 @@ EVENTS = "instructions:u,instructions:k,cycles:k,minor-faults"
 HEAPS = {f"{mib}MiB": mib << 20 for mib in (4, 8, 16, 32, 64)}
 PAGE = 4096
 
-FORK = (f"bench_fork --heap={','.join(HEAPS)} --benchmark_filter=path:fork/.*4k/placement:same"
+FORK = (f"bench_fork --heap={','.join(HEAPS)} --benchmark_filter='^fork/path:fork/heap:[^/]+$'"
         f" --samples=5 --counters={EVENTS} --time-limit-s=100 --benchmark_out=/tmp/fork.json")
-COW = ("bench_cow --heap=4MiB --benchmark_filter='^cow/writer:(parent|child)/state:first/access:write/"
-       f"pattern:sequential/.*4k' --samples=3 --counters={EVENTS} --time-limit-s=100"
+COW = (f"bench_cow --heap=4MiB --benchmark_filter='^cow(/writer:child)?/heap:4MiB$' --samples=3 --counters={EVENTS} --time-limit-s=100"
        " --benchmark_out=/tmp/cow.json")
 # Skips itself where there is no PMU; not here.
 LOOP = "harness_tests --gtest_filter=OnThisKernel.InstructionsOfALoop*"

@@ -16,7 +16,7 @@ import pytest
 BUILD = pathlib.Path(os.environ["FORKCOST_BUILD"]).absolute()
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}[os.environ["FORKCOST_ARCH"]]
 OLD, NEW = f"debian:linux-image-cloud-{DEBIAN}", f"debian:linux-image-6.12-cloud-{DEBIAN}"
-FORK = "fork/path:fork/heap:64MiB/backing:4k/placement:same-cpu"
+FORK = "fork/path:fork/heap:64MiB"
 LIMIT_S = 80  # of two boots at once
 
 

@@ -12,7 +12,7 @@ NEGLIGIBLE = 1.1  # a factor up to which a gain is negligible
 LARGE = 10  # times the smallest process' fork: no longer light
 HOW_TO_TRY = ("not in this run: as root FORKCOST_CHANGE_SETTINGS=1 forkcost-run --preset full "
               "--filter big-parent-enomem")
-BASE = "backing:(?:4k|16k|64k)/"
+PLACED = "(?:/placement:[^/]+)?$"  # and on base pages, which no name has
 
 
 def gather_light(view):
@@ -223,7 +223,7 @@ def _outcomes(rows, mode):
 
 LIGHT = Claim(
     "fork-light", "fork is extremely lightweight until somebody writes",
-    (f"fork/path:fork/heap:[^/]+/{BASE}",), gather_light, judge_light)
+    (f"fork/path:fork/heap:[^/]+{PLACED}",), gather_light, judge_light)
 USELESS = Claim(
     "vfork-useless", "vfork is useless nowadays, its gain negligible",
     ("spawn/path:v?fork/image:(?:nolibc|dynamic)/",), gather_useless, judge_useless)

@@ -1,7 +1,6 @@
 """Claims: what the MMU and the kernel do."""
 
 from forkcost import choose, units
-from forkcost.claims.calls import BASE
 from forkcost.claims.gather import HOW_TO_GET, difference, plain, ratio
 from forkcost.claims.verdict import (
     BY_SMAPS, Claim, Missing, Picture, all_of, but, fails, holds, listed, many, none_of,
@@ -263,11 +262,10 @@ CLAIMS = (
           own_cases("same-va"), gather_same_va, judge_same_va),
     Claim("last-owner", "When a page is mapped by one process only, it becomes writable again "
           "without a copy", own_cases("last-owner") + (
-              "cow/writer:parent/state:(?:alone|first)/access:write/pattern:sequential/",),
+              "cow(?:/state:alone)?/heap:",),
           gather_last_owner, judge_last_owner),
     Claim("parent-debt", "Forking makes the parent's own next write to every page slow",
-          ("cow/writer:parent/state:(?:first|second|alone)/access:write/pattern:sequential/"
-           f"heap:[^/]+/{BASE[:-1]}",), gather_debt, judge_debt),
+          ("cow(?:/state:(?:second|alone))?/heap:[^/]+$",), gather_debt, judge_debt),
     Claim("exec-ends-sharing", "exec frees the child's share: afterwards nothing is shared any "
           "more", own_cases("exec-ends-sharing"), gather_exec_ends, judge_exec_ends),
     Claim("switch-tables", "A context switch changes the page tables in use", ("switch/",),

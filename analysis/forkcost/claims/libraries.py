@@ -221,7 +221,8 @@ CLAIMS = (
     Claim("lib-second", "A second process that loads the same library reads nothing from disk and "
           "allocates no text", own_cases("lib-second"), gather_second, judge_second),
     Claim("lib-rw", "Writable sections are shared until written; relocations dirty them",
-          ("load/libraries:[1-9][0-9]*/shape:flat/.*/page-cache:warm",), gather_rw, judge_rw),
+          ("load/libraries:[1-9][0-9]*(?:/(?:relocations|kind|binding|hash):[^/]+)*$",), gather_rw,
+          judge_rw),
     Claim("lib-preload", "Loading common libraries once for everybody (Darwin's shared cache; on "
           "Linux: a zygote that forks) saves the loader's work and memory", ("zygote/",),
           gather_preload, judge_preload),

@@ -12,7 +12,6 @@ from forkcost import load, stats, units
 from forkcost import scratch as scratch_files
 from forkcost.claims import measure
 from forkcost.compare import rows, sides, thresholds, words
-from forkcost.compare.statistics import Rounds
 from forkcost.errors import InputError, NoAnswer
 
 SHARE = 0.95  # of cases and pairs differ by no more than the threshold
@@ -84,7 +83,7 @@ def _differences(a, b, found):
             if not all(rounds):
                 continue
             q = matcher.estimator(quantity)[1]
-            before, after = (Rounds.of(r).estimate(q) for r in rounds)
+            before, after = (stats.Rounds.of(r).estimate(q) for r in rounds)
             if before > 0 and after > 0:
                 found[quantity].append(max(before, after) / min(before, after) - 1)
 

@@ -13,7 +13,7 @@ def as_json(comparisons, strict=False):
     """`strict`: what is unclear is a regression."""
     made = [_plain(c) | {"regression": c.exit_status(strict) == 1, "statement": statement(c)}
             for c in comparisons]
-    return json.dumps({"comparisons": made}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps({"comparisons": made}, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _plain(value):

@@ -49,7 +49,6 @@ _KEYS = (
     ("rounds planned", "run.rounds", NOTE),
     ("CPU that was measured on", "run.cpu", NOTE),
     ("clock", "clock.source", WARNING),
-    ("estimators", "estimators", NOTE),
 )
 _SET_BY_KERNEL = ("kernel's build", "mitigations")
 _GOOGLE = (("host", "host_name", NOTE), ("CPUs", "num_cpus", WARNING),
@@ -87,6 +86,10 @@ def _of_contexts(google, google_of_new):
         if kernels and what in _SET_BY_KERNEL:
             severity = NOTE  # each kernel lists those that it knows
         yield _difference(what, _get(base, path), _get(new, path), severity)
+    estimators = [{q: row["estimator"] for q, row in of["quantities"].items()}
+                  for of in (base, new)]
+    yield _difference("estimators", *({q: e for q, e in of.items() if q in other}
+                                      for of, other in (estimators, estimators[::-1])), NOTE)
     for what, key, severity in _GOOGLE:
         if key != "num_cpus" or not _get(base, "environment.machine.cpus_online"):
             yield _difference(what, google.get(key), google_of_new.get(key), severity)
@@ -100,11 +103,11 @@ def _mode(base, new):
 
 def _schema(base, new):
     newest = max((s for files in (base, new) for s in files.schemas if isinstance(s, int)),
-                 default=load.SCHEMA)
+                 default=load.NEWEST)
     said = [", ".join(sorted({str(s) for s in files.schemas if s is not None})) or "none"
             for files in (base, new)]
-    if newest > load.SCHEMA:
-        yield Difference(f"schema, newer than the {load.SCHEMA} that this program knows", *said,
+    if newest > load.NEWEST:
+        yield Difference(f"schema, newer than the {load.NEWEST} that this program knows", *said,
                          MEANINGLESS)
 
 

@@ -68,8 +68,8 @@ def _judged(matcher, measured, slopes):
     evidence = [m.evidence for m in measured] + [matcher.tested(s) for s in slopes]
     tested = [e for e in evidence if e.test is not None]
     corrected = iter(statistics.holm([e.test.p for e in tested]))
-    changes = [judge.judge(e, next(corrected) if e.test is not None else None, len(tested))
-               for e in evidence]
+    changes = judge.judge(evidence, [next(corrected) if e.test is not None else None
+                                     for e in evidence], len(tested))
     family = {}
     for slope in slopes:
         for m in slope.members:

@@ -49,7 +49,8 @@ def found(measured, page_size):
         for axis in AXES:
             size = _size(m.case, axis)
             if size is not None:
-                rest = "/".join(f"{k}:{v}" for k, v in m.case.axes.items() if k != axis)
+                rest = "/".join(part for part in m.case.name.split("/")[1:]
+                                if not part.startswith(f"{axis}:"))
                 groups.setdefault((m.case.benchmark, rest, axis, m.quantity), []).append((size, m))
     slopes = (_slope(key, members, page_size) for key, members in groups.items())
     return [slope for slope in slopes if slope is not None]

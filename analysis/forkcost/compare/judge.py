@@ -1,6 +1,6 @@
 """The verdict on one ratio: of a quantity of a case, or of a slope."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,16 +56,21 @@ def exact(base, new, unit, sign, what, missing):
 
 
 def judge(evidence, p, tests):
-    """The Change. `p`: corrected; `tests`: how many it was corrected for."""
-    threshold = float(np.log1p(evidence.threshold))
-    common = {"base": evidence.base, "new": evidence.new, "unit": evidence.unit,
-              "estimator": evidence.estimator, "ratio": evidence.ratio,
-              "threshold": evidence.threshold, "replicated": evidence.what}
-    if evidence.test is None:
-        verdict, reason = _without_test(evidence, threshold)
-        return Change(**common, interval=None, p=None, verdict=verdict, reason=reason,
-                      more_rounds=evidence.missing if verdict == UNCLEAR else None)
-    test = evidence.test
+    """[Change] of [Evidence]. `p`: corrected, None without a test; `tests`: how many it was
+    corrected for."""
+    found = [(_without_test if e.test is None else _tested)(e, of_e, tests)
+             for e, of_e in zip(evidence, p)]
+    return _promised(evidence, found, tests)
+
+
+def _common(evidence):
+    return {"base": evidence.base, "new": evidence.new, "unit": evidence.unit,
+            "estimator": evidence.estimator, "ratio": evidence.ratio,
+            "threshold": evidence.threshold, "replicated": evidence.what}
+
+
+def _tested(evidence, p, tests):
+    threshold, test = float(np.log1p(evidence.threshold)), evidence.test
     drawn = sorted(evidence.sign * np.log(statistics.interval(evidence.replicates, test)))
     logs = statistics.widened(drawn, test)
     low, high = sorted(np.exp(evidence.sign * logs))
@@ -77,16 +82,42 @@ def judge(evidence, p, tests):
         verdict, reason = SAME, ""
     else:
         verdict, reason = UNCLEAR, _why(drawn, logs, threshold, evidence, p, tests)
-    wider = _wider(logs, test)
-    return Change(
-        **common, interval=(float(low), float(high)), p=float(p), verdict=verdict, reason=reason,
-        more_rounds=statistics.more_rounds(test, wider, tests, threshold)
-        if verdict == UNCLEAR else None,
-        detectable=statistics.detectable(float(test.se) * wider, test.df, tests, threshold),
-        paired=test.paired)
+    return Change(**_common(evidence), interval=(float(low), float(high)), p=float(p),
+                  verdict=verdict, reason=reason, paired=test.paired), logs
 
 
-def _without_test(evidence, threshold):
+def _promised(evidence, found, tests):
+    """The Changes of (Change, its interval's logarithms), those that have a test with what their
+    rounds can find and how many more would settle them: of all at once, as each is a search."""
+    changes = [change for change, _ in found]
+    tested = [i for i, e in enumerate(evidence) if e.test is not None]
+    if not tested:
+        return changes
+    wider = _wider([found[i][1] for i in tested], [evidence[i].test for i in tested])
+    thresholds = np.log1p([evidence[i].threshold for i in tested])
+    se, df = np.array([(evidence[i].test.se, evidence[i].test.df) for i in tested], dtype=float).T
+    for i, smallest in zip(tested, statistics.detectable(se * wider, df, tests, thresholds)):
+        changes[i] = replace(changes[i], detectable=_known(smallest))
+    unclear = [n for n, i in enumerate(tested) if changes[i].verdict == UNCLEAR]
+    if unclear:
+        more = statistics.more_rounds([evidence[tested[n]].test for n in unclear],
+                                      wider[unclear], tests, thresholds[unclear])
+        for n, rounds in zip(unclear, more):
+            changes[tested[n]] = replace(changes[tested[n]], more_rounds=_known(rounds, int))
+    return changes
+
+
+def _known(value, kind=float):
+    return None if np.isnan(value) else kind(value)
+
+
+def _without_test(evidence, _p, _tests):
+    verdict, reason = _by_ratio(evidence, float(np.log1p(evidence.threshold)))
+    return Change(**_common(evidence), interval=None, p=None, verdict=verdict, reason=reason,
+                  more_rounds=evidence.missing if verdict == UNCLEAR else None), None
+
+
+def _by_ratio(evidence, threshold):
     """(verdict, reason). Values of which no noise is known decide only where all are alike, where
     one side is nothing, or where they are far beyond the threshold."""
     base, new = evidence.base, evidence.new
@@ -103,13 +134,13 @@ def _without_test(evidence, threshold):
     return SLOWER if delta > 0 else FASTER, evidence.without
 
 
-def _wider(logs, test):
-    """The bootstrap's standard error divided by the test's, at least 1: what is promised holds for
+def _wider(logs, tested):
+    """The bootstraps' standard errors divided by the tests', at least 1: what is promised holds for
     the interval too."""
-    if test.se <= 0:
-        return 1.0
-    half = (logs[1] - logs[0]) / 2
-    return max(1.0, half / (statistics.t_quantile(0.975, test.df) * float(test.se)))
+    half = np.ptp(logs, axis=1) / 2
+    se, df = np.array([(test.se, test.df) for test in tested], dtype=float).T
+    of_test = statistics.t_quantile(0.975, df) * se
+    return np.maximum(1.0, np.divide(half, of_test, out=np.ones_like(half), where=se > 0))
 
 
 def _why(drawn, logs, threshold, evidence, p, tests):

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 
 from forkcost.checks import REPEAT, Broken, expect
-from forkcost.load import SCHEMA
+from forkcost.schemas import NEWEST
 
 _UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 QUANTITIES = ("real_time", "cpu_time")
@@ -38,14 +38,17 @@ def converted(document):
         raise Broken("has no repetition of any benchmark, at most aggregates: measure with "
                      "--benchmark_repetitions=N, without --benchmark_report_aggregates_only")
     context = document["context"] | {"forkcost": {
-        "schema": SCHEMA, "run": {"program": "Google Benchmark"}, "environment": {}}}
+        "schema": NEWEST, "run": {"program": "Google Benchmark"}, "environment": {},
+        "cases": {e["name"]: {"benchmark": e["name"].partition("/")[0]}
+                  for e in (*entries, *unmeasured)},
+        "quantities": {q: {"unit": "ns", "better": "lower", "estimator": "p50"}
+                       for q in QUANTITIES}}}
     return {"context": context, "benchmarks": entries, "unmeasured": unmeasured}
 
 
 def _entry(name, index):
-    benchmark, *parts = name.split("/")
-    axes = dict(part.split(":", 1) for part in parts if ":" in part)
-    return {"name": name, "benchmark": benchmark, "axes": axes, "repetition_index": index}
+    axes = dict(part.split(":", 1) for part in name.split("/")[1:] if ":" in part)
+    return {"name": name, "axes": axes, "repetition_index": index}
 
 
 def _outcome(found):
@@ -66,8 +69,7 @@ def _quantities(found, where):
             value = expect(found, quantity, (int, float), where) * _UNITS[unit]
             if not math.isfinite(value):
                 raise Broken(f"{where} has a {quantity} that is no number ({value}): {REPEAT}")
-            made[quantity] = {"unit": "ns", "better": "lower", "n": 1, "samples": [value],
-                              "min": value, "max": value, "mean": value}
+            made[quantity] = {"unit": "ns", "min": value, "samples": [value]}
     if not made:
         raise Broken(f"{where} has neither real_time nor cpu_time: the file is damaged; {REPEAT}")
     return made

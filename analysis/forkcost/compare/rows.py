@@ -9,8 +9,6 @@ import numpy as np
 from forkcost import stats, units
 from forkcost.compare import judge, sides, statistics
 from forkcost.compare.result import FAILED, GONE, NEW, Change, Row
-from forkcost.compare.statistics import Rounds
-
 
 # Bytes of the same thing that come in two sizes are no further apart.
 _FEW_PAGES = 4
@@ -19,41 +17,29 @@ _FEW_PERCENT = 0.05
 
 @dataclass(frozen=True)
 class Measured:
-    """A quantity of a case on both sides, ready to be judged. `rounds`: of base and new, the same
-    rounds where they are `paired`; `q`: the estimator's share; `seen`: the rounds'
-    numbers and medians, for the Row; `step`: what its values come in, 0 where that is not known."""
+    """A quantity of a case on both sides, ready to be judged. `paired`: both sides have the same
+    rounds; `seen`: the rounds' numbers and medians, for the Row; `of_units`: the units' estimates,
+    of base and new; `drawn`: bootstrap replicates of the estimate, of base and new; of pairs those
+    of each unit, one column per unit; `step`: what its values come in, 0 where that is not
+    known."""
 
     case: object
     quantity: str
-    rounds: tuple
-    q: float
     paired: bool
     evidence: judge.Evidence
     seen: tuple
-    step: float = 0.0
+    of_units: tuple
+    drawn: tuple
+    step: float
 
     @property
     def floor(self):
         """The variance that the step alone gives a unit's logarithm: rounds that agree to the last
         digit do not know it better than that."""
+        if not self.step:
+            return 0.0
         mean = np.unique(np.concatenate(self.of_units)).mean()
         return (self.step / mean)**2 / 12
-
-    @property
-    def of_units(self):
-        """The units' estimates, of base and new."""
-        return tuple(r.of_units(self.q) for r in self.rounds)
-
-    @property
-    def drawn(self):
-        """Bootstrap replicates of the estimate, of base and new; of pairs those of each unit, one
-        column per unit."""
-        name = zlib.crc32(f"{self.case.name} {self.quantity}".encode())
-        if self.paired:
-            return tuple(r.of_units_again(self.q, (side, name))
-                         for side, r in enumerate(self.rounds))
-        return tuple(r.replicates(self.q, statistics.drawn_weights(r.nested, side), (side, name))
-                     for side, r in enumerate(self.rounds))
 
     def row(self, change, family=None):
         (base_rounds, new_rounds), medians = self.seen
@@ -67,7 +53,8 @@ class Matcher:
     def __init__(self, base, new, mode, thresholds, quantities=""):
         self.base, self.new, self.mode, self.thresholds = base, new, mode, thresholds
         self.wanted = re.compile(quantities)
-        self.estimators = new.context.get("estimators", {}) | base.context.get("estimators", {})
+        self.estimators = {quantity: row["estimator"] for quantity, row in
+                           (new.context["quantities"] | base.context["quantities"]).items()}
         self.partner = interleaved(base, new)
         self.alone = 0  # quantities that one side has alone
         self.unknown = set()  # estimators that mean nothing here
@@ -97,7 +84,7 @@ class Matcher:
 
     def _match(self, case, base, new):
         rounds, paired, what = self._arranged(base, new)
-        seen = (tuple(len(r.counts) for r in rounds), tuple(r.estimate(0.5) for r in rounds))
+        seen = (tuple(r.cumulative.shape[1] for r in rounds), tuple(r.estimate(0.5) for r in rounds))
         alone = all(r.constant for r in rounds)
         if counted(new) and alone and self.thresholds.own(self.mode, new.name) is None:
             return self._count(case, new, rounds, seen, what)
@@ -105,11 +92,13 @@ class Matcher:
             return None
         threshold = self.thresholds.of(self.mode, new.name, counted(new))
         estimator, q = self.estimator(new.name)
-        found = Measured(case, new.name, rounds, q, paired, judge.Evidence(
+        of_units = tuple(r.of_units(q) for r in rounds)
+        found = Measured(case, new.name, paired, judge.Evidence(
             *(r.estimate(q) for r in rounds), new.unit, estimator, threshold,
             -1 if new.better == "higher" else 1, what=what,
-            alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen)
-        found = replace(found, step=self._step(found.of_units, new))
+            alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen, of_units,
+            tuple(_drawn(f"{case.name} {new.name}", rounds, q, paired)),
+            self._step(of_units, new))
         return replace(found, evidence=self.tested(found))
 
     def _count(self, case, new, rounds, seen, what):
@@ -150,7 +139,7 @@ class Matcher:
             keys = [common, [(self.partner[file], number) for file, number in common]]
         files = [len(side.paths) >= sides.FILES_ARE_UNITS for side in (self.base, self.new)]
         nested = [_nested(k) if of_files else (1,) * len(k) for k, of_files in zip(keys, files)]
-        rounds = tuple(Rounds.of([o.rounds[key] for key in k], n)
+        rounds = tuple(stats.Rounds.of([o.rounds[key] for key in k], n)
                        for o, k, n in zip((base, new), keys, nested))
         return rounds, bool(common), "file" if any(files) else "round"
 
@@ -194,6 +183,14 @@ class Matcher:
             return gap
         page = float(self.base.runs[0].page_size)
         return max(page, min(gap, max(_FEW_PAGES * page, _FEW_PERCENT * float(distinct.mean()))))
+
+
+def _drawn(name, rounds, q, paired):
+    """See Measured. `name`: differs between quantities, so that they are drawn independently."""
+    name = zlib.crc32(name.encode())
+    for side, of_side in enumerate(rounds):
+        yield (of_side.of_units_again(q, (side, name)) if paired else of_side.replicates(
+            q, stats.drawn_weights(of_side.nested, side), (side, name)))
 
 
 def counted(quantity):

@@ -139,7 +139,7 @@ def _rounds(case, name, quantity):
 
 
 def read(label, paths, force=False):
-    """The Files of a side; a directory stands for its *.json. Raises InputError, NoAnswer."""
+    """The Files of a side; a directory stands for its result files. Raises InputError, NoAnswer."""
     paths = tuple(path for given in paths for path in _expanded(Path(given)))
     resolved = [path.resolve() for path in paths]
     for path in paths:
@@ -165,7 +165,7 @@ def read(label, paths, force=False):
 def _expanded(path):
     if not path.is_dir():
         return [path]
-    found = sorted(path.glob("*.json"))
+    found = load.files_in(path)
     if not found:
         raise InputError(f"{path}: has no *.json: give a directory with result files")
     return found
@@ -185,11 +185,11 @@ def _document(path, force):
     ours = document["context"].get("forkcost") if (
         isinstance(document, dict) and isinstance(document.get("context"), dict)) else None
     schema = ours.get("schema") if isinstance(ours, dict) else None
-    if isinstance(schema, int) and schema > load.SCHEMA:
+    if isinstance(schema, int) and schema > load.NEWEST:
         if not force:
-            raise NoAnswer(f"{path}: has schema {schema}, this program reads up to {load.SCHEMA}: "
+            raise NoAnswer(f"{path}: has schema {schema}, this program reads up to {load.NEWEST}: "
                            "use a newer forkcost, or --force to read it as far as that goes")
-        ours["schema"] = load.SCHEMA
+        ours["schema"] = load.NEWEST
     document = load.checked(path, document)
     ours = document["context"]["forkcost"]
     try:

@@ -1,118 +1,23 @@
-"""The statistics of comparing: a hierarchical bootstrap, t-tests of rounds, Holm's correction, and
-what a number of rounds can find. Knows no file.
+"""The statistics of comparing: t-tests of rounds, Holm's correction, and what a number of rounds can
+find. Knows no file.
 
-A unit is what is replicated: a round, or a whole file with its rounds. What is compared is a cost's
-logarithm, so that 5% more and 5% less are equally far away.
+What is compared is a cost's logarithm, so that 5% more and 5% less are equally far away.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
 
 from forkcost import stats
 
-REPLICATES = 1000
 ALPHA = 0.05
 POWER = 0.8
 MOST_ROUNDS = 1000  # more than these nobody will measure
 LARGEST = 100.0  # slowdowns beyond this factor are not worth a promise
 WIDEST = 300.0  # half of an interval of logarithms that a number can still hold
 _NODES = 64
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """The values of one quantity on one side. `values`: ascending, without repetitions; `counts`:
-    how often each round has each of them, one row per round; `nested`: rounds per unit, the rows
-    being in the order of the units."""
-
-    values: np.ndarray
-    counts: np.ndarray
-    nested: tuple
-
-    @classmethod
-    def of(cls, rounds, nested=None):
-        """`rounds`: arrays of samples (one-dimensional) or histograms (rows low, high, count)."""
-        nested = nested or (1,) * len(rounds)
-        if rounds[0].ndim == 2:
-            merged = stats.merge_histograms(rounds)
-            place = {tuple(edges): i for i, edges in enumerate(merged[:, :2])}
-            counts = np.zeros((len(rounds), len(merged)))
-            for row, histogram in zip(counts, rounds):
-                for low, high, count in histogram:
-                    row[place[low, high]] += count
-            return cls(stats.bin_values(merged), counts, nested)
-        values, index = np.unique(np.concatenate(rounds), return_inverse=True)
-        counts = np.zeros((len(rounds), len(values)))
-        np.add.at(counts, (np.repeat(np.arange(len(rounds)), [len(r) for r in rounds]), index), 1)
-        return cls(values, counts, nested)
-
-    @cached_property
-    def _cumulative(self):
-        return np.cumsum(self.counts, axis=1)
-
-    @property
-    def constant(self):
-        return len(self.values) == 1
-
-    def estimate(self, q):
-        """The nearest-rank quantile of all rounds together; 0 is the minimum."""
-        return float(self._quantile(self._cumulative.sum(axis=0)[None, :], q)[0])
-
-    def of_units(self, q):
-        """The same of each unit."""
-        starts = np.concatenate([[0], np.cumsum(self.nested)[:-1]])
-        return self._quantile(np.add.reduceat(self._cumulative, starts, axis=0), q)
-
-    def replicates(self, q, weights, seed):
-        """The same of resampled rounds (`weights`: how often each is drawn, one row per replicate),
-        and of as many samples drawn from them again."""
-        if self.constant:
-            return np.full(len(weights), self.values[0])
-        rows = np.arange(len(weights))
-        total = weights @ self._cumulative
-        n = total[:, -1]
-        rank = np.maximum(np.ceil(q * n - 1e-9), 1)
-        middle = np.argmax(total >= rank[:, None], axis=1)
-        # A quantile of n draws from one pool lies at a share of it that is Beta distributed. But as
-        # many are drawn from each round as it has: where rounds differ, that share varies less.
-        below, sizes = self._cumulative[:, middle].T, self._cumulative[:, -1]
-        within = (weights * below * (1 - below / sizes)).sum(axis=1)
-        pool = total[rows, middle] * (1 - total[rows, middle] / n)
-        narrower = np.sqrt(np.divide(within, pool, out=np.ones_like(pool), where=pool > 0))
-        mean = rank / (n + 1)
-        share = mean + narrower * (np.random.default_rng(seed).beta(rank, n - rank + 1) - mean)
-        return self.values[np.argmax(total >= (share * n)[:, None], axis=1)]
-
-    def of_units_again(self, q, seed):
-        """Replicates of each unit's own quantile, one column per unit."""
-        ends = np.cumsum(self.nested)
-        columns = []
-        for u, (end, n) in enumerate(zip(ends, self.nested)):
-            counts = self.counts[end - n:end]
-            there = counts.any(axis=0)
-            unit = Rounds(self.values[there], counts[:, there], (1,) * n)
-            weights = drawn_weights((1,) * n, u) if n > 1 else np.ones((REPLICATES, 1))
-            columns.append(unit.replicates(q, weights, (*seed, u)))
-        return np.column_stack(columns)
-
-    def _quantile(self, cumulative, q):
-        rank = np.maximum(np.ceil(q * cumulative[:, -1:] - 1e-9), 1)
-        return self.values[np.argmax(cumulative >= rank, axis=1)]
-
-
-@lru_cache(maxsize=256)
-def drawn_weights(nested, seed, replicates=REPLICATES):
-    """How often each round is drawn when units are drawn, then rounds within each: one row per
-    replicate. The same for all quantities of a side, so that what is common to the cases of a round
-    or a boot stays common."""
-    rng = np.random.default_rng(seed)
-    units = rng.multinomial(len(nested), np.full(len(nested), 1 / len(nested)), size=replicates)
-    columns = [rng.multinomial(units[:, u] * n, np.full(n, 1 / n)) if n > 1 else units[:, [u]]
-               for u, n in enumerate(nested)]
-    return np.concatenate(columns, axis=1).astype(float)
 
 
 @dataclass(frozen=True)
@@ -158,7 +63,7 @@ def _standard_error(variances, units, paired):
 def mean_of_pairs(ratios):
     """Replicates of the geometric mean of pairs: one column per pair, which are drawn again."""
     pairs = ratios.shape[1]
-    return np.exp((drawn_weights((1,) * pairs, 0) * np.log(ratios)).sum(axis=1) / pairs)
+    return np.exp((stats.drawn_weights((1,) * pairs, 0) * np.log(ratios)).sum(axis=1) / pairs)
 
 
 def holm(p):
@@ -185,78 +90,96 @@ def widened(interval, test):
     return np.array([min(interval[0], delta - half), max(interval[1], delta + half)])
 
 
-def t_quantile(probability, df):
-    return _t_quantile(probability, _rounded(df))
-
-
 @lru_cache(maxsize=4096)
 def _t_quantile(probability, df):
     return float(special.stdtrit(df, probability))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _spreads(df):
     """What a standard error estimated with `df` degrees of freedom may come out as, of 1."""
     return np.sqrt(special.chdtri(df, 1 - (np.arange(_NODES) + 0.5) / _NODES) / df)
 
 
+def t_quantile(probability, df):
+    return np.array([_t_quantile(probability, d) for d in _rounded(df)])
+
+
 def _rounded(df):
-    return max(round(float(df)), 1)
+    return [max(round(float(d)), 1) for d in np.atleast_1d(df)]
 
 
-def power_to_find(delta, se, df, tests, threshold):
-    """The chance that a slowdown of `delta` is found `slower`: significant as the first of `tests`,
-    and its whole interval beyond `threshold` (both logarithms)."""
-    if se <= 0:
-        return float(delta > threshold)
-    df = _rounded(df)
-    critical = t_quantile(1 - ALPHA / tests / 2, df)
-    spread = _spreads(df)
-    needed = np.maximum(critical * spread, threshold / se + t_quantile(0.975, df) * spread)
-    return float(special.ndtr(delta / se - needed).mean())
+def _noise(df):
+    """What a standard error may come out as, one row per `df`; and Student's t for an interval."""
+    return np.stack([_spreads(d) for d in _rounded(df)]), t_quantile(0.975, df)[:, None]
+
+
+class Power:
+    """The chance that a slowdown is found `slower`: significant as the first of `tests`, and its
+    whole interval beyond `threshold`, a logarithm. Of many ratios at once: `se`, `df`, `threshold`
+    are arrays."""
+
+    def __init__(self, se, df, tests, threshold):
+        self._se, self._threshold = (np.atleast_1d(x)[:, None] for x in (se, threshold))
+        spread, t = _noise(df)
+        critical = t_quantile(1 - ALPHA / tests / 2, df)[:, None]
+        with np.errstate(divide="ignore"):
+            self._needed = np.maximum(critical * spread, self._threshold / self._se + t * spread)
+
+    def of(self, delta):
+        """Of slowdowns, one per ratio."""
+        delta = np.atleast_1d(delta)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = special.ndtr(delta / self._se - self._needed).mean(axis=1)
+        return np.where(self._se[:, 0] > 0, found, (delta > self._threshold)[:, 0])
 
 
 def power_to_clear(delta, se, df, threshold):
     """The chance that a change of `delta` is found `same`: its whole interval inside."""
-    if se <= 0:
-        return float(abs(delta) < threshold)
-    df = _rounded(df)
-    half = t_quantile(0.975, df) * _spreads(df)
-    room = special.ndtr((threshold - delta) / se - half) - special.ndtr(
-        (-threshold - delta) / se + half)
-    return float(np.maximum(room, 0).mean())
+    delta, se, threshold = (np.atleast_1d(x)[:, None] for x in (delta, se, threshold))
+    spread, t = _noise(df)
+    half = t * spread
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = special.ndtr((threshold - delta) / se - half) - special.ndtr(
+            (-threshold - delta) / se + half)
+        found = np.maximum(room, 0).mean(axis=1)
+    return np.where(se[:, 0] > 0, found, (np.abs(delta) < threshold)[:, 0])
 
 
 def detectable(se, df, tests, threshold):
-    """The smallest slowdown (0.03 for 3%) that is found with POWER; None beyond LARGEST."""
-    low, high = threshold, np.log(LARGEST)
-    if power_to_find(high, se, df, tests, threshold) < POWER:
-        return None
+    """The smallest slowdowns (0.03 for 3%) that are found with POWER, of ratios as Power has them;
+    NaN beyond LARGEST."""
+    power = Power(se, df, tests, threshold)
+    low = np.atleast_1d(threshold).astype(float)
+    high = np.full_like(low, np.log(LARGEST))
+    too_large = power.of(high) < POWER
     for _ in range(40):
         middle = (low + high) / 2
-        if power_to_find(middle, se, df, tests, threshold) < POWER:
-            low = middle
-        else:
-            high = middle
-    return float(np.expm1(high))
+        missed = power.of(middle) < POWER
+        low, high = np.where(missed, middle, low), np.where(missed, high, middle)
+    return np.where(too_large, np.nan, np.expm1(high))
 
 
-def more_rounds(test, wider, tests, threshold):
-    """How many more units per side settle it with POWER if change and noise stay as they look now;
-    None where MOST_ROUNDS do not. `wider`: the bootstrap's standard error divided by the test's."""
-    delta = abs(float(test.delta))
+def more_rounds(tested, wider, tests, threshold):
+    """How many more units per side settle it with POWER if change and noise stay as they look now,
+    of Tests; NaN where MOST_ROUNDS do not. `wider`: the bootstrap's standard error divided by the
+    test's."""
+    delta = np.array([abs(float(test.delta)) for test in tested])
+    wider, threshold = np.atleast_1d(wider), np.atleast_1d(threshold)
 
     def settled(more):
-        units = tuple(n + more for n in test.units)
-        se, df = _standard_error(tuple(map(np.asarray, test.variances)), units, test.paired)
-        se = float(se) * wider
-        return max(power_to_find(delta, se, df, tests, threshold),
-                   power_to_clear(delta, se, df, threshold)) >= POWER
+        errors = [_standard_error(tuple(map(np.asarray, test.variances)),
+                                  tuple(n + int(k) for n in test.units), test.paired)
+                  for test, k in zip(tested, more)]
+        se = np.array([float(e) for e, _ in errors]) * wider
+        df = [d for _, d in errors]
+        return np.maximum(Power(se, df, tests, threshold).of(delta),
+                          power_to_clear(delta, se, df, threshold)) >= POWER
 
-    if not settled(MOST_ROUNDS):
-        return None
-    low, high = 0, MOST_ROUNDS
-    while high - low > 1:
+    low, high = (np.full(len(tested), n) for n in (0, MOST_ROUNDS))
+    never = ~settled(high)
+    while (high - low > 1).any():
         middle = (low + high) // 2
-        low, high = (low, middle) if settled(middle) else (middle, high)
-    return high
+        enough = settled(middle)
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(never, np.nan, high)

@@ -71,8 +71,7 @@ def _figure(run, step):
     if quantity.histograms:
         value = float(quantity.quantile(0.5))
     else:
-        named = run.context.get("estimators", {}).get(name, "p50")
-        value = float(ESTIMATORS[named](quantity.rounds))
+        value = float(ESTIMATORS[run.estimator(name)](quantity.rounds))
     if value <= 0:
         raise NoAnswer(f"{step.case}: {name} is {value:g}, which has no ratio")
     return name, value

@@ -9,19 +9,31 @@ _ESTIMATORS = {"blocked_cpu_ns": "min", "debt_cpu_ns": "p50", "child_cpu_ns": "p
 
 
 def only_figures(document):
-    """Removes from a result file what is no figure in exact mode."""
+    """Removes from a result file, as the programs write it, what is no figure in exact mode."""
+    ours = document["context"]["forkcost"]
+    cases = ours.get("cases", {})
+    kept = set()
     for entry in document["benchmarks"]:
         quantities = entry["quantities"]
         for name in [n for n, q in quantities.items() if not _is_figure(n, q)]:
             del quantities[name]
-        primary = next((n for n in (entry.get("primary_cpu"), *_CPU_TIME) if n in quantities), None)
-        for key in ("primary", "primary_cpu", "real_time", "cpu_time"):
+        kept.update(quantities)
+        case = cases.get(entry["name"], entry)  # schema 1 says it in every round
+        primary = next((n for n in (case.get("primary_cpu"), *_CPU_TIME) if n in quantities), None)
+        for key in ("primary", "primary_cpu"):
+            case.pop(key, None)
+        for key in ("real_time", "cpu_time"):
             entry.pop(key, None)
         if primary:
             value = quantities[primary]["p50"]
-            entry |= {"primary": primary, "primary_cpu": primary, "real_time": value,
-                      "cpu_time": value}
-    document["context"]["forkcost"]["estimators"] = dict(_ESTIMATORS)
+            case |= {"primary": primary, "primary_cpu": primary}
+            entry |= {"real_time": value, "cpu_time": value}
+    if "quantities" not in ours:
+        ours["estimators"] = dict(_ESTIMATORS)
+        return
+    ours["quantities"] = {
+        name: row | ({"estimator": _ESTIMATORS[name]} if name in _ESTIMATORS else {})
+        for name, row in ours["quantities"].items() if name in kept}
 
 
 def _is_figure(name, quantity):

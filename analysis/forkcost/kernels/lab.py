@@ -109,7 +109,7 @@ def _must_be_free(directory, sides):
     """Whoever is given DIR/LABEL compares all that is there: it has to be this call's."""
     for side in sides:
         known = {path.resolve() for path in side.stored}
-        for path in sorted((Path(directory) / side.label).glob("*.json")):
+        for path in load.files_in(Path(directory) / side.label):
             if path.resolve() not in known:
                 raise InputError(f"{path} exists, and is not of {side.label} as it is called for; "
                                  "name another directory with -o, or remove it")

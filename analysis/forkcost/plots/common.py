@@ -167,7 +167,7 @@ def label_ends(ax, labels, gap=11.5):
     """Writes (x, y, text, colour) to the right of the data, moved apart to `gap` points, each
     joined to its place by a thin line. Call it when the axes' limits stand."""
     figure = ax.figure
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     point = figure.dpi / 72
     labels = sorted(labels, key=lambda entry: entry[1])
     wanted = np.array([ax.transData.transform((x, y))[1] / point for x, y, _, _ in labels])
@@ -245,8 +245,12 @@ def counts(rows):
 
 def save(drawing, stem, directory):
     """Writes DIRECTORY/STEM.svg and .png; returns the SVG as text for inlining."""
+    figure = drawing.figure
     with plt.rc_context(STYLE):
-        drawing.figure.savefig(directory / f"{stem}.png", dpi=200)
+        figure.set_dpi(200)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out: else each file would do it again, twice
+        figure.savefig(directory / f"{stem}.png", dpi=200)
     svg = _svg(drawing, stem)
     (directory / f"{stem}.svg").write_text(svg, encoding="utf-8")
     return _inlined(svg, stem)

@@ -36,8 +36,12 @@ class Stack:
 
 
 def by_sample(case):
-    """Quantity -> one value per sample of a Case, in one order, NaN where a sample has none."""
-    return {name: np.concatenate(q.paired) for name, q in case.quantities.items() if q.paired}
+    """Quantity -> one value per sample of a Case, in one order; only those that all samples have
+    which have a total."""
+    total = case.quantities.get("total_ns")
+    sizes = [len(r) for r in total.rounds] if total else []
+    return {name: np.concatenate(q.rounds) for name, q in case.quantities.items()
+            if q.rounds and [len(r) for r in q.rounds] == sizes}
 
 
 def stack(case):

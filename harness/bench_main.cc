@@ -120,9 +120,6 @@ Options parse(int argc, char** argv) {
   std::vector<std::string> arguments = options.command;
   CLI::App app(fmt::format("forkcost: {}", std::filesystem::path(argv[0]).filename().string()));
   add_options(app, options);
-  const auto has = [&](const char* flag) {
-    return std::ranges::any_of(arguments, [&](const auto& text) { return text.starts_with(flag); });
-  };
   take_output(arguments, options);
   options.filter = take_flag(arguments, "--benchmark_filter", "BENCHMARK_FILTER");
   arguments.push_back("--benchmark_filter=.");  // we apply it, see keep_matching()

@@ -220,7 +220,9 @@ def test_both_schemas_have_one_form(both):
                 assert bool(ours["conditions"][key]) == bool(theirs["conditions"].get(key))
         for quantity in case.quantities:
             same_values(case.quantities[quantity], other.quantities[quantity], new)
-            assert old.estimator(quantity) == new.estimator(quantity)
+            # Files of schema 1 name none for it, although its siblings have p25.
+            named = {"entry_start_ns": "p25"}.get(quantity, old.estimator(quantity))
+            assert new.estimator(quantity) == named
 
 
 def same_values(ours, theirs, run):

@@ -291,7 +291,7 @@ def test_a_heap_larger_than_memory_is_skipped_with_what_it_would_need(tmp_path):
     assert document["benchmarks"] == []  # no figure, also no 0
     (entry,) = document["unmeasured"]
     assert entry["outcome"]["status"] == "skipped"
-    assert "needs 900TiB" in entry["outcome"]["reason"]
+    assert "of memory (a heap of 900TiB, page tables)" in entry["outcome"]["reason"]
     assert "real_time" not in entry
 
 

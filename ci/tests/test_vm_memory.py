@@ -16,7 +16,7 @@ import pytest
 BUILD = pathlib.Path(os.environ["FORKCOST_BUILD"]).absolute()
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}[os.environ["FORKCOST_ARCH"]]
 MIB = 1 << 20
-PROGRAMS = ("forkcost-run", "forkcost-events", "bench_cow", "bench_fork", "bench_claims")
+PROGRAMS = ("forkcost-run", "bench_cow", "bench_fork", "bench_claims")
 LIMIT_S = 120
 
 

@@ -16,8 +16,18 @@
 //   claims/fork.cc       a large parent that starts a program; many children
 //   claims/kernel.cc     addresses, the last owner of a page, exec
 #include "benchmarks/claims/observe.h"
+#include "harness/answer_rows.h"
 
 namespace forkcost {
+
+// Observations answer nothing by themselves: they are evidence, which analysis judges.
+std::vector<AnswerSection> answer_sections() {
+  return {{.title = "claims",
+           .place = 100,
+           .layout = Layout::kCount,
+           .benchmark = "claim",
+           .text = "{} of {total} observations made; judge them: forkcost claims {file}"}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>&) {
   std::vector<Case> cases;

@@ -25,6 +25,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
 #include "harness/procfs.h"
@@ -391,6 +392,32 @@ void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
 }
 
 }  // namespace
+
+std::vector<AnswerSection> answer_sections() {
+  // The size at which all states stand side by side in every preset.
+  const Axes page = {{"heap", "64MiB"}};
+  const auto at = [&](const char* state) {
+    Axes axes = page;
+    axes["state"] = state;
+    return axes;
+  };
+  return {{.title = "copy-on-write",
+           .place = 30,
+           .benchmark = "cow",
+           .axes = {{"writer", "parent"},
+                    {"state", "first"},
+                    {"access", "write"},
+                    {"pattern", pattern_name(Pattern::kSequential)},
+                    {"backing", backing_name(Backing::kBasePages)}},
+           .rows = {
+               {.title = "  later writes",
+                .figures = {
+                    {.text = "{} a page copied", .axes = at("first"), .quantity = "touch_ns"},
+                    {.text = "{} reused (child gone)", .axes = at("alone"), .quantity = "touch_ns"},
+                    {.text = "{} for all of {heap}",
+                     .axes = {{"heap", kLargest}},
+                     .quantity = "debt_ns"}}}}}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
   std::vector<Case> cases;

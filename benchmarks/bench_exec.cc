@@ -39,6 +39,7 @@
 #include "benchmarks/cache_state.h"
 #include "benchmarks/exec/target.h"
 #include "benchmarks/loader_run.h"
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
 #include "harness/size.h"
@@ -193,6 +194,23 @@ std::vector<HeapSize> choose_heaps(std::vector<HeapSize> heaps) {
 }
 
 }  // namespace
+
+std::vector<AnswerSection> answer_sections() {
+  const auto of = [](const char* image, const char* page_cache = "warm") -> AnswerFigure {
+    return {.text = std::string("{} ") + image,
+            .axes = {{"image", image}, {"page-cache", page_cache}}};
+  };
+  return {{.title = "exec",
+           .place = 40,
+           .benchmark = "exec",
+           .axes = {{"args", "small"}, {"path-dirs", "0"}, {"heap", "0"}},
+           .quantity = "main_start_ns",
+           .rows = {{.title = "exec to main",
+                     .figures = {of("nolibc"), of("static"), of("static-pie"), of("dynamic")}},
+                    {.title = "  cold cache",
+                     .figures = {of("nolibc", "cold"), of("static", "cold"),
+                                 of("static-pie", "cold"), of("dynamic", "cold")}}}}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>& available) {
   const std::vector<HeapSize> heaps = choose_heaps(available);

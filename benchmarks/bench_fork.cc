@@ -13,6 +13,7 @@
 
 #include <array>
 
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
 #include "harness/size.h"
@@ -111,6 +112,29 @@ Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placem
 }
 
 }  // namespace
+
+std::vector<AnswerSection> answer_sections() {
+  const AnswerFigure empty{.text = "{} empty", .axes = {{"heap", "0"}}};
+  const AnswerFigure largest{.text = "{} at {heap}", .axes = {{"heap", kLargest}}};
+  const AnswerFigure per_gib{
+      .text = "{} per GiB", .reduce = Reduce::kSlope, .over = "heap", .per = kGiB};
+  const AnswerFigure millisecond{
+      .text = "1 ms {}", .reduce = Reduce::kCrossing, .over = "heap", .at = 1e6};
+  return {{.title = "fork",
+           .place = 20,
+           .benchmark = "fork",
+           .axes = {{"path", "fork"},
+                    {"placement", placement_name(Placement::kSameCpu)},
+                    {"backing", backing_name(Backing::kBasePages)}},
+           .quantity = "blocked_ns",
+           .rows = {{.title = "fork, blocked", .figures = {empty, largest, per_gib, millisecond}},
+                    {.title = "  on huge pages",
+                     .axes = {{"backing", backing_name(Backing::kThp)}},
+                     .figures = {largest, per_gib, millisecond}},
+                    {.title = "  child's end",
+                     .quantity = "teardown_ns",
+                     .figures = {empty, largest, per_gib}}}}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
   std::vector<Case> cases;

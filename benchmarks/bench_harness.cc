@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
 
@@ -84,6 +85,16 @@ void measure_vfork_exit(Measurement& m) {
 }
 
 }  // namespace
+
+std::vector<AnswerSection> answer_sections() {
+  return {{.title = "harness",
+           .layout = Layout::kTrust,
+           .benchmark = "harness",
+           .rows = {{.figures = {{.text = "harness overhead {}",
+                                  .axes = {{"figure", "vfork-exit"}},
+                                  .quantity = "overhead_ratio",
+                                  .goal = 1.02}}}}}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>&) {
   return {{.benchmark = "harness",

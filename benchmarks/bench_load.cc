@@ -15,9 +15,40 @@
 //   private_dirty_bytes, page_table_bytes, pss_bytes  of the whole process, when it waits in main
 //   library_private_dirty_bytes        of the mappings of all generated libraries
 // They come from processes of their own, before the samples. The others are where their group is.
+#include "benchmarks/library_set.h"
 #include "benchmarks/load/groups.h"
+#include "harness/answer_rows.h"
 
 namespace forkcost {
+
+std::vector<AnswerSection> answer_sections() {
+  const LoadPoint usual;
+  return {{.title = "libraries",
+           .place = 50,
+           .benchmark = "load",
+           .axes = {{"shape", usual.shape},
+                    {"relocations", std::to_string(usual.relocations)},
+                    {"kind", usual.kind},
+                    {"binding", usual.binding},
+                    {"hash", usual.hash}},
+           .quantity = "main_start_ns",
+           .rows = {{.title = "libraries",
+                     .figures = {{.text = "{} each at start",
+                                  .axes = {{"page-cache", "warm"}},
+                                  .reduce = Reduce::kSlope,
+                                  .over = "libraries"},
+                                 {.text = "{} each from a cold cache",
+                                  .axes = {{"page-cache", "cold"}},
+                                  .reduce = Reduce::kSlope,
+                                  .over = "libraries"},
+                                 {.text = "dlopen of {libraries}: {}",
+                                  .benchmark = "dlopen",
+                                  .axes = {{"libraries", "16"},
+                                           {"mode", "lazy"},
+                                           {"scope", "local"},
+                                           {"time", "first"}},
+                                  .quantity = "dlopen_ns"}}}}}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>&) {
   std::vector<Case> cases;

@@ -50,6 +50,7 @@
 #include "benchmarks/loader_run.h"
 #include "benchmarks/share/files.h"
 #include "benchmarks/share/observe.h"
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
 #include "harness/page_cache.h"
@@ -308,6 +309,24 @@ Case make_case(const Scenario& s) {
 }
 
 }  // namespace
+
+std::vector<AnswerSection> answer_sections() {
+  return {{.title = "memory",
+           .place = 60,
+           .benchmark = "share",
+           .axes = {{"what", "text"}, {"page-cache", "warm"}},
+           .rows = {{.title = "process memory",
+                     .figures = {{.text = "{} (PSS) for one more of the same program",
+                                  .axes = {{"files", relation_name(Relation::kOneInode)}},
+                                  .quantity = "process_pss_bytes",
+                                  .reduce = Reduce::kSlope,
+                                  .over = "processes"},
+                                 {.text = "{} of page tables",
+                                  .axes = {{"files", relation_name(Relation::kOneInode)}},
+                                  .quantity = "page_table_bytes",
+                                  .reduce = Reduce::kSlope,
+                                  .over = "processes"}}}}}};
+}
 
 std::vector<Case> register_cases(const std::vector<HeapSize>&) {
   std::vector<Case> cases;

@@ -28,6 +28,7 @@
 #include <string_view>
 
 #include "benchmarks/image.h"
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
 #include "harness/size.h"
@@ -229,18 +230,24 @@ struct Path {
   bool child_is_ours;   // it stamps `child` and `exec`
   bool common;          // in the quick preset at every size
   bool beside = false;  // a process of its own makes the child, on another CPU
+  bool answers = true;  // a row of the answer; not what differs little from another
 };
 
 constexpr std::array<Path, 9> kPaths = {
     {{"fork", measure_fork, true, true},
      {"vfork", measure_vfork, true, true},
      {"posix_spawn", measure_posix_spawn, false, true},
-     {"posix_spawn-actions", measure_posix_spawn_actions, false, false},
-     {"clone-vm", measure_clone_vm, true, false},
-     {"clone3-pidfd", measure_clone3_pidfd, true, false},
+     {"posix_spawn-actions", measure_posix_spawn_actions, false, false, false, false},
+     {"clone-vm", measure_clone_vm, true, false, false, false},
+     {"clone3-pidfd", measure_clone3_pidfd, true, false, false, false},
      {"system", measure_system, false, false},
      {"popen", measure_popen, false, false},
      {"fork-server", measure_fork_server, true, true, true}}};
+
+Placement placement_of(const Path& path) {
+  const bool other = path.beside && allowed_cpus().size() > 1;
+  return other ? Placement::kOtherCpu : Placement::kSameCpu;
+}
 
 constexpr std::array<const char*, 3> kImages = {"nolibc", "static", "dynamic"};
 
@@ -260,11 +267,42 @@ Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap)
 
 }  // namespace
 
+// What a caller chooses between: every path starts the same image from the same heap.
+std::vector<AnswerSection> answer_sections() {
+  const auto columns = [](const char* group, const char* heap) -> std::vector<AnswerFigure> {
+    return {
+        {.title = "blocked", .group = group, .axes = {{"heap", heap}}, .quantity = "blocked_ns"},
+        {.title = "to main", .group = group, .axes = {{"heap", heap}}, .quantity = "main_start_ns"},
+        {.title = "faster",
+         .group = group,
+         .axes = {{"heap", heap}},
+         .quantity = "main_start_ns",
+         .reduce = Reduce::kSpeedup,
+         .to = {{"path", "fork"}, {"placement", placement_name(Placement::kSameCpu)}}}};
+  };
+  AnswerSection section{
+      .title = "started by",
+      .place = 10,
+      .layout = Layout::kTable,
+      .benchmark = "spawn",
+      .axes = {{"image", "nolibc"}, {"backing", backing_name(Backing::kBasePages)}}};
+  for (const auto& [group, heap] :
+       {std::pair{"empty process", "0"}, {"{heap}", "256MiB"}, {"{heap}", kLargest}}) {
+    for (AnswerFigure& column : columns(group, heap)) section.columns.push_back(std::move(column));
+  }
+  for (const Path& path : kPaths) {
+    if (!path.answers) continue;
+    section.rows.push_back(
+        {.title = path.name,
+         .axes = {{"path", path.name}, {"placement", placement_name(placement_of(path))}}});
+  }
+  return {section};
+}
+
 std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
   std::vector<Case> cases;
   for (const Path& path : kPaths) {
-    const bool other = path.beside && allowed_cpus().size() > 1;
-    const Placement placement = other ? Placement::kOtherCpu : Placement::kSameCpu;
+    const Placement placement = placement_of(path);
     for (const std::string image_name : kImages) {
       for (const HeapSize& heap : heaps) {
         std::vector<forkcost_event> required = {FORKCOST_RESUMED, FORKCOST_MAIN, FORKCOST_EXIT,

@@ -17,6 +17,7 @@
 #include <regex>
 #include <set>
 
+#include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/environment.h"
 #include "harness/error.h"
@@ -246,11 +247,9 @@ void list_cases(const std::vector<Case>& cases, const std::string& binary) {
                     {"preset", preset_name(c.preset)}});
     if (c.arena) list.back()["heap_bytes"] = c.arena->bytes;
   }
-  const Json all = {{"binary", binary},
-                    {"schema", kSchema},
-                    {"axes", describe_axes()},
-                    {"quantities", describe_quantities()},
-                    {"cases", list}};
+  const Json all = {{"binary", binary},        {"schema", kSchema},
+                    {"axes", describe_axes()}, {"quantities", describe_quantities()},
+                    {"cases", list},           {"answer", Json(to_json(answer_sections()))}};
   std::cout << all.dump(1) << '\n';
 }
 
@@ -287,7 +286,8 @@ Json describe_context(const Options& options, const std::string& program, std::t
           {"suite", describe_suite()},
           {"run", std::move(run)},
           {"clock", describe_clock()},
-          {"environment", describe_environment()}};
+          {"environment", describe_environment()},
+          {"answer", to_json(answer_sections())}};
 }
 
 // The reporter behind --benchmark_out_format.

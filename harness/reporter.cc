@@ -38,6 +38,15 @@ void set_times(benchmark::BenchmarkReporter::Run& run, const CaseResult& result)
 
 }  // namespace
 
+std::string without_debug_warning(const std::string& said) {
+  std::istringstream lines(said);
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("Library was built as DEBUG") == std::string::npos) kept += line + '\n';
+  }
+  return kept;
+}
+
 Reporter::Reporter(const std::vector<CaseResult>& results,
                    std::unique_ptr<benchmark::BenchmarkReporter> inner)
     : results_(results), inner_(std::move(inner)) {}
@@ -46,7 +55,12 @@ bool Reporter::ReportContext(const Context& context) {
   inner_->SetOutputStream(&GetOutputStream());
   inner_->SetErrorStream(&GetErrorStream());
   context_ = own_context(context);
-  return inner_->ReportContext(context);
+  std::ostringstream said;
+  inner_->SetErrorStream(&said);
+  const bool goes_on = inner_->ReportContext(context);
+  inner_->SetErrorStream(&GetErrorStream());
+  GetErrorStream() << without_debug_warning(said.str());
+  return goes_on;
 }
 
 const CaseResult* Reporter::find_result(const Run& run) const {

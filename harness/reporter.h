@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "harness/case_result.h"
@@ -36,6 +37,11 @@ class Reporter : public benchmark::BenchmarkReporter {
   std::unique_ptr<benchmark::BenchmarkReporter> inner_;
   Json context_;
 };
+
+// What Google Benchmark says above its table, without the warning that its library was built with
+// assertions (as Debian's is): that slows its own loop, which times nothing of ours.
+// `library_build_type` in the file says it all the same.
+std::string without_debug_warning(const std::string& said);
 
 // The whole document. From the results and not from the runs that were reported: Google Benchmark
 // can be told to report aggregates only, and what was measured is not to be lost. `context` is

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -260,6 +261,23 @@ void write_document(const std::string& path, const Json& document) {
   write_atomically(path, path.ends_with(".gz") ? compress(text) : text);
 }
 
+namespace {
+
+// What the end of a run and its table rely on. Throws Json::exception.
+void require_entries(const Json& document) {
+  for (const Json& entry : document.at("benchmarks")) {
+    entry.at("name").get<std::string>();
+    entry.at("axes").get<std::map<std::string, std::string>>();
+    entry.at("quantities").get<std::map<std::string, Json>>();
+  }
+  for (const Json& entry : document.at("unmeasured")) {
+    entry.at("name").get<std::string>();
+    entry.at("outcome").at("status").get<std::string>();
+  }
+}
+
+}  // namespace
+
 Json read_document(const std::string& path) {
   std::optional<std::string> text = read_text_file(path);
   if (!text) throw UsageError(describe_errno("reading " + path, errno, "name a result file"));
@@ -272,8 +290,7 @@ Json read_document(const std::string& path) {
           "{} is of schema {}, and this program reads schema {}; {}", path, schema, kSchema,
           schema < kSchema ? "forkcost report reads it" : "a newer version of forkcost reads it"));
     }
-    document.at("benchmarks");
-    document.at("unmeasured");
+    require_entries(document);
     return document;
   } catch (const Failure& failure) {
     throw UsageError(fmt::format("{}: {}", path, failure.what()));

@@ -211,20 +211,22 @@ std::vector<std::string> BenchPrograms::pass_flags() const {
   return flags;
 }
 
-std::vector<Case> BenchPrograms::list_cases(const std::string& preset) {
-  std::vector<Case> cases;
+CaseList BenchPrograms::list_cases(const std::string& preset) {
+  CaseList all;
   tables_.assign(sides_.size(), {});
   for (size_t side = 0; side < sides_.size(); ++side) {
     for (const std::string& program : find_programs(sides_[side].directory)) {
-      CaseList list = list_cases(program, preset, sides_[side].setting);
-      add_tables(tables_[side], list.tables, program);
-      for (Case& c : list.cases) {
+      CaseList listed = list_cases(program, preset, sides_[side].setting);
+      add_tables(tables_[side], listed.tables, program);
+      for (Case& c : listed.cases) {
         c.side = side;
-        cases.push_back(std::move(c));
+        all.cases.push_back(std::move(c));
       }
+      if (side > 0) continue;
+      for (Json& section : listed.answer) all.answer.push_back(std::move(section));
     }
   }
-  return cases;
+  return all;
 }
 
 CaseList BenchPrograms::list_cases(const std::string& program, const std::string& preset,

@@ -52,8 +52,8 @@ class BenchPrograms : public Bench {
  public:
   BenchPrograms(Signals& signals, std::vector<Side> sides, const Options& options);
 
-  // All cases of all programs of all sides for `preset`.
-  std::vector<Case> list_cases(const std::string& preset);
+  // All cases of all programs of all sides for `preset`, and the answer of the first side's.
+  CaseList list_cases(const std::string& preset);
   // Those of the programs that were listed, by side.
   const std::vector<Tables>& tables() const { return tables_; }
   Measured measure(const Case& which, size_t samples) override;

@@ -21,6 +21,9 @@
 #include "harness/result_document.h"
 #include "harness/result_file.h"
 #include "harness/runner/bench.h"
+#include "harness/runner/case_table.h"
+#include "harness/runner/document.h"
+#include "harness/runner/figures.h"
 #include "harness/runner/journal.h"
 #include "harness/runner/merge.h"
 #include "harness/runner/options.h"
@@ -29,6 +32,7 @@
 #include "harness/runner/progress.h"
 #include "harness/runner/rounds.h"
 #include "harness/runner/summary.h"
+#include "harness/runner/text.h"
 #include "harness/scratch_name.h"
 #include "harness/warnings.h"
 
@@ -62,7 +66,8 @@ void print(const std::string& text) {
                                 const Options& options) {
   std::string message =
       fmt::format("no case of preset {} matches --filter '{}'", options.preset, options.filter);
-  if (const size_t others = filter_cases(programs.list_cases("full"), options.filter).size()) {
+  if (const size_t others =
+          filter_cases(programs.list_cases("full").cases, options.filter).size()) {
     throw UsageError(
         fmt::format("{}, but {} of preset full do; add --preset full", message, others));
   }
@@ -92,15 +97,17 @@ std::vector<Case> select_pairs(const std::vector<Case>& cases, const Options& op
   return paired;
 }
 
-std::vector<Case> select_cases(BenchPrograms& programs, const Options& options) {
-  const std::vector<Case> cases = programs.list_cases(options.preset);
+CaseList select_cases(BenchPrograms& programs, const Options& options) {
+  CaseList listed = programs.list_cases(options.preset);
+  const std::vector<Case>& cases = listed.cases;
   const std::vector<Case> selected = filter_cases(cases, options.filter);
   if (cases.empty()) {
     throw UsageError(
         fmt::format("preset {} has no case here; see --heap and --max-heap", options.preset));
   }
   if (selected.empty()) refuse_filter(programs, cases, options);
-  return options.interleave.empty() ? selected : select_pairs(selected, options);
+  listed.cases = options.interleave.empty() ? selected : select_pairs(selected, options);
+  return listed;
 }
 
 void check_file(const std::string& path, bool may_exist) {
@@ -152,7 +159,9 @@ Journal open_journal(BenchPrograms& programs, const Options& options, const std:
                      Plan plan) {
   if (!options.resume) {
     if (access(path.c_str(), F_OK) != 0) {
-      plan.cases = select_cases(programs, options);
+      CaseList selected = select_cases(programs, options);
+      plan.cases = std::move(selected.cases);
+      plan.answer = std::move(selected.answer);
       plan.tables = programs.tables();
     }
     require_unique(plan.cases);
@@ -176,7 +185,6 @@ class Recorder : public Observer {
   void finished(const Record& record, const Json& context) override {
     journal_.append(record, context);
   }
-  void round_done(const Position& position) override { progress_.round_done(position); }
 
  private:
   Signals& signals_;
@@ -219,6 +227,40 @@ void warn_before(const Plan& plan, const nlohmann::json& environment, const Opti
   say(format_warnings(warnings, false) + "(forkcost-run --doctor says what would mend this)\n\n");
 }
 
+// A pipe has no width: what is written there is read later, at the width that mail and logs have.
+Screen screen_of(int descriptor) {
+  constexpr size_t kLeastWidth = 40;
+  Screen screen;
+  if (isatty(descriptor) != 1) return screen;
+  const size_t width = terminal_width(descriptor).value_or(80);
+  screen.width = std::clamp(width, kLeastWidth, screen.width);
+  return screen;
+}
+
+// Every case: in columns on a terminal, else for a program, whose input nothing else may be.
+void print_table(const std::vector<Json>& documents, const std::vector<std::string>& files) {
+  const std::vector<Figures> runs(documents.begin(), documents.end());
+  if (isatty(STDOUT_FILENO) != 1) {
+    print(case_tsv(runs));
+    say(fmt::format("{}\n", fmt::join(files, "\n")));
+    return;
+  }
+  const size_t width = terminal_width(STDOUT_FILENO).value_or(80);
+  print(fmt::format("{}\n{}\n", fmt::join(case_table(runs, width, SIZE_MAX).lines, "\n"),
+                    fmt::join(files, "\n")));
+}
+
+void print_end(const std::vector<Json>& documents, const std::vector<std::string>& files,
+               const Options& options) {
+  if (options.table) {
+    print_table(documents, files);
+  } else if (options.quiet) {
+    print(fmt::format("{}\n", fmt::join(files, "\n")));
+  } else {
+    print(summarize(documents, files, screen_of(STDOUT_FILENO)));
+  }
+}
+
 int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& programs,
             const Options& options) {
   const std::string journal_path = options.out + ".journal";
@@ -250,10 +292,8 @@ int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& pro
   write_files(files, documents);
   journal.remove();
 
-  std::string note = fmt::format("{} of {} rounds in {:.1f} s, seed {}", rounds.rounds_done(),
-                                 plan.max_rounds(), rounds.seconds(), plan.seed);
-  if (rounds.time_is_up()) note += fmt::format(": the time of preset {} is up", plan.preset);
-  print(fmt::format("{}{}\n", summarize(documents, note), fmt::join(files, "\n")));
+  progress.clear();
+  print_end(documents, files, options);
   return exit_status(documents);
 }
 
@@ -263,14 +303,69 @@ int doctor() {
   return kExitOk;
 }
 
+// Two files are two sides only if they were measured in turns; else the machine's drift is all
+// that they show.
+void require_one_session(const std::vector<Json>& documents) {
+  static const Json::json_pointer kSession("/context/forkcost/run/interleaved/session");
+  const auto session = [](const Json& document) { return document.value(kSession, ""); };
+  if (documents.size() < 2) return;
+  if (session(documents[0]).empty() || session(documents[0]) != session(documents[1])) {
+    throw UsageError(
+        "--show: the two files are not the sides of one --interleave; show one, or "
+        "compare them by forkcost compare");
+  }
+}
+
+// Files of before the answer was declared in them have it from the programs here.
+void add_answer(Signals& signals, Json& document, const Options& options, const std::string& file) {
+  Json& about = document["context"]["forkcost"];
+  if (about.contains("answer")) return;
+  const std::string directory = own_path().parent_path();
+  try {
+    Options listing;
+    listing.preset = "smoke";
+    BenchPrograms programs(signals, {{options.bin_dir.empty() ? directory : options.bin_dir, ""}},
+                           listing);
+    about["answer"] = programs.list_cases(listing.preset).answer;
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format(
+        "{} does not say what to show of it, as it was written by an older suite, and no bench "
+        "program here does ({}); name their directory by --bin-dir, or use --table",
+        file, error.what()));
+  }
+}
+
+int show(Signals& signals, const Options& options) {
+  std::vector<Json> documents;
+  for (const std::string& file : options.show) {
+    Json& document = documents.emplace_back(read_document(file));
+    if (!options.table) add_answer(signals, document, options, file);
+    if (!options.filter.empty()) filter_document(document, options.filter);
+  }
+  require_one_session(documents);
+  try {
+    print_end(documents, options.show, options);
+  } catch (const Json::exception& error) {
+    throw UsageError(
+        fmt::format("{}: damaged ({}); measure anew", fmt::join(options.show, ", "), error.what()));
+  } catch (const UsageError& error) {
+    throw UsageError(
+        fmt::format("{}: the answer that it declares: {}; use the forkcost-run of the "
+                    "suite that wrote it, or --table",
+                    fmt::join(options.show, ", "), error.what()));
+  }
+  return kExitOk;
+}
+
 int run(Signals& signals, const Options& options) {
   if (options.doctor) return doctor();
+  if (!options.show.empty()) return show(signals, options);
   if (options.list_counters) list_events(*options.list_counters);
   const std::vector<Side> sides = find_sides(options, own_path().parent_path());
   BenchPrograms programs(signals, sides, options);
   if (options.list) {
     std::string names;
-    for (const Case& c : select_cases(programs, options)) {
+    for (const Case& c : select_cases(programs, options).cases) {
       if (c.side == 0) names += c.name + "\n";
     }
     print(names);

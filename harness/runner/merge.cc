@@ -57,6 +57,7 @@ Json merge_context(const Plan& plan, size_t side, const Json& bench_context,
   if (!theirs.contains("suite")) theirs["suite"] = plan.suite;  // a side may be of another build
   theirs["run"] = describe_run(plan, side, facts, theirs.value("run", Json::object()));
   theirs["environment"] = environment;
+  if (!plan.answer.empty()) theirs["answer"] = plan.answer;
   theirs["warnings"] =
       Json(to_json(find_warnings(nlohmann::json(environment), largest_heap(plan))));
   context["forkcost"] = std::move(theirs);

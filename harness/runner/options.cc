@@ -22,7 +22,8 @@ constexpr const char* kFooter =
     "side, with --interleave).\n"
     "Examples: forkcost-run --preset quick --filter heap:1GiB --out run.json\n"
     "          forkcost-run --interleave build/old build/new --out change.json\n"
-    "          forkcost-run --interleave env: env:LD_PRELOAD=libx.so --filter ^fork --out x.json";
+    "          forkcost-run --interleave env: env:LD_PRELOAD=libx.so --filter ^fork --out x.json\n"
+    "          forkcost-run --show run.json";
 
 // A flag that may have a value: `value` is empty with the flag alone.
 void add_flag_with_value(CLI::App& app, const std::string& name, std::optional<std::string>& value,
@@ -53,7 +54,7 @@ void add_flags(CLI::App& app, Options& options) {
   app.add_option("--heap", options.heap, "These heap sizes in place of the preset's: 3GiB,37GiB");
   app.add_option("--max-heap", options.max_heap, "Leave out larger heaps");
   app.add_option("--cpu", options.cpu, "The parent's CPU (default: the last one allowed)");
-  app.add_option("--seed", options.seed, "Of the order of cases (default: random; recorded)")
+  app.add_option("--seed", options.seed, "Seed for the order of cases (default: random; recorded)")
       ->check(CLI::NonNegativeNumber);  // CLI11 would take -5 for 2^64 - 5
   app.add_option("--time-limit-s", options.time_limit_s,
                  "A case that takes longer in one round has failed (default: the preset's)")
@@ -61,8 +62,8 @@ void add_flags(CLI::App& app, Options& options) {
   app.add_option("--bin-dir", options.bin_dir,
                  "Where the bench_* programs are (default: beside this one)");
   app.add_option("--interleave", options.interleave,
-                 "Measure two sides in turns, so that what the machine does meanwhile hits both, "
-                 "into FILE-a.json and FILE-b.json; takes twice as long. A side is a directory (of "
+                 "Interleave two builds or settings, so that drift affects both alike, into "
+                 "FILE-a.json and FILE-b.json; takes twice as long. A side is a directory (of "
                  "bench_* programs, or the prefix of a suite) or env:NAME=VALUE: the programs of "
                  "--bin-dir with this in their environment (env: alone: as they are)")
       ->type_name("SIDE")
@@ -79,8 +80,24 @@ void add_flags(CLI::App& app, Options& options) {
   app.add_flag("--resume", options.resume, "Go on with an interrupted run of the same --out");
   app.add_flag("--force", options.force, "Overwrite the result file or journal that is there");
   app.add_flag("--doctor", options.doctor,
-               "Say what makes figures of this machine less trustworthy, and exit");
-  app.add_flag("--quiet", options.quiet, "No progress and no warnings");
+               "Check this machine for sources of noise and missing privileges, and exit");
+  app.add_flag("--table", options.table,
+               "Print every case in place of the answer: as many columns as the terminal has room "
+               "for; tab-separated, with all quantities, into a pipe");
+  app.add_flag("--quiet", options.quiet,
+               "Print nothing but errors and the name of the result file");
+  CLI::Option* const show =
+      app.add_option("--show", options.show,
+                     "Measure nothing: show the answer of this result file, or with --table its "
+                     "cases (of those that --filter finds). Of an interleaved run give both files")
+          ->type_name("FILE")
+          ->expected(1, 2);
+  for (const char* measuring :
+       {"--preset", "--out", "--rounds", "--heap", "--max-heap", "--cpu", "--seed",
+        "--time-limit-s", "--interleave", "--counters", "--profile", "--list-counters", "--list",
+        "--resume", "--force", "--doctor", "--quiet"}) {
+    show->excludes(app.get_option(measuring));
+  }
 }
 
 void check_cpu(int cpu) {
@@ -89,7 +106,7 @@ void check_cpu(int cpu) {
   check(sched_getaffinity(0, sizeof allowed, &allowed), "asking for the allowed CPUs");
   if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(static_cast<size_t>(cpu), &allowed)) {
     throw UsageError(
-        fmt::format("--cpu {}: this CPU may not be used here; taskset -p $$ shows which may", cpu));
+        fmt::format("--cpu {}: not in the affinity mask; taskset -p $$ shows it", cpu));
   }
 }
 
@@ -212,6 +229,7 @@ std::string resume_command(const Options& options) {
   add_with_value("--profile", options.profile);
   add("--out", options.out);
   if (options.force) line += " --force";
+  if (options.table) line += " --table";
   if (options.quiet) line += " --quiet";
   return line + " --resume";
 }

@@ -34,6 +34,8 @@ struct Options {
   bool force = false;
   bool doctor = false;
   bool quiet = false;
+  bool table = false;
+  std::vector<std::string> show;     // result files; of two the sides of one --interleave
   std::vector<std::string> command;  // argv
 };
 

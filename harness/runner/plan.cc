@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "harness/answer_rows.h"
 #include "harness/error.h"
 #include "harness/result_document.h"
 
@@ -41,21 +42,28 @@ void add_tables(Tables& tables, const Tables& more, const std::string& program) 
 CaseList parse_case_list(std::string_view text, const std::string& binary) {
   CaseList list;
   try {
-    const Json json = Json::parse(text);
-    if (const int schema = json.value("schema", 1); schema != kSchema) {
+    const Json printed = Json::parse(text);
+    if (const int schema = printed.value("schema", 1); schema != kSchema) {
       throw UsageError(
           fmt::format("{} is of another version of forkcost: it writes result files of schema {}, "
                       "and this is for schema {}; build both from one version",
                       binary, schema, kSchema));
     }
-    list.tables = {json.at("axes"), json.at("quantities")};
-    for (const Json& description : json.at("cases")) {
+    list.tables = {printed.at("axes"), printed.at("quantities")};
+    for (const Json& description : printed.at("cases")) {
       list.cases.push_back({description.at("name").get<std::string>(), binary, description});
     }
+    list.answer = printed.value("answer", Json::array());
+    parse_answer(nlohmann::json(list.answer));  // an end that cannot be shown is told before
   } catch (const Json::exception& error) {
     throw UsageError(fmt::format(
         "{} --list-cases does not print a list of cases ({}); is it a program of this suite?",
         binary, error.what()));
+  } catch (const UsageError& error) {
+    throw UsageError(
+        fmt::format("{} --list-cases: the answer that it declares: {}; is it of the "
+                    "same build as forkcost-run?",
+                    binary, error.what()));
   }
   return list;
 }
@@ -117,7 +125,8 @@ Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string ke
           .sides = {},
           .session = {},
           .tables = {},
-          .cases = {}};
+          .cases = {},
+          .answer = Json::array()};
 }
 
 Json to_json(const Plan& plan) {
@@ -143,6 +152,7 @@ Json to_json(const Plan& plan) {
   for (const Tables& tables : plan.tables) {
     json["tables"].push_back({{"axes", tables.axes}, {"quantities", tables.quantities}});
   }
+  json["answer"] = plan.answer;
   json["cases"] = Json::array();
   for (const Case& c : plan.cases) {
     Json item = {{"binary", c.binary}, {"case", c.description}};
@@ -181,6 +191,7 @@ Plan parse_plan(const Json& json) {
   for (const Json& tables : json.at("tables")) {
     plan.tables.push_back({tables.at("axes"), tables.at("quantities")});
   }
+  plan.answer = json.value("answer", Json::array());
   for (const Json& item : json.at("cases")) {
     const Json& description = item.at("case");
     plan.cases.push_back({description.at("name").get<std::string>(),
@@ -195,6 +206,7 @@ void require_same(const Plan& journal, const Plan& now, bool seed_given) {
   for (Json* plan : {&before, &after}) {
     plan->erase("cases");
     plan->erase("tables");
+    plan->erase("answer");
     plan->erase("started");
     plan->erase("session");
     if (!seed_given) plan->erase("seed");

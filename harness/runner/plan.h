@@ -36,6 +36,7 @@ void add_tables(Tables& tables, const Tables& more, const std::string& program);
 struct CaseList {
   std::vector<Case> cases;
   Tables tables;
+  Json answer = Json::array();  // sections, harness/answer_rows.h
 };
 
 // The output of `bench_x --list-cases`. Throws UsageError for anything else, and for a program that
@@ -83,10 +84,11 @@ struct Plan {
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs
   std::string started;
-  std::vector<Side> sides;     // two, or none
-  std::string session;         // of two sides: their files belong together
-  std::vector<Tables> tables;  // by side
-  std::vector<Case> cases;     // of two sides as pair_cases() has them
+  std::vector<Side> sides;      // two, or none
+  std::string session;          // of two sides: their files belong together
+  std::vector<Tables> tables;   // by side
+  std::vector<Case> cases;      // of two sides as pair_cases() has them
+  Json answer = Json::array();  // what the programs declare; of two sides those of the first
 
   size_t side_count() const { return std::max<size_t>(1, sides.size()); }
   int min_rounds() const { return exact_rounds.value_or(find_preset(preset).min_rounds); }

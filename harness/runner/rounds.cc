@@ -75,10 +75,7 @@ void Rounds::run(Bench& bench, Observer& observer) {
     const bool begun = due.size() < order.size() - (round == 0 ? 0 : skipped_.size());
     // A round that was begun is finished: half a round would weigh some cases more than others.
     const bool may_stop = target > 0 && !begun && round >= plan_.min_rounds();
-    if (may_stop && seconds_ + expected_seconds(due) > target) {
-      time_is_up_ = true;
-      return;
-    }
+    if (may_stop && seconds_ + expected_seconds(due) > target) return;
     if (due.empty() && !begun) return;  // all are skipped
     for (size_t i = 0; i < due.size(); ++i) {
       const Case& which = plan_.cases[due[i]];
@@ -91,7 +88,6 @@ void Rounds::run(Bench& bench, Observer& observer) {
       observer.finished(record, measured.context);
     }
     rounds_done_ = round + 1;
-    observer.round_done(position(round, 0));
   }
 }
 

@@ -28,7 +28,6 @@ class Observer {
   virtual ~Observer() = default;
   virtual void next(const Case& which, const Position& position) = 0;
   virtual void finished(const Record& record, const Json& context) = 0;
-  virtual void round_done(const Position& position) = 0;
 };
 
 class Rounds {
@@ -40,7 +39,6 @@ class Rounds {
   void run(Bench& bench, Observer& observer);
 
   int rounds_done() const { return rounds_done_; }
-  bool time_is_up() const { return time_is_up_; }  // the preset's, before all of its rounds
   double seconds() const { return seconds_; }
 
  private:
@@ -59,7 +57,6 @@ class Rounds {
   double seconds_ = 0;
   size_t done_ = 0;
   int rounds_done_ = 0;
-  bool time_is_up_ = false;
 };
 
 }  // namespace forkcost::runner

@@ -3,223 +3,523 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <map>
+#include <iterator>
+#include <optional>
+#include <set>
 
+#include "harness/answer_rows.h"
+#include "harness/error.h"
 #include "harness/runner/bench.h"
+#include "harness/runner/case_table.h"
+#include "harness/runner/figures.h"
+#include "harness/runner/reasons.h"
+#include "harness/runner/text.h"
 
 namespace forkcost::runner {
 namespace {
 
-constexpr const char* kOverheadCase = "harness/figure:vfork-exit";
-constexpr const char* kOverheadQuantity = "overhead_ratio";
-constexpr double kOverheadGoal = 1.02;
-constexpr const char* kCpuQuantity = "blocked_cpu_ns";
+using Lines = std::vector<std::string>;
 
-// All rounds of one case of a side.
-struct Rows {
-  const Json* tables;  // context.forkcost
-  std::string name;
-  std::string label;  // the name, after the side where there are two
-  std::vector<const Json*> entries;
+constexpr const char* kNothing = "–";
+// An answer of less than this share of the screen has single cases below it, and those are worth a
+// heading where there is room for so many lines.
+constexpr size_t kSmallAnswer = 4;
+constexpr size_t kSmallestTable = 6;
+// Lines that each kind of remark has at least, if there is one.
+constexpr size_t kLeast = 2;
 
-  std::vector<Weighted> values(const std::string& quantity) const {
-    std::vector<Weighted> all;
-    for (const Json* entry : entries) {
-      const Json& quantities = entry->at("quantities");
-      if (!quantities.contains(quantity)) continue;
-      const auto some = values_of(quantities[quantity], tables->at("quantities").at(quantity));
-      all.insert(all.end(), some.begin(), some.end());
-    }
-    return all;
-  }
-  std::string unit(const std::string& quantity) const {
-    for (const Json* entry : entries) {
-      const Json& quantities = entry->at("quantities");
-      if (quantities.contains(quantity)) return quantities[quantity].value("unit", "ns");
-    }
-    return "ns";
-  }
+void append(Lines& lines, Lines more) {
+  lines.insert(lines.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+}
+
+// A titled line, before the width of all titles is known.
+struct Entry {
+  std::string title;
+  std::vector<std::string> parts;
+  std::string separator = ", ";
 };
 
-// "a: fork/…" in the file of a side.
-std::string label_of(const Json& document, const std::string& name) {
-  static const Json::json_pointer kSide("/context/forkcost/run/interleaved/side");
-  const std::string side = document.value(kSide, "");
-  return side.empty() ? name : side + ": " + name;
+size_t indent_of(const std::vector<Entry>& entries) {
+  size_t indent = 0;
+  for (const Entry& entry : entries) indent = std::max(indent, width_of(entry.title) + 2);
+  return indent;
 }
 
-// The two sides of a case follow each other.
-std::vector<Rows> group_by_case(const std::vector<Json>& documents) {
-  std::vector<Rows> cases;
-  for (const Json& document : documents) {
-    for (const Json& entry : document.at("benchmarks")) {
-      const std::string name = entry.at("name").get<std::string>();
-      const std::string label = label_of(document, name);
-      if (cases.empty() || cases.back().label != label) {
-        cases.push_back({&document.at("context").at("forkcost"), name, label, {}});
+std::string plural(size_t count, const char* thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+std::vector<AnswerSection> sections_of(const Figures& run) {
+  auto sections = parse_answer(nlohmann::json(run.about().value("answer", Json::array())));
+  std::stable_sort(sections.begin(), sections.end(),
+                   [](const auto& a, const auto& b) { return a.place < b.place; });
+  return sections;
+}
+
+// "{heap}" -> "1 GiB".
+std::string with_axes(std::string text, const Axes& axes) {
+  for (const auto& [axis, value] : axes) text = replace_all(text, "{" + axis + "}", spaced(value));
+  return text;
+}
+
+bool same(const AnswerFigure& a, const AnswerFigure& b) {
+  return a.benchmark == b.benchmark && a.axes == b.axes && a.quantity == b.quantity &&
+         a.reduce == b.reduce;
+}
+
+// A figure of the answer, where it stands in it, and what it is.
+struct Shown {
+  AnswerFigure figure;
+  std::optional<Reduced> reduced;
+};
+
+// By rows; in a table each has the same columns, without those of which no row has a figure.
+struct ShownSection {
+  AnswerSection section;
+  std::vector<std::string> titles;
+  std::vector<std::vector<Shown>> rows;
+};
+
+std::vector<Shown> evaluate(const Figures& run, std::vector<AnswerFigure> figures) {
+  std::vector<Shown> shown;
+  for (AnswerFigure& figure : figures) {
+    // The largest size may be one that is shown already.
+    const bool again = std::any_of(shown.begin(), shown.end(),
+                                   [&](const Shown& one) { return same(one.figure, figure); });
+    shown.push_back({figure, again ? std::nullopt : reduce(run, figure)});
+  }
+  return shown;
+}
+
+void drop_empty_columns(ShownSection& section) {
+  for (size_t column = section.section.columns.size(); column-- > 0;) {
+    const bool used = std::any_of(section.rows.begin(), section.rows.end(),
+                                  [&](const auto& row) { return row[column].reduced.has_value(); });
+    if (used) continue;
+    for (auto& row : section.rows) row.erase(row.begin() + static_cast<ptrdiff_t>(column));
+  }
+}
+
+ShownSection evaluate(const Figures& run, const AnswerSection& section) {
+  const bool is_table = section.layout == Layout::kTable;
+  std::vector<std::vector<AnswerFigure>> figures;
+  std::vector<AnswerFigure*> all;
+  for (const AnswerRow& row : section.rows) {
+    auto& its = figures.emplace_back();
+    for (const AnswerFigure& figure : is_table ? section.columns : row.figures) {
+      its.push_back(complete(figure, row, section));
+    }
+  }
+  for (auto& row : figures) {
+    if (!is_table) all.clear();  // the largest of a table is that of all of its rows
+    for (AnswerFigure& figure : row) all.push_back(&figure);
+    if (!is_table) set_largest(run, all);
+  }
+  if (is_table) set_largest(run, all);
+  ShownSection shown{section, {}, {}};
+  for (size_t i = 0; i < figures.size(); ++i) {
+    auto row = evaluate(run, figures[i]);
+    if (std::none_of(row.begin(), row.end(), [](const Shown& one) { return !!one.reduced; })) {
+      continue;
+    }
+    shown.titles.push_back(section.rows[i].title);
+    shown.rows.push_back(std::move(row));
+  }
+  if (is_table) drop_empty_columns(shown);
+  return shown;
+}
+
+// "──── 256 MiB ────" over the columns of a group.
+std::string group_line(const std::string& title, const std::vector<std::string>& groups,
+                       const Grid& grid) {
+  std::string line = title + std::string(grid.widths.front() - width_of(title), ' ');
+  for (size_t i = 0; i < groups.size();) {
+    size_t end = i;
+    size_t width = 0;
+    for (; end < groups.size() && groups[end] == groups[i]; ++end) {
+      width += grid.widths[end + 1] + (end > i ? grid.gap : 0);
+    }
+    const std::string label = groups[i].empty() ? "" : " " + groups[i] + " ";
+    const size_t rest = width - std::min(width, width_of(label));
+    line += std::string(grid.gap, ' ');
+    for (size_t k = 0; k < rest / 2; ++k) line += groups[i].empty() ? " " : "─";
+    line += label;
+    for (size_t k = rest / 2; k < rest; ++k) line += groups[i].empty() ? " " : "─";
+    i = end;
+  }
+  return line.substr(0, line.find_last_not_of(' ') + 1);
+}
+
+Lines format_table(const ShownSection& shown, size_t width) {
+  if (shown.rows.empty()) return {};
+  TextRow head = {shown.section.title};
+  std::vector<std::string> groups;
+  for (const Shown& one : shown.rows.front()) {
+    head.push_back(with_axes(one.figure.title, one.figure.axes));
+    groups.push_back(with_axes(one.figure.group, one.figure.axes));
+  }
+  const bool grouped =
+      std::any_of(groups.begin(), groups.end(), [](const auto& group) { return !group.empty(); });
+  std::vector<TextRow> cells = {head};
+  for (size_t i = 0; i < shown.rows.size(); ++i) {
+    TextRow& row = cells.emplace_back();
+    row.push_back(shown.titles[i]);
+    for (const Shown& one : shown.rows[i])
+      row.push_back(one.reduced ? one.reduced->text : kNothing);
+  }
+  const Grid grid = make_grid(cells, width);
+  Lines lines;
+  if (grouped) {
+    lines.push_back(group_line(head.front(), groups, grid));
+    cells.front().front().clear();
+  }
+  for (const TextRow& row : cells) lines.push_back(grid.line(row));
+  for (std::string& line : lines) line = cut(line, width);  // a table that wraps is none
+  return lines;
+}
+
+// "1.006 (goal ≤ 1.02)".
+std::string in_words(const Shown& one) {
+  std::string text =
+      with_axes(replace_all(one.figure.text, "{}", one.reduced->text), one.figure.axes);
+  if (one.figure.goal > 0) {
+    text += fmt::format(" (goal ≤ {:g}{})", one.figure.goal,
+                        one.reduced->value.value_or(0) > one.figure.goal ? ": missed" : "");
+  }
+  return text;
+}
+
+std::vector<Entry> entries_of(const ShownSection& shown) {
+  std::vector<Entry> entries;
+  for (size_t i = 0; i < shown.rows.size(); ++i) {
+    Entry& entry = entries.emplace_back(Entry{shown.titles[i], {}});
+    for (const Shown& one : shown.rows[i]) {
+      if (one.reduced) entry.parts.push_back(in_words(one));
+    }
+  }
+  return entries;
+}
+
+// What of a run the answer shows.
+struct Answer {
+  std::vector<ShownSection> sections;  // tables and lines
+  std::vector<std::string> trust;
+  std::vector<Entry> counts;
+  std::set<std::string> counted;  // benchmarks whose cases are no figures
+};
+
+// How many cases of a benchmark there are; with figures, and in all.
+std::pair<size_t, size_t> count_cases(const Figures& run, const std::string& benchmark) {
+  size_t measured = 0;
+  std::set<std::string> names;
+  for (const MeasuredCase& one : run.cases()) {
+    if (one.benchmark != benchmark) continue;
+    ++measured;
+    names.insert(one.name);
+  }
+  for (const Json& entry : run.unmeasured()) {
+    const std::string name = entry.at("name").get<std::string>();
+    if (name.starts_with(benchmark + "/")) names.insert(name);
+  }
+  return {measured, names.size()};
+}
+
+Answer evaluate(const Figures& run, const std::string& file) {
+  Answer answer;
+  for (const AnswerSection& section : sections_of(run)) {
+    if (section.layout == Layout::kCount) {
+      answer.counted.insert(section.benchmark);
+      const auto [measured, all] = count_cases(run, section.benchmark);
+      if (measured == 0) continue;
+      std::string text = replace_all(section.text, "{}", std::to_string(measured));
+      text = replace_all(replace_all(text, "{total}", std::to_string(all)), "{file}", file);
+      answer.counts.push_back({section.title, {text}});
+      continue;
+    }
+    ShownSection shown = evaluate(run, section);
+    if (section.layout == Layout::kTrust) {
+      for (const Entry& entry : entries_of(shown)) {
+        for (const std::string& part : entry.parts) {
+          answer.trust.push_back(entry.title.empty() ? part : entry.title + " " + part);
+        }
       }
-      cases.back().entries.push_back(&entry);
+    } else if (!shown.rows.empty()) {
+      answer.sections.push_back(std::move(shown));
     }
   }
-  std::map<std::string, size_t> places;
-  for (const Rows& one : cases) places.emplace(one.name, places.size());
-  std::stable_sort(cases.begin(), cases.end(), [&](const Rows& x, const Rows& y) {
-    return places.at(x.name) < places.at(y.name);
-  });
-  return cases;
+  return answer;
 }
 
-std::string shown(const std::optional<double>& value, const std::string& unit) {
-  return value ? human(*value, unit) : "–";
-}
-
-// Columns as wide as their widest cell; the first to the left, the others to the right.
-std::string format_table(const std::vector<std::vector<std::string>>& rows) {
-  // Characters, not bytes: µ and – are two and three bytes.
-  const auto width_of = [](const std::string& cell) {
-    return static_cast<size_t>(
-        std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+std::string describe_machine(const Json& environment) {
+  static const Json::json_pointer kRelease("/kernel/release"), kCpus("/machine/cpus_online"),
+      kModel("/machine/cpu_model"), kHypervisor("/machine/hypervisor");
+  std::string text;
+  const auto add = [&](const std::string& part) {
+    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
   };
-  std::vector<size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  if (const std::string release = environment.value(kRelease, ""); !release.empty()) {
+    add("Linux " + release);
   }
-  std::string text;
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - width_of(row[i]), ' ');
-      text += i == 0 ? row[i] + padding : "  " + padding + row[i];
-    }
-    text += '\n';
+  const std::string model = environment.value(kModel, "");
+  if (const auto cpus = environment.value(kCpus, 0); cpus > 0) {
+    add(fmt::format("{} × {}", cpus, model.empty() ? "CPU" : model));
+  } else {
+    add(model);
   }
+  add(environment.value(kHypervisor, ""));
   return text;
 }
 
-// "min" -> 0, "p25" -> 0.25.
-double share_of(const std::string& estimator) {
-  return estimator == "min" ? 0 : std::stod(estimator.substr(1)) / 100;
+// "quick: 3 of 5 rounds in 84 s, seed 7; Linux 6.18, 2 × Xeon, KVM".
+std::string describe_run(const std::vector<Figures>& runs) {
+  const Json run = runs.front().about().value("run", Json::object());
+  double seconds = 0;
+  for (const Figures& side : runs) {
+    seconds += side.about().value("run", Json::object()).value("seconds", 0.0);
+  }
+  std::string text = run.value("preset", run.value("program", ""));
+  const int done = run.value("rounds_done", 0);
+  const int planned = run.value("rounds", 0);
+  if (done > 0) {
+    text += fmt::format(": {} rounds", done == planned ? std::to_string(done)
+                                                       : fmt::format("{} of {}", done, planned));
+    // Where fewer were done than were to be, the preset's time was up.
+    if (runs.size() > 1) text += " of each side";
+  }
+  text += fmt::format(" in {:.0f} s", seconds);
+  if (run.contains("seed")) text += fmt::format(", seed {}", run["seed"].dump());
+  const std::string machine =
+      describe_machine(runs.front().about().value("environment", Json::object()));
+  return machine.empty() ? text : text + "; " + machine;
 }
 
-std::string measured_table(const std::vector<Rows>& cases, const std::string& cpu_estimator) {
-  if (cases.empty()) return "";
-  std::vector<std::vector<std::string>> rows = {
-      {"case", "quantity", "median", "p99", fmt::format("{} ({})", kCpuQuantity, cpu_estimator)}};
-  for (const Rows& one : cases) {
-    const std::string primary = one.tables->at("cases").at(one.name).at("primary");
-    auto values = one.values(primary);
-    auto cpu = one.values(kCpuQuantity);
-    const std::string unit = one.unit(primary);
-    rows.push_back({one.label, primary, shown(quantile(values, 0.5), unit),
-                    shown(quantile(values, 0.99), unit),
-                    shown(quantile(cpu, share_of(cpu_estimator)), "ns")});
-  }
-  return format_table(rows);
-}
-
-// "skipped: no huge pages are free (2 cases)" and their names.
-std::string unmeasured_list(const std::vector<Json>& documents, const std::string& status) {
-  std::map<std::string, std::vector<std::string>> names_of;
-  for (const Json& document : documents) {
-    for (const Json& entry : document.at("unmeasured")) {
-      if (status_of(entry) != status) continue;
-      auto& names = names_of[entry["outcome"].value("reason", "for no stated reason")];
-      const std::string name = label_of(document, entry.at("name").get<std::string>());
-      if (names.empty() || names.back() != name) names.push_back(name);
-    }
-  }
-  std::string text;
-  for (const auto& [reason, names] : names_of) {
-    text += fmt::format("\n{}: {}\n", status, reason);
-    for (const std::string& name : names) text += fmt::format("  {}\n", name);
-  }
-  return text;
-}
-
-std::string overhead_lines(const std::vector<Rows>& cases) {
-  std::string text;
-  for (const Rows& one : cases) {
-    if (one.name != kOverheadCase) continue;
-    auto values = one.values(kOverheadQuantity);
-    if (const auto ratio = quantile(values, 0.5)) {
-      const std::string_view side(one.label.data(), one.label.size() - one.name.size());
-      text += fmt::format("{}harness overhead {:.3f} (goal ≤ {}){}\n", side, *ratio, kOverheadGoal,
-                          *ratio > kOverheadGoal ? ": above it" : "");
-    }
-  }
-  return text;
-}
-
-std::string disturbed_line(const std::vector<Rows>& cases) {
+Entry describe_trust(const std::vector<Figures>& runs, const std::vector<std::string>& declared) {
   static const Json::json_pointer kAttempts("/outcome/attempts");
+  size_t verified = 0;
+  size_t cases = 0;
   size_t rounds = 0;
   size_t disturbed = 0;
   size_t repeated = 0;
-  for (const Rows& one : cases) {
-    rounds += one.entries.size();
-    for (const Json* entry : one.entries) {
-      const auto conditions = entry->find("conditions");
-      disturbed += conditions != entry->end() && conditions->contains("reasons");
-      repeated += entry->value(kAttempts, 1) > 1;
+  for (const Figures& run : runs) {
+    for (const MeasuredCase& one : run.cases()) {
+      const Json& checks = run.of_case(one, "verification");
+      ++cases;
+      verified += checks.is_array() && !checks.empty();
+      rounds += one.rounds.size();
+      for (const Json* round : one.rounds) {
+        const auto conditions = round->find("conditions");
+        disturbed += conditions != round->end() && conditions->value("disturbed", false);
+        repeated += round->value(kAttempts, 1) > 1;
+      }
     }
   }
-  if (rounds == 0) return "";
-  std::string text =
-      fmt::format("{} of {} rounds were disturbed ({:.0f}%)\n", disturbed, rounds,
-                  100.0 * static_cast<double>(disturbed) / static_cast<double>(rounds));
+  Entry trust{"trust", {}};
+  if (cases == 0) return trust;
+  const bool all = verified == cases;
+  trust.parts.push_back(fmt::format("{} {} verified", all ? "all" : fmt::format("{} of", verified),
+                                    plural(cases, "case")));
+  trust.parts.push_back(
+      fmt::format("{} of {} disturbed ({:.0f}%)", disturbed, plural(rounds, "round"),
+                  100.0 * static_cast<double>(disturbed) / static_cast<double>(rounds)));
   if (repeated > 0) {
-    text += fmt::format("{} of {} rounds took several attempts: chance had spoilt the first\n",
-                        repeated, rounds);
+    trust.parts.push_back(fmt::format("{} needed several attempts", plural(repeated, "round")));
+  }
+  trust.parts.insert(trust.parts.end(), declared.begin(), declared.end());
+  return trust;
+}
+
+// Remarks of one kind, of which some may have to be left out.
+struct Remarks {
+  std::vector<Entry> entries;
+  std::vector<std::string> briefs;  // what each is where there is a line for it, and no more
+  std::vector<std::string> names;   // what stands for each that has not even that
+  std::string rest;                 // "{} more: {names}"
+};
+
+// At most `lines` lines: all in full, else a line for each, else the names of the last.
+Lines format_remarks(const Remarks& remarks, size_t indent, size_t width, size_t lines) {
+  Lines full;
+  for (const Entry& entry : remarks.entries) {
+    append(full, wrap(entry.title, indent, entry.parts, entry.separator, width));
+  }
+  if (full.size() <= lines) return full;
+  Lines brief;
+  const size_t count = remarks.entries.size();
+  const size_t shown = count <= lines ? count : lines - 1;
+  const auto add = [&](const std::string& text) {
+    const std::string& title = remarks.entries.front().title;
+    brief.push_back(cut(wrap(title, indent, {text}, "", SIZE_MAX).front(), width));
+  };
+  for (size_t i = 0; i < shown; ++i) add(remarks.briefs[i]);
+  if (shown < count) {
+    const Lines names(remarks.names.begin() + static_cast<ptrdiff_t>(shown), remarks.names.end());
+    std::string rest = fmt::format("{}{}", shown == 0 ? "" : "… ", remarks.rest);
+    rest = replace_all(rest, "{}", std::to_string(count - shown));
+    add(replace_all(rest, "{names}", fmt::format("{}", fmt::join(names, ", "))));
+  }
+  return brief;
+}
+
+Remarks find_unmeasured(const std::vector<Figures>& runs, const std::string& status) {
+  std::vector<Reason> reasons;
+  for (const Figures& run : runs) {
+    for (const Json& entry : run.unmeasured()) {
+      if (status_of(entry) != status) continue;
+      reasons.push_back({side_prefix(run) + entry.at("name").get<std::string>(),
+                         entry.at("outcome").value("reason", "for no stated reason")});
+    }
+  }
+  Remarks remarks{{}, {}, {}, "{} more kinds; --table has the reasons: {names}"};
+  for (const ReasonKind& kind : group_reasons(reasons)) {
+    const size_t count = kind.cases.size();
+    // A failure is a fault of one case, which must be found; what is skipped is many alike.
+    std::string which = plural(count, "case");
+    if (status == "failed") {
+      which = kind.cases.front() + (count > 1 ? fmt::format(" and {} more", count - 1) : "");
+    }
+    remarks.entries.push_back({status, {which + ": " + kind.text}});
+    remarks.briefs.push_back(which + ": " + kind.text);
+    remarks.names.push_back(which);
+  }
+  return remarks;
+}
+
+Remarks find_warnings_of(const Figures& run) {
+  Remarks remarks{{}, {}, {}, "{} more, see forkcost-run --doctor: {names}"};
+  for (const Json& warning : run.about().value("warnings", Json::array())) {
+    remarks.entries.push_back({"warning",
+                               {fmt::format("{}. Remedy: {}", warning.value("message", ""),
+                                            warning.value("remedy", ""))}});
+    const std::string id = warning.value("id", "");
+    remarks.briefs.push_back(id + ": " + warning.value("remedy", ""));
+    remarks.names.push_back(id);
+  }
+  return remarks;
+}
+
+// Every kind has kLeast lines before one has more.
+Lines format_remarks(const std::vector<Remarks>& kinds, size_t indent, size_t width, size_t lines) {
+  Lines text;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    size_t reserved = 0;
+    for (size_t k = i + 1; k < kinds.size(); ++k) {
+      reserved += format_remarks(kinds[k], indent, width, kLeast).size();
+    }
+    const size_t used = text.size() + reserved;
+    append(text, format_remarks(kinds[i], indent, width,
+                                std::max<size_t>(1, lines > used ? lines - used : 0)));
   }
   return text;
+}
+
+// One figure of each row of the answer, the last one that can be set against the other side's: of a
+// table that of the largest size.
+Lines format_sides(const std::vector<Figures>& runs, const Answer& answer, size_t width) {
+  std::vector<TextRow> cells = {{"", "a", "b", "b/a"}};
+  for (const ShownSection& section : answer.sections) {
+    for (size_t i = 0; i < section.rows.size(); ++i) {
+      const auto& row = section.rows[i];
+      const auto last = std::find_if(row.rbegin(), row.rend(), [](const Shown& one) {
+        return one.reduced && !one.reduced->unit.empty();
+      });
+      if (last == row.rend()) continue;
+      const auto other = reduce(runs.back(), last->figure);
+      if (!other || !other->value) continue;
+      const AnswerFigure& figure = last->figure;
+      std::string what = figure.text.empty() ? fmt::format("{}, {}", figure.group, figure.title)
+                                             : std::string(replace_all(figure.text, "{} ", ""));
+      what = with_axes(what, figure.axes);
+      const double a = last->reduced->value.value_or(0);
+      cells.push_back({section.titles[i] + ": " + what, last->reduced->text, other->text,
+                       a > 0 ? fmt::format("{:.3f}", *other->value / a) : kNothing});
+    }
+  }
+  if (cells.size() == 1) return {};
+  const Grid grid = make_grid(cells, width);
+  Lines lines;
+  for (const TextRow& row : cells) lines.push_back(grid.line(row));
+  return lines;
+}
+
+Lines format_sections(const Answer& answer, size_t indent, size_t width) {
+  Lines body;
+  bool in_lines = false;
+  for (const ShownSection& section : answer.sections) {
+    const bool is_table = section.section.layout == Layout::kTable;
+    if (is_table || !in_lines) body.emplace_back();
+    in_lines = !is_table;
+    if (is_table) {
+      append(body, format_table(section, width));
+      continue;
+    }
+    for (const Entry& entry : entries_of(section)) {
+      append(body, wrap(entry.title, indent, entry.parts, entry.separator, width));
+    }
+  }
+  return body;
 }
 
 }  // namespace
 
-std::optional<double> quantile(std::vector<Weighted>& values, double share) {
-  std::sort(values.begin(), values.end());
-  uint64_t total = 0;
-  for (const auto& [value, count] : values) total += count;
-  if (total == 0) return std::nullopt;
-  const auto rank =
-      std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(share * static_cast<double>(total))));
-  uint64_t seen = 0;
-  for (const auto& [value, count] : values) {
-    seen += count;
-    if (seen >= rank) return value;
-  }
-  return values.back().first;
-}
+std::string summarize(const std::vector<Json>& documents, const std::vector<std::string>& files,
+                      const Screen& screen) {
+  const std::vector<Figures> runs(documents.begin(), documents.end());
+  const size_t width = screen.width;
+  const std::string joined = fmt::format("{}", fmt::join(files, " "));
+  const Answer answer = evaluate(runs.front(), files.front());
 
-std::string human(double value, const std::string& unit) {
-  if (unit == "bytes") {
-    static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-    size_t i = 0;
-    for (; value >= 1024 && i + 1 < kUnits.size(); ++i) value /= 1024;
-    return fmt::format("{:.4g} {}", value, kUnits[i]);
-  }
-  if (unit != "ns") return fmt::format("{:.4g}", value);
-  const double size = std::fabs(value);
-  if (size >= 1e9) return fmt::format("{:.3f} s", value / 1e9);
-  if (size >= 1e6) return fmt::format("{:.3f} ms", value / 1e6);
-  if (size >= 1e3) return fmt::format("{:.3f} µs", value / 1e3);
-  return fmt::format("{:.0f} ns", value);
-}
+  std::vector<Remarks> remarks = {find_unmeasured(runs, "failed"), find_warnings_of(runs.front()),
+                                  find_unmeasured(runs, "skipped")};
+  std::vector<Entry> closing = answer.counts;
+  if (runs.size() > 1) closing.push_back({"verdict", {"forkcost compare " + joined}});
+  closing.push_back({"all cases", {fmt::format("forkcost-run --show {} --table", joined)}});
+  const Entry trust = describe_trust(runs, answer.trust);
 
-std::string summarize(const std::vector<Json>& documents, const std::string& note) {
-  const Json& quantities = documents.front().at("context").at("forkcost").at("quantities");
-  const std::string estimator =
-      quantities.value(kCpuQuantity, Json::object()).value("estimator", "min");
-  const std::vector<Rows> cases = group_by_case(documents);
-  std::string text = measured_table(cases, estimator);
-  text += unmeasured_list(documents, "skipped");
-  text += unmeasured_list(documents, "failed");
-  text += '\n';
-  if (!note.empty()) text += note + '\n';
-  text += overhead_lines(cases);
-  text += disturbed_line(cases);
-  return text;
+  std::vector<Entry> titled = closing;
+  titled.push_back({"warning", {}});
+  for (const ShownSection& section : answer.sections) {
+    if (section.section.layout == Layout::kTable) continue;
+    const auto entries = entries_of(section);
+    titled.insert(titled.end(), entries.begin(), entries.end());
+  }
+  const size_t indent = std::min(indent_of(titled), width / 3);
+
+  Lines end;
+  if (!trust.parts.empty()) {
+    append(end, wrap(trust.title, indent, trust.parts, trust.separator, width));
+  }
+  Lines last;
+  for (const Entry& entry : closing) {
+    append(last, wrap(entry.title, indent, entry.parts, entry.separator, width));
+  }
+  append(last, files);
+
+  Lines lines = wrap("", 0, {describe_run(runs)}, "", width);
+  Lines body =
+      runs.size() > 1 ? format_sides(runs, answer, width) : format_sections(answer, indent, width);
+  if (runs.size() > 1 && !body.empty()) body.insert(body.begin(), "");
+  const bool is_small = kSmallAnswer * body.size() < screen.lines;
+  append(lines, std::move(body));
+  const size_t taken = lines.size() + 1 + end.size() + last.size();
+  const size_t left = screen.lines > taken ? screen.lines - taken : 0;
+  append(end, format_remarks(remarks, indent, width, is_small ? left / 2 : left));
+
+  const size_t used = lines.size() + 1 + end.size() + last.size();
+  if (is_small && screen.lines >= used + kSmallestTable) {
+    const CaseTable table = case_table(runs, width, screen.lines - used - 3, answer.counted);
+    if (!table.lines.empty()) {
+      lines.emplace_back();
+      append(lines, table.lines);
+      if (table.shown < table.all)
+        lines.push_back(fmt::format("… {} more", table.all - table.shown));
+    }
+  }
+  lines.emplace_back();
+  append(lines, std::move(end));
+  append(lines, std::move(last));
+  return fmt::format("{}\n", fmt::join(lines, "\n"));
 }
 
 }  // namespace forkcost::runner

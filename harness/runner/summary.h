@@ -1,9 +1,8 @@
-// The end of a run for people without Python.
+// The end of a run, for a person without Python: an answer that fits a screen.
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "harness/json.h"
@@ -11,14 +10,15 @@
 
 namespace forkcost::runner {
 
-// Nearest rank; none without values. Sorts `values`.
-std::optional<double> quantile(std::vector<Weighted>& values, double share);
+struct Screen {
+  size_t width = 100;
+  size_t lines = 30;
+};
 
-// 1234567 ns -> "1.235 ms"; counts and ratios get no unit.
-std::string human(double value, const std::string& unit);
-
-// Of a run, or of both of its sides. `note`: what else is to be said of the run as a whole; may be
-// empty.
-std::string summarize(const std::vector<Json>& documents, const std::string& note);
+// Of a run, or of both of its sides, whose files have these names: what its benchmarks declare as
+// their answer (harness/answer_rows.h), how far to trust it, what was not measured and why, and the
+// files, one a line. Throws UsageError for a declaration that it does not understand.
+std::string summarize(const std::vector<Json>& documents, const std::vector<std::string>& files,
+                      const Screen& screen = {});
 
 }  // namespace forkcost::runner

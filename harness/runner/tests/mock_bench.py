@@ -2,7 +2,8 @@
 
 Beside the wrapper script that runs it lie `cases.json` (names; what a case does is its axis `mode`)
 and `log` (what it was asked to do). A file `block_at` holding N makes its Nth measurement hang.
-MODES=n:0=fail,n:1=skip in the environment changes the modes of cases whose names end so.
+MODES=n:0=fail,n:1=skip in the environment changes the modes of cases whose names end so. Files
+`answer.json` and `quantity` hold what it declares as its answer, and what it calls its quantity.
 """
 
 import argparse
@@ -76,25 +77,33 @@ def quantity(samples):
             "samples": [(sample - samples[0]) // STEP for sample in samples]}
 
 
-def tables(names):
+def tables(names, primary):
     """Of --list-cases, and of a result file."""
     row = {"unit": "ns", "better": "lower", "estimator": "min", "step": STEP, "meaning": "a mock"}
     axes = {axis for name in names for axis in axes_of(name)}
     return {"schema": 2,
             "axes": {axis: {"default": None, "meaning": "a mock"} for axis in sorted(axes)},
-            "quantities": {"blocked_ns": row, "blocked_cpu_ns": row}}
+            "quantities": {primary: row, "blocked_cpu_ns": row}}
 
 
 def case_row(name):
     return {key: describe(name)[key] for key in ("benchmark", "heap_bytes") if key in describe(name)}
 
 
-def ok_entry(name):
+def beside(directory, name, otherwise):
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        return otherwise
+    with open(path) as file:
+        return file.read()
+
+
+def ok_entry(name, primary):
     samples = samples_of(name)
     return {"name": name, "run_type": "iteration", "repetitions": 1, "repetition_index": 0,
             "iterations": 3, "real_time": samples[1], "cpu_time": samples[0], "time_unit": "ns",
             "axes": axes_of(name),
-            "quantities": {"blocked_ns": quantity(samples), "blocked_cpu_ns": quantity(samples)},
+            "quantities": {primary: quantity(samples), "blocked_cpu_ns": quantity(samples)},
             "conditions": {"elapsed_ns": 1000}, "pid": os.getpid()}
 
 
@@ -103,13 +112,13 @@ def unmeasured_entry(name, status):
             "outcome": {"status": status, "reason": f"the mock {status} it"}}
 
 
-def write_result(path, benchmarks, unmeasured):
-    cases = {entry["name"]: {**case_row(entry["name"]), "primary": "blocked_ns",
+def write_result(path, benchmarks, unmeasured, primary):
+    cases = {entry["name"]: {**case_row(entry["name"]), "primary": primary,
                              "primary_cpu": "blocked_cpu_ns", "verification": []}
              for entry in benchmarks}
     cases |= {entry["name"]: case_row(entry["name"]) for entry in unmeasured}
     context = {"date": "2026-01-01T00:00:00+00:00", "host_name": "mock", "executable": "bench_mock",
-               "num_cpus": 2, "forkcost": {**tables(cases), "cases": cases, "run": {"cpu": 1},
+               "num_cpus": 2, "forkcost": {**tables(cases, primary), "cases": cases, "run": {"cpu": 1},
                                            "clock": {"source": "tsc"},
                                            "environment": {"process": {"uid": 4711}}}}
     with open(path, "w") as file:
@@ -117,6 +126,7 @@ def write_result(path, benchmarks, unmeasured):
 
 
 def measure(name, out, directory):
+    primary = beside(directory, "quantity", "blocked_ns")
     mode = axes_of(name)["mode"]
     for other in filter(None, os.environ.get("MODES", "").split(",")):
         case, _, given = other.partition("=")
@@ -146,13 +156,13 @@ def measure(name, out, directory):
         sys.stderr.buffer.write(b"first\nlast words \xff\xfe\n")
         return 7
     if mode == "liar":  # the figures are there, but the program says that something is wrong
-        write_result(out, [ok_entry(name)], [])
+        write_result(out, [ok_entry(name, primary)], [], primary)
         return 66
     if mode in ("skip", "fail"):
         status = {"skip": "skipped", "fail": "failed"}[mode]
-        write_result(out, [], [unmeasured_entry(name, status)])
+        write_result(out, [], [unmeasured_entry(name, status)], primary)
         return {"skip": SKIPPED, "fail": FAILED}[mode]
-    write_result(out, [ok_entry(name)], [])
+    write_result(out, [ok_entry(name, primary)], [], primary)
     return OK
 
 
@@ -174,8 +184,10 @@ def main():
         print("wrong: event not found", file=sys.stderr)
         return USAGE
     if arguments.list_cases:
-        print(json.dumps({"binary": "bench_mock", **tables(names),
-                          "cases": [describe(name) for name in names]}))
+        answer = json.loads(beside(arguments.directory, "answer.json", "[]"))
+        primary = beside(arguments.directory, "quantity", "blocked_ns")
+        print(json.dumps({"binary": "bench_mock", **tables(names, primary),
+                          "cases": [describe(name) for name in names], "answer": answer}))
         return OK
     if arguments.case not in names:
         return USAGE

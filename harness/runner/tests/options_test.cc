@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "harness/error.h"
-#include "harness/runner/progress.h"
 
 namespace forkcost::runner {
 namespace {
@@ -87,12 +86,13 @@ TEST(OptionsTest, FlagsOfPassesMayHaveAValue) {
   EXPECT_EQ(parse({"--list-counters=dtlb"}).list_counters, "dtlb");
 }
 
-TEST(ProgressTest, LineSaysWhereTheRunIsAndFitsTheTerminal) {
-  const Position position{1, 34, 120, 20, 41};
-  EXPECT_EQ(progress_line("fork/heap:0", position, 5, 0),
-            "[ 34/120]  28%  round 2 of 5  about 41 s left  fork/heap:0");
-  EXPECT_EQ(progress_line("fork/heap:0", position, 5, 20).size(), 19U);
-  EXPECT_EQ(progress_line("x", {}, 1, 0), "[  0/0]   0%  round 1 of 1  x");
+TEST(OptionsTest, ShowMeasuresNothing) {
+  EXPECT_EQ(parse({"--show", "r.json", "--table"}).show, std::vector<std::string>{"r.json"});
+  EXPECT_EQ(parse({"--show", "a.json", "b.json", "--filter", "x"}).show.size(), 2U);
+  for (const char* flag : {"--resume", "--doctor", "--quiet", "--list", "--force"}) {
+    EXPECT_THROW(parse({"--show", "r.json", flag}), UsageError) << flag;
+  }
+  EXPECT_THROW(parse({"--show", "r.json", "--rounds", "2"}), UsageError);
 }
 
 }  // namespace

@@ -83,8 +83,10 @@ TEST(PairCases, LeavesOutWhatOnlyOneSideHas) {
 TEST(CaseList, IsReadWithItsDescription) {
   const CaseList list = parse_case_list(
       R"({"binary": "bench_a", "schema": 2, "axes": {"heap": {"default": null}}, "quantities": {},
-          "cases": [{"name": "a/heap:1GiB", "heap_bytes": 1073741824}]})",
+          "cases": [{"name": "a/heap:1GiB", "heap_bytes": 1073741824}],
+          "answer": [{"title": "t", "rows": [{"title": "r"}]}]})",
       "bench_a");
+  EXPECT_EQ(list.answer, Json::parse(R"([{"title": "t", "rows": [{"title": "r"}]}])"));
   ASSERT_EQ(list.cases.size(), 1U);
   EXPECT_EQ(list.cases[0].name, "a/heap:1GiB");
   EXPECT_EQ(list.cases[0].heap_bytes(), 1073741824U);
@@ -132,7 +134,8 @@ TEST(Tables, RefusesProgramsThatDisagree) {
 }
 
 TEST(CaseList, RefusesWhatIsNotOne) {
-  for (const char* text : {"", "{", "[]", "{}", R"({"cases": [{"benchmark": "a"}]})"}) {
+  for (const char* text : {"", "{", "[]", "{}", R"({"cases": [{"benchmark": "a"}]})",
+                           R"({"cases": [], "answer": [{"colour": "red"}]})"}) {
     EXPECT_THROW(parse_case_list(text, "bench_a"), UsageError) << text;
   }
 }

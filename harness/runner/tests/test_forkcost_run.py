@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shlex
 import signal
 import subprocess
@@ -213,7 +214,7 @@ def test_merged_file(runner):
     lines = done.out.splitlines()
     assert lines[-1] == str(runner.out)
     assert any(line.startswith("b/mode:ok") and "µs" in line for line in lines)
-    assert "skipped: the mock skipped it" in lines
+    assert any(re.fullmatch("skipped +1 case: the mock skipped it", line) for line in lines)
 
 
 def test_a_file_named_gz_is_compressed_and_holds_the_same(runner):

@@ -140,7 +140,8 @@ def test_a_case_fails_or_is_skipped_on_its_side_alone(runner):
     assert [(entry["name"], entry["repetition_index"], entry["outcome"]["status"])
             for entry in b["unmeasured"]] == [
         (first, 0, "failed"), (first, 1, "failed"), (second, 0, "skipped")]
-    assert f"  b: {first}" in done.stdout.splitlines()
+    assert f"b: {first}: the mock failed it" in done.stdout
+    assert "1 case: the mock skipped it" in done.stdout
 
 
 def test_a_side_without_figures_is_no_answer(runner):

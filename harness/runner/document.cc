@@ -1,0 +1,35 @@
+#include "harness/runner/document.h"
+
+#include <fmt/format.h>
+
+#include <regex>
+
+#include "harness/error.h"
+
+namespace forkcost::runner {
+
+void filter_document(Json& document, const std::string& filter) {
+  size_t left = 0;
+  try {
+    const std::regex pattern(filter);
+    for (const char* list : {"benchmarks", "unmeasured"}) {
+      Json& entries = document.at(list);
+      Json found = Json::array();
+      for (Json& entry : entries) {
+        if (std::regex_search(entry.at("name").get<std::string>(), pattern)) {
+          found.push_back(std::move(entry));
+        }
+      }
+      left += found.size();
+      entries = std::move(found);
+    }
+  } catch (const std::regex_error& error) {
+    throw UsageError(
+        fmt::format("--filter '{}' is not a regular expression: {}", filter, error.what()));
+  }
+  if (left == 0) {
+    throw UsageError(fmt::format("the file has no case that --filter '{}' finds", filter));
+  }
+}
+
+}  // namespace forkcost::runner

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "harness/error.h"
@@ -263,16 +263,17 @@ void write_document(const std::string& path, const Json& document) {
 
 namespace {
 
-// What the end of a run and its table rely on. Throws Json::exception.
+// What the end of a run and its table rely on.
 void require_entries(const Json& document) {
-  for (const Json& entry : document.at("benchmarks")) {
-    entry.at("name").get<std::string>();
-    entry.at("axes").get<std::map<std::string, std::string>>();
-    entry.at("quantities").get<std::map<std::string, Json>>();
-  }
-  for (const Json& entry : document.at("unmeasured")) {
-    entry.at("name").get<std::string>();
-    entry.at("outcome").at("status").get<std::string>();
+  for (const char* list : {"benchmarks", "unmeasured"}) {
+    for (const Json& entry : document.at(list)) {
+      const std::string name = entry.at("name").get<std::string>();
+      if (list == std::string_view("unmeasured")) {
+        entry.at("outcome").at("status").get<std::string>();
+      } else if (!entry.at("axes").is_object() || !entry.at("quantities").is_object()) {
+        throw UsageError(fmt::format("axes or quantities of {} are no object", name));
+      }
+    }
   }
 }
 
@@ -285,17 +286,19 @@ Json read_document(const std::string& path) {
     if (is_gzip(*text)) text = decompress(*text);
     Json document = Json::parse(*text);
     const int schema = document.at("context").at("forkcost").at("schema").get<int>();
-    if (schema != kSchema) {
+    if (schema > kSchema) {
       throw UsageError(fmt::format(
-          "{} is of schema {}, and this program reads schema {}; {}", path, schema, kSchema,
-          schema < kSchema ? "forkcost report reads it" : "a newer version of forkcost reads it"));
+          "schema {}, and this program reads up to schema {}; use a newer version of forkcost",
+          schema, kSchema));
     }
     require_entries(document);
     return document;
   } catch (const Failure& failure) {
     throw UsageError(fmt::format("{}: {}", path, failure.what()));
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", path, error.what()));
   } catch (const Json::exception& error) {
-    throw UsageError(fmt::format("{} is no result file: {}", path, error.what()));
+    throw UsageError(fmt::format("{}: not a result file of forkcost ({})", path, error.what()));
   }
 }
 

@@ -278,7 +278,7 @@ def test_what_is_no_result_file_is_status_2(runner, change, said):
 def test_a_file_that_cannot_be_read(runner, tmp_path):
     (tmp_path / "torn").write_text('{"context": ')
     (tmp_path / "packed").write_bytes(b"\x1f\x8b\x08\x00")
-    for name, said in (("none", "ENOENT"), ("torn", "not a result file"), ("packed", "gunzip")):
+    for name, said in (("none", "ENOENT"), ("torn", "not a result file"), ("packed", "decompressing")):
         done = subprocess.run([runner.program, "--show", str(tmp_path / name)],
                               capture_output=True, text=True, timeout=PATIENCE)
         assert (done.returncode, done.stdout) == (2, "") and said in done.stderr

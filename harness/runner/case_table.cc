@@ -61,7 +61,7 @@ std::string shown(const MeasuredCase& one, const std::string& quantity,
   return value ? human(*value, one.unit(quantity)) : kNothing;
 }
 
-// "blocked_ns" says its unit; for another the unit follows.
+// A name that ends in its unit says it; for another the unit follows.
 std::string header_of(const std::string& quantity, const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     if (!row.one->has(quantity)) continue;

@@ -3,10 +3,27 @@
 #include <fmt/format.h>
 
 #include <regex>
+#include <string>
 
 #include "harness/error.h"
 
 namespace forkcost::runner {
+
+namespace {
+
+// With all axes, those too that the name leaves out: what --filter may name in a run as well.
+std::string full_name(const Json& entry) {
+  const std::string name = entry.at("name").get<std::string>();
+  std::string full = name.substr(0, name.find('/'));
+  const auto axes = entry.find("axes");
+  if (axes == entry.end()) return name;
+  for (const auto& axis : axes->items()) {
+    full += fmt::format("/{}:{}", axis.key(), axis.value().get<std::string>());
+  }
+  return full;
+}
+
+}  // namespace
 
 void filter_document(Json& document, const std::string& filter) {
   size_t left = 0;
@@ -16,7 +33,8 @@ void filter_document(Json& document, const std::string& filter) {
       Json& entries = document.at(list);
       Json found = Json::array();
       for (Json& entry : entries) {
-        if (std::regex_search(entry.at("name").get<std::string>(), pattern)) {
+        if (std::regex_search(entry.at("name").get<std::string>(), pattern) ||
+            std::regex_search(full_name(entry), pattern)) {
           found.push_back(std::move(entry));
         }
       }

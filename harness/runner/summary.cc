@@ -371,7 +371,8 @@ Remarks find_unmeasured(const std::vector<Figures>& runs, const std::string& sta
                          entry.at("outcome").value("reason", "for no stated reason")});
     }
   }
-  Remarks remarks{{}, {}, {}, "{} more kinds; --table has the reasons: {names}"};
+  Remarks remarks{{}, {}, {}, "{} more kinds; --table into a pipe has all reasons"};
+  if (status == "failed") remarks.rest += ": {names}";
   for (const ReasonKind& kind : group_reasons(reasons)) {
     const size_t count = kind.cases.size();
     // A failure is a fault of one case, which must be found; what is skipped is many alike.

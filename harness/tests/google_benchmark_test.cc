@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "harness/reporter.h"
+
 namespace forkcost {
 namespace {
 
@@ -29,6 +31,15 @@ TEST(GoogleBenchmark, AMinimalTimeHasAUnitWhereTheVersionWantsOne) {
   EXPECT_EQ(min_time_value<Run18>("0"), "0s");
   EXPECT_EQ(min_time_value<Run18>("0.5s"), "0.5s");
   EXPECT_EQ(min_time_value<Run18>("3x"), "3x");
+}
+
+TEST(GoogleBenchmark, ItsWarningOfADebugLibraryIsNotOurs) {
+  EXPECT_EQ(without_debug_warning("Run on (2 X 2000 MHz CPUs)\n***WARNING*** Library was built as "
+                                  "DEBUG. Timings may be affected.\n"),
+            "Run on (2 X 2000 MHz CPUs)\n");
+  EXPECT_EQ(without_debug_warning("***WARNING*** CPU scaling is enabled\n"),
+            "***WARNING*** CPU scaling is enabled\n");
+  EXPECT_EQ(without_debug_warning(""), "");
 }
 
 // The one that is installed: it compiles, and a fresh run has not been skipped.

@@ -37,7 +37,7 @@ class Terminal:
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.seen = b""
-        self.reader = threading.Thread(target=self.read)
+        self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
     def read(self):
@@ -54,6 +54,7 @@ class Terminal:
     def text(self):
         os.close(self.slave)
         self.reader.join(PATIENCE)
+        assert not self.reader.is_alive()
         os.close(self.master)
         return self.seen.decode().replace("\r\n", "\n")
 
@@ -248,6 +249,12 @@ def test_a_terminal_gets_the_columns_that_fit(runner, columns):
     header = text.splitlines()[0].split()
     assert header[:3] == ["case", "quantity", "median"]
     assert ("crust_ns" in header) == (columns == 160)
+
+
+def test_a_filter_finds_a_case_by_the_axes_that_its_name_leaves_out(runner):
+    done = show(runner, bakery.schema_2(bakery.document()), "--table", "--filter", "shelf:middle")
+    names = [line.split("\t")[0] for line in done.stdout.splitlines()[1:]]
+    assert names and all(name.startswith("bake/") and "shelf" not in name for name in names)
 
 
 def test_a_filter_leaves_cases_of_a_file(runner):

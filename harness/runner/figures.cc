@@ -195,7 +195,7 @@ AnswerFigure complete(const AnswerFigure& figure, const AnswerRow& row,
   return whole;
 }
 
-void set_largest(const Figures& run, std::vector<AnswerFigure*> figures) {
+void set_largest(const Figures& run, const std::vector<AnswerFigure*>& figures) {
   std::map<std::string, std::string> largest;
   for (const AnswerFigure* figure : figures) {
     for (const auto& [axis, value] : figure->axes) {

@@ -64,7 +64,7 @@ AnswerFigure complete(const AnswerFigure& figure, const AnswerRow& row,
 
 // Sets each axis of the figures that is kLargest to the largest value for which the run has a case
 // of any of them. Where it has none nothing is set, and nothing will be found.
-void set_largest(const Figures& run, std::vector<AnswerFigure*> figures);
+void set_largest(const Figures& run, const std::vector<AnswerFigure*>& figures);
 
 // A figure as it is read.
 struct Reduced {

@@ -71,7 +71,7 @@ def count(entry, event, who):
 def forks(entries):
     """(pages, entry) of bench_fork, from the smallest heap on."""
     found = [(HEAPS[entry["axes"]["heap"]] // PAGE, entry)
-             for entry in entries.values() if entry["benchmark"] == "fork"]
+             for entry in entries.values() if entry["name"].startswith("fork/")]
     assert len(found) == len(HEAPS)
     return sorted(found, key=lambda item: item[0])
 

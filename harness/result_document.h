@@ -56,8 +56,8 @@ std::string format_document(const Json& document);
 // Writes it whole or not at all; compressed where the name ends in .gz. Throws Failure.
 void write_document(const std::string& path, const Json& document);
 
-// Reads one of any name, compressed or not, of this schema or an older one. Throws UsageError for what
-// is none.
+// Reads one of any name, compressed or not, of this schema or an older one. Throws UsageError for
+// what is none.
 Json read_document(const std::string& path);
 
 }  // namespace forkcost

@@ -85,8 +85,10 @@ def _from_2(document, ours):
                 if row is None:
                     raise Broken(f"{at} is not in context.forkcost.quantities: the file is "
                                  f"damaged; {REPEAT}")
+                # Its own where its process found the clock finer or coarser than the table's did.
+                its_step = optional(found, "step", (int, float), at) or row.get("step", step)
                 holder[quantity] = _values_2(
-                    found | {"better": row.get("better", "none")}, row.get("step", step), at)
+                    found | {"better": row.get("better", "none")}, its_step, at)
 
 
 def _entries(document):

@@ -289,6 +289,17 @@ def test_a_broken_file_of_schema_2_is_named_with_the_reason(what, tmp_path):
     assert reason in str(error.value)
 
 
+def test_a_quantity_has_a_step_of_its_own_where_its_process_found_another(tmp_path):
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    name = document["benchmarks"][0]["name"]
+    expected = load([SCHEMA_2]).cases[name].quantities["sample_ns"].samples
+    assert document["context"]["forkcost"]["quantities"]["sample_ns"]["step"] == 10
+    found = sampled(document)
+    found.update(step=1, samples=[10 * s for s in found["samples"]])
+    run = load([write(document, tmp_path / "run.json")])
+    assert run.cases[name].quantities["sample_ns"].samples.tolist() == expected.tolist()
+
+
 def test_a_compressed_file_is_read_whatever_its_name_is(tmp_path):
     packed = gzip.compress(SCHEMA_2.read_bytes())
     for name in ("run.json.gz", "run.json"):

@@ -310,7 +310,8 @@ Entry describe_trust(const std::vector<Figures>& runs, const std::vector<std::st
       rounds += one.rounds.size();
       for (const Json* round : one.rounds) {
         const auto conditions = round->find("conditions");
-        disturbed += conditions != round->end() && conditions->value("disturbed", false);
+        // By its reasons: schema 1 had a flag beside them, schema 2 has not.
+        disturbed += conditions != round->end() && !conditions->value("reasons", Json()).empty();
         repeated += round->value(kAttempts, 1) > 1;
       }
     }

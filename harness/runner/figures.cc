@@ -160,6 +160,8 @@ std::string Figures::primary(const MeasuredCase& which, const char* key) const {
 bool Figures::matches(const MeasuredCase& which, const AnswerFigure& figure,
                       const std::string& free) const {
   if (which.benchmark != figure.benchmark) return false;
+  // A file may be damaged, or of another suite.
+  if (!free.empty() && which.axes.count(free) == 0) return false;
   for (const auto& [axis, value] : figure.axes) {
     const auto found = which.axes.find(axis);
     if (axis != free && (found == which.axes.end() || found->second != value)) return false;

@@ -282,6 +282,15 @@ def test_what_is_no_result_file_is_status_2(runner, change, said):
     assert "shown.json" in done.stderr and said in done.stderr
 
 
+def test_a_case_that_lacks_the_axis_of_a_fit_is_not_in_it(runner):
+    """It may come first among the cases of a damaged file."""
+    made = bakery.schema_2(bakery.document())
+    made["benchmarks"][0]["axes"].pop("size")
+    done = show(runner, made)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"dough alone +.*1 ms at", done.stdout)
+
+
 def test_a_file_that_cannot_be_read(runner, tmp_path):
     (tmp_path / "torn").write_text('{"context": ')
     (tmp_path / "packed").write_bytes(b"\x1f\x8b\x08\x00")

@@ -131,7 +131,8 @@ def understood(paths):
     """What the checks do not foresee is an InputError too."""
     try:
         yield
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError,
+            MemoryError) as error:
         raise InputError(f"{', '.join(str(p) for p in paths)}: cannot be understood ({error!r}): "
                          f"damaged or from another program; {REPEAT}") from error
 

@@ -71,9 +71,8 @@ def _from_2(document, ours):
             if key in case:
                 entry[key] = case[key]
         optional_list(entry, "verification", dict, where)
-        own = {check.get("check"): check for check in entry.get("verification", ())}
-        entry["verification"] = [own.pop(check["check"], check)
-                                 for check in case.get("verification", ())] + list(own.values())
+        entry["verification"] = _merged_checks(case.get("verification", ()),
+                                               entry.get("verification", ()))
         conditions = optional(entry, "conditions", dict, where)
         if conditions is not None:
             conditions["disturbed"] = bool(conditions.get("reasons"))
@@ -89,6 +88,23 @@ def _from_2(document, ours):
                 its_step = optional(found, "step", (int, float), at) or row.get("step", step)
                 holder[quantity] = _values_2(
                     found | {"better": row.get("better", "none")}, its_step, at)
+
+
+def _merged_checks(of_case, own):
+    """All checks of a round: its own stand in place of all of the same name, of which there may be
+    several."""
+    by_name = {}
+    for check in own:
+        by_name.setdefault(check.get("check"), []).append(check)
+    merged, placed = [], set()
+    for check in (*of_case, *own):
+        name = check.get("check")
+        if name not in by_name:
+            merged.append(check)
+        elif name not in placed:
+            placed.add(name)
+            merged += by_name[name]
+    return merged
 
 
 def _entries(document):

@@ -264,6 +264,9 @@ SPOILT = {
         samples=[s + 1 for s in sampled(d)["samples"]]), "the least of its samples"),
     "no samples": (lambda d: sampled(d).update(samples=[]), "no row of numbers"),
     "samples are text": (lambda d: sampled(d).update(samples=["x"]), "cannot be understood"),
+    "more equal samples than any memory holds": (
+        lambda d: [sampled(d).pop("samples"), sampled(d).update(n=10**15)],
+        "cannot be understood"),
     "a histogram without mean": (lambda d: binned(d).pop("mean"), "mean"),
     "a histogram of texts": (lambda d: binned(d).update(histogram=[["x", 1]]),
                              "cannot be understood"),
@@ -298,6 +301,21 @@ def test_a_quantity_has_a_step_of_its_own_where_its_process_found_another(tmp_pa
     found.update(step=1, samples=[10 * s for s in found["samples"]])
     run = load([write(document, tmp_path / "run.json")])
     assert run.cases[name].quantities["sample_ns"].samples.tolist() == expected.tolist()
+
+
+def test_a_round_has_all_of_its_checks_of_one_name(tmp_path):
+    """As the C++ reader does: of two checks of one name that differ, both are in place of both."""
+    def check(name, observed):
+        return {"check": name, "expected": "any", "observed": observed, "ok": True}
+
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    entry = document["benchmarks"][0]
+    of_case = [check("program", "a"), check("arena", "8MiB"), check("program", "b")]
+    document["context"]["forkcost"]["cases"][entry["name"]]["verification"] = of_case
+    entry["verification"] = [check("program", "a"), check("program", "c"), check("late", "1")]
+    run = load([write(document, tmp_path / "run.json")])
+    assert run.cases[entry["name"]].entries[0]["verification"] == [
+        check("program", "a"), check("program", "c"), check("arena", "8MiB"), check("late", "1")]
 
 
 def test_a_compressed_file_is_read_whatever_its_name_is(tmp_path):

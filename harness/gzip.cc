@@ -29,10 +29,10 @@ void feed(z_stream& stream, std::string_view& text) {
   text.remove_prefix(part);
 }
 
-// Calls `step` until the stream ends; what came out.
+// Calls `step` until the stream ends, and appends what comes out. What it left of the text is
+// `stream`'s and `text`.
 template <typename Step>
-std::string run(z_stream& stream, std::string_view text, const char* what, Step step) {
-  std::string out;
+void run(z_stream& stream, std::string_view& text, const char* what, std::string& out, Step step) {
   int status = Z_OK;
   while (status != Z_STREAM_END) {
     feed(stream, text);
@@ -44,7 +44,13 @@ std::string run(z_stream& stream, std::string_view text, const char* what, Step 
     out.resize(before + kChunk - stream.avail_out);
     if (status != Z_OK && status != Z_STREAM_END) fail(what, status, stream);
   }
-  return out;
+}
+
+// What is not read yet of the last part, and all others.
+bool is_padding(const z_stream& stream, std::string_view text) {
+  const std::string_view part(reinterpret_cast<const char*>(stream.next_in), stream.avail_in);
+  return part.find_first_not_of('\0') == std::string_view::npos &&
+         text.find_first_not_of('\0') == std::string_view::npos;
 }
 
 }  // namespace
@@ -62,8 +68,10 @@ std::string compress(std::string_view text) {
     z_stream& stream;
     ~End() { deflateEnd(&stream); }
   } end{stream};
-  return run(stream, text, "compressing",
-             [&](bool last) { return deflate(&stream, last ? Z_FINISH : Z_NO_FLUSH); });
+  std::string out;
+  run(stream, text, "compressing", out,
+      [&](bool last) { return deflate(&stream, last ? Z_FINISH : Z_NO_FLUSH); });
+  return out;
 }
 
 std::string decompress(std::string_view bytes) {
@@ -74,8 +82,15 @@ std::string decompress(std::string_view bytes) {
     z_stream& stream;
     ~End() { inflateEnd(&stream); }
   } end{stream};
-  // At the end of the input, without the stream's end, zlib can do nothing more: Z_BUF_ERROR.
-  return run(stream, bytes, "decompressing", [&](bool) { return inflate(&stream, Z_NO_FLUSH); });
+  // Several compressed files in a row are one (gzip(1)); some tools write a file in such pieces, or
+  // pad it with zeros. Whatever else follows is read as the next piece, and is none.
+  std::string out;
+  do {
+    if (inflateReset(&stream) != Z_OK) fail("decompressing", Z_STREAM_ERROR, stream);
+    // At the end of the input, without the stream's end, zlib can do nothing more: Z_BUF_ERROR.
+    run(stream, bytes, "decompressing", out, [&](bool) { return inflate(&stream, Z_NO_FLUSH); });
+  } while (!is_padding(stream, bytes));
+  return out;
 }
 
 }  // namespace forkcost

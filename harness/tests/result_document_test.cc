@@ -198,5 +198,14 @@ TEST(Gzip, GivesTheTextBack) {
   EXPECT_LT(compress(large).size(), large.size());
 }
 
+// As gzip(1) and Python read it, and some tools write it.
+TEST(Gzip, SeveralPiecesAreOneTextAndOtherBytesBehindThemAreDamage) {
+  const std::string pieces = compress("one, ") + compress("") + compress("two");
+  EXPECT_EQ(decompress(pieces), "one, two");
+  EXPECT_EQ(decompress(pieces + std::string(512, '\0')), "one, two");
+  EXPECT_THROW(decompress(pieces + "x"), Failure);
+  EXPECT_THROW(decompress(pieces.substr(0, pieces.size() - 1)), Failure);
+}
+
 }  // namespace
 }  // namespace forkcost

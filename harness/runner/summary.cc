@@ -441,7 +441,7 @@ Lines format_sides(const std::vector<Figures>& runs, const Answer& answer, size_
   if (cells.size() == 1) return {};
   const Grid grid = make_grid(cells, width);
   Lines lines;
-  for (const TextRow& row : cells) lines.push_back(grid.line(row));
+  for (const TextRow& row : cells) lines.push_back(cut(grid.line(row), width));
   return lines;
 }
 

@@ -331,6 +331,12 @@ def test_two_sides_stand_side_by_side(runner):
     is_golden("sides-100.txt", done.stdout)
     assert "forkcost compare run-a.json run-b.json" in done.stdout
 
+    terminal = Terminal(40)
+    narrow = [runner.program, "--show", *map(str, files)]
+    assert run_in(terminal, narrow, "stdout").returncode == 0
+    sides = terminal.text().split("trust")[0]
+    assert "b/a" not in sides and max(map(len, sides.splitlines())) == 40, "cut, not wrapped"
+
     made["context"]["forkcost"]["run"]["interleaved"]["session"] = "6" * 16
     files[1].write_text(json.dumps(made))
     done = subprocess.run(command, cwd=files[0].parent, capture_output=True, text=True,

@@ -54,11 +54,13 @@ CaseList parse_case_list(std::string_view text, const std::string& binary) {
       list.cases.push_back({description.at("name").get<std::string>(), binary, description});
     }
     list.answer = printed.value("answer", Json::array());
-    parse_answer(nlohmann::json(list.answer));  // an end that cannot be shown is told before
   } catch (const Json::exception& error) {
     throw UsageError(fmt::format(
         "{} --list-cases does not print a list of cases ({}); is it a program of this suite?",
         binary, error.what()));
+  }
+  try {
+    parse_answer(nlohmann::json(list.answer));  // an end that cannot be shown is told before
   } catch (const UsageError& error) {
     throw UsageError(
         fmt::format("{} --list-cases: the answer that it declares: {}; is it of the "

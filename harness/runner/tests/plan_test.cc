@@ -101,7 +101,7 @@ TEST(CaseList, RefusesAProgramThatWritesFilesOfAnotherSchema) {
       parse_case_list(text, "bench_a");
       FAIL() << text;
     } catch (const UsageError& error) {
-      EXPECT_NE(std::string(error.what()).find("another version"), std::string::npos)
+      EXPECT_TRUE(std::string(error.what()).starts_with("bench_a is of another version"))
           << error.what();
     }
   }

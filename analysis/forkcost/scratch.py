@@ -36,8 +36,13 @@ def directory(place=None):
 
 def write(path, text):
     """Writes a file whole or not at all. A new one has no name until it is whole; one in place of
-    an older file is for a moment .NAME.part beside it, which the next write takes."""
+    an older file is for a moment .NAME.part beside it, which the next write removes. What is no
+    file, like /dev/null, is written to."""
     path = Path(path)
+    if _is_special(path):
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+        return
     parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with _nameless(parent) as file:
@@ -51,13 +56,24 @@ def write(path, text):
                     pass
         part = path.with_name(f".{path.name}.part")
         try:
-            part.write_text(text, encoding="utf-8")
+            part.unlink(missing_ok=True)
+            # In /tmp it may be somebody else's link, to a file of ours.
+            with part.open("x", encoding="utf-8") as file:
+                file.write(text)
             part.replace(path)
         except OSError:
             part.unlink(missing_ok=True)
             raise
     finally:
         os.close(parent)
+
+
+def _is_special(path):
+    """A device, a pipe, a terminal: nothing to rename over. Whatever lies in /dev or /proc counts, as
+    /dev/stdout looks like a file where it leads to one, and a rename would replace the link."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return True
+    return str(path).startswith(("/dev/", "/proc/")) and not str(path).startswith("/dev/shm/")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,31 @@ def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "O_TMPFILE", os.O_WRONLY | os.O_DIRECTORY)  # EISDIR, as old kernels say
     scratch.write(tmp_path / "page.html", "one")
     assert (tmp_path / "page.html").read_text() == "one" and names(tmp_path) == {"page.html"}
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path):
+    """In a directory that others may write to it could lead to any file of the user."""
+    (tmp_path / "page.html").write_text("old")
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / ".page.html.part").symlink_to("victim")
+    scratch.write(tmp_path / "page.html", "new")
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "page.html").read_text() == "new"
+    assert not (tmp_path / "page.html").is_symlink()
+    assert names(tmp_path) == {"page.html", "victim"}
+
+
+def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    scratch.write(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo() and names(tmp_path) == {"pipe"}
+    # Never by writing there: were it replaced, the machine would have to be mended.
+    assert all(scratch._is_special(Path(p)) for p in ("/dev/stdout", "/dev/null", "/proc/self/fd/1"))
+    assert not any(scratch._is_special(p) for p in (Path("/dev/shm/new"), tmp_path, tmp_path / "new"))
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path):

@@ -18,9 +18,10 @@ namespace {
 
 // A pipe, a terminal, /dev/stdout: nothing to rename over. Whatever lies in /dev or /proc counts,
 // because /dev/stdout looks like a regular file when it is redirected to one, and a rename would
-// replace the link itself.
+// replace the link itself. /dev/shm is a directory for files, on some boards the only writable one.
 bool is_special(const std::string& path) {
-  if (path.starts_with("/dev/") || path.starts_with("/proc/")) return true;
+  const bool is_in_memory = path.starts_with("/dev/shm/");
+  if (!is_in_memory && (path.starts_with("/dev/") || path.starts_with("/proc/"))) return true;
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
 }

@@ -109,6 +109,18 @@ TEST_F(ResultFileTest, WritesToDevStdoutOfARedirectedProcess) {
   EXPECT_EQ(files(), 1U);
 }
 
+TEST_F(ResultFileTest, ADirectoryForFilesInDevIsOne) {
+  if (access("/dev/shm", W_OK) != 0) GTEST_SKIP() << "no /dev/shm here";
+  std::string directory = "/dev/shm/forkcost-test-XXXXXX";
+  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const std::string file = directory + "/run.json";
+  EXPECT_NO_THROW(require_writable(file));
+  write_atomically(file, "one");
+  write_atomically(file, "two");
+  EXPECT_EQ(read_text_file(file), "two");
+  std::filesystem::remove_all(directory);
+}
+
 TEST_F(ResultFileTest, RequireWritableLeavesNothing) {
   EXPECT_NO_THROW(require_writable(file_));
   EXPECT_EQ(files(), 0U);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -45,6 +46,8 @@ int make_directory(const char* directory) noexcept {
 [[noreturn]] void become_caretaker(int line, const cpu_set_t& cpus, const char* directory,
                                    char* const* words) noexcept {
   setsid();
+  // Until it is a program of its own, and has its command line, it is known by this.
+  prctl(PR_SET_NAME, kCaretakerName);
   // Bound to one CPU with us it would first run when we wait for something.
   sched_setaffinity(0, sizeof cpus, &cpus);
   const int null = open("/dev/null", O_RDWR);

@@ -10,8 +10,8 @@
 
 namespace forkcost {
 
-// An argument of every caretaker's command line: whoever ends what a program left behind lets
-// these finish.
+// An argument of every caretaker's command line, and before its exec the name of the process (its
+// first 15 letters): whoever ends what a program left behind lets these finish.
 inline constexpr const char* kCaretakerName = "forkcost-caretaker";
 
 // A process that runs a shell script as soon as this goes away or we are dead. A session of its

@@ -78,14 +78,22 @@ class Children {
   std::array<pid_t, 2048> pids_;  // a number and a space take two bytes at least
 };
 
+// In the middle of its exec it has no command line. Nor has what is dead, and is reaped next, or a
+// process that took its own away, which kCaretakerMs ends.
 bool is_caretaker(pid_t pid) noexcept {
   std::array<char, 64> path{};
-  snprintf(path.data(), path.size(), "/proc/%d/cmdline", pid);
   std::array<char, 4096> buffer;
+  snprintf(path.data(), path.size(), "/proc/%d/comm", pid);
+  constexpr std::string_view kName(kCaretakerName);
+  constexpr size_t kCommLength = 15;
+  const std::string_view comm = read_start(path.data(), buffer.data(), buffer.size());
+  if (comm.substr(0, comm.find('\n')) == kName.substr(0, kCommLength)) return true;
+  snprintf(path.data(), path.size(), "/proc/%d/cmdline", pid);
   std::string_view line = read_start(path.data(), buffer.data(), buffer.size());
+  if (line.empty()) return true;
   while (!line.empty()) {
     const size_t end = std::min(line.find('\0'), line.size());
-    if (line.substr(0, end) == kCaretakerName) return true;
+    if (line.substr(0, end) == kName) return true;
     line.remove_prefix(std::min(end + 1, line.size()));
   }
   return false;

@@ -461,10 +461,11 @@ def test_a_kill_reaches_a_stranger_too(runner, victim):
         assert "killed by signal 9" in runner.outcomes()["a/mode:nest"]["reason"]
 
 
+@pytest.mark.parametrize("mode", ["caretaken", "caretaking"])
 @pytest.mark.parametrize("end", ["time limit", "kill", "kill of the runner"])
-def test_a_caretaker_may_finish(runner, end):
+def test_a_caretaker_may_finish(runner, end, mode):
     """It was killed with what a dead program had left, and files of up to 16 MB stayed."""
-    runner.set_cases("a/mode:caretaken")
+    runner.set_cases(f"a/mode:{mode}")
     process = runner.start("--preset", "smoke", "--time-limit-s", "1" if end == "time limit" else "60")
     wait_until(lambda: runner.logged("blocked"), "the case works")
     if end != "time limit":

@@ -108,7 +108,11 @@ def _locked(descriptor):
 
 
 def _remove_dead(parent):
-    for path in parent.iterdir() if parent.is_dir() else ():
+    try:
+        paths = list(parent.iterdir())
+    except OSError:  # whoever makes something there says why; one may be written to and not listed
+        return
+    for path in paths:
         if not _DEAD.fullmatch(path.name):
             continue
         with contextlib.suppress(OSError):  # not ours to open, or gone: as we want it

@@ -91,6 +91,16 @@ def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
     assert (tmp_path / "page.html").read_text() == "one" and names(tmp_path) == {"page.html"}
 
 
+def test_a_place_that_cannot_be_listed_will_do(tmp_path, monkeypatch):
+    def refused(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with scratch.directory(tmp_path) as made:
+        assert os.path.isdir(made)
+    assert not os.path.exists(made)
+
+
 def test_a_link_in_the_way_is_not_followed(tmp_path):
     """In a directory that others may write to it could lead to any file of the user."""
     (tmp_path / "page.html").write_text("old")

@@ -39,9 +39,15 @@ std::optional<CgroupFiles> find_cgroup(const SystemFiles& files) {
   }
   const auto path = parse_cgroup_path(*cgroup, "");
   if (!path) return std::nullopt;
+  // Where other controllers are of version 1, version 2 has its mount beside theirs.
+  const std::string beside = "/sys/fs/cgroup/unified";
+  const bool is_hybrid = files.raw(beside + "/cgroup.controllers").has_value();
   // Above memory.high nobody is killed, but everybody is slowed down to a crawl.
-  return CgroupFiles{
-      "/sys/fs/cgroup", *path, {"memory.max", "memory.high"}, "memory.current", "inactive_file"};
+  return CgroupFiles{is_hybrid ? beside : "/sys/fs/cgroup",
+                     *path,
+                     {"memory.max", "memory.high"},
+                     "memory.current",
+                     "inactive_file"};
 }
 
 // "inactive_file 4096" among other lines.

@@ -67,6 +67,16 @@ TEST_F(MemoryTest, InVersion2EveryLevelAndMemoryHighCount) {
   EXPECT_EQ(read().available, 312 * kMiB);
 }
 
+// cgroup_no_v1=memory where the rest is of version 1.
+TEST_F(MemoryTest, Version2MayHaveItsMountBesideVersion1) {
+  write("/proc/self/cgroup", "3:cpu,cpuacct:/\n0::/job\n");
+  write("/sys/fs/cgroup/unified/cgroup.controllers", "memory\n");
+  write_mib("/sys/fs/cgroup/unified/job/memory.max", 256);
+  write_mib("/sys/fs/cgroup/unified/job/memory.current", 56);
+  EXPECT_EQ(read().total, 256 * kMiB);
+  EXPECT_EQ(read().available, 200 * kMiB);
+}
+
 TEST_F(MemoryTest, MoreUsedThanAllowedLeavesNothing) {
   write("/proc/self/cgroup", "4:memory:/\n");
   write_mib("/sys/fs/cgroup/memory/memory.limit_in_bytes", 10);

@@ -21,7 +21,7 @@ struct forkcost_turns {
   uint32_t alone;          /* a futex that nobody waits for */
   uint32_t stop;           /* the partner is to end, or has ended */
   uint32_t pages;          /* that each side reads in its turn, from memory of its own */
-  uint32_t waits[2];       /* of each side so far: calls to wait for its turn */
+  uint32_t waits[2];       /* of each side so far: calls to wait for its turn that have ended */
   int32_t by_pipe;         /* else by futex */
   int32_t from[2], to[2];  /* each side's ends of the pipes */
   uint64_t partner_memory; /* where the partner's pages are */
@@ -70,6 +70,9 @@ static inline int forkcost_give_turn(struct forkcost_turns* turns, int side) {
   return 1;
 }
 
+/* Of a wait that has ended, not of one that begins: when this side reads both counts in its turn,
+   the other may be in its next wait or on its way there, which would make the count one more or
+   less. */
 static inline void forkcost_count_wait(struct forkcost_turns* turns, int side) {
   __atomic_store_n(&turns->waits[side], turns->waits[side] + 1, __ATOMIC_RELAXED);
 }
@@ -78,14 +81,14 @@ static inline int forkcost_take_turn(struct forkcost_turns* turns, int side) {
   if (turns->by_pipe) {
     char byte;
     ssize_t got;
-    forkcost_count_wait(turns, side);
     while ((got = read(turns->from[side], &byte, 1)) < 0 && errno == EINTR) {
     }
+    forkcost_count_wait(turns, side);
     return got == 1 && !__atomic_load_n(&turns->stop, __ATOMIC_ACQUIRE);
   }
   while (__atomic_load_n(&turns->turn, __ATOMIC_ACQUIRE) != (uint32_t)side) {
-    forkcost_count_wait(turns, side);
     forkcost_wait(&turns->turn, (uint32_t)(1 - side));
+    forkcost_count_wait(turns, side);
   }
   return !__atomic_load_n(&turns->stop, __ATOMIC_ACQUIRE);
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 namespace forkcost::runner {
@@ -144,6 +145,25 @@ std::vector<std::string> wrap(const std::string& title, size_t indent,
   }
   lines.back() += line;
   return lines;
+}
+
+void append(Lines& lines, Lines more) {
+  lines.insert(lines.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+}
+
+size_t indent_of(const std::vector<Entry>& entries) {
+  size_t indent = 0;
+  for (const Entry& entry : entries) indent = std::max(indent, width_of(entry.title) + 2);
+  return indent;
+}
+
+Lines wrap(const Entry& entry, size_t indent, size_t width) {
+  return wrap(entry.title, indent, entry.parts, entry.separator, width);
+}
+
+std::string plural(size_t count, const char* thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
 size_t Grid::width() const {

@@ -34,6 +34,25 @@ std::vector<std::string> wrap(const std::string& title, size_t indent,
                               const std::vector<std::string>& parts, std::string_view separator,
                               size_t width);
 
+using Lines = std::vector<std::string>;
+
+void append(Lines& lines, Lines more);
+
+// A titled line, before the width of all titles is known.
+struct Entry {
+  std::string title;
+  std::vector<std::string> parts;
+  std::string separator = ", ";
+};
+
+// Where what follows the titles begins.
+size_t indent_of(const std::vector<Entry>& entries);
+
+Lines wrap(const Entry& entry, size_t indent, size_t width);
+
+// "1 case", "3 cases".
+std::string plural(size_t count, const char* thing);
+
 using TextRow = std::vector<std::string>;
 
 // Columns as wide as their widest cell; two spaces apart, or one where two do not fit.

@@ -1,8 +1,7 @@
 """What forkcost-run shows at the end of a run and of a file: the answer, the table, progress.
 
-Needs the environment variable FORKCOST_RUN: the path of the program (ctest sets it). The files of
-golden/ are what a person should see; to make them anew: GOLDEN=write pytest test_answer.py, and
-read what `git diff` says.
+The files of golden/ are what a person should see; to make them anew: GOLDEN=write pytest
+test_answer.py, and read what `git diff` says.
 """
 
 import errno
@@ -20,14 +19,9 @@ import threading
 import pytest
 
 import bakery
-from test_forkcost_run import PATIENCE, Runner, many
+from running import PATIENCE, many
 
 GOLDEN = pathlib.Path(__file__).with_name("golden")
-
-
-@pytest.fixture
-def runner(tmp_path):
-    return Runner(tmp_path)
 
 
 class Terminal:

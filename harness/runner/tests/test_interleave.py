@@ -1,7 +1,4 @@
-"""forkcost-run --interleave from end to end, against mock bench programs of two sides.
-
-Needs the environment variable FORKCOST_RUN: the path of the program (ctest sets it).
-"""
+"""forkcost-run --interleave from end to end, against mock bench programs of two sides."""
 
 import json
 import os
@@ -11,7 +8,7 @@ import subprocess
 
 import pytest
 
-from test_forkcost_run import PATIENCE, Runner, many, wait_until, write_mock
+from running import PATIENCE, Runner, many, wait_until, write_mock
 
 SETTINGS = ("--interleave", "env:SETTING=1", "env:SETTING=2")
 

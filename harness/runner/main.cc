@@ -30,6 +30,7 @@
 #include "harness/runner/plan.h"
 #include "harness/runner/process.h"
 #include "harness/runner/progress.h"
+#include "harness/runner/remarks.h"
 #include "harness/runner/rounds.h"
 #include "harness/runner/summary.h"
 #include "harness/runner/text.h"
@@ -246,8 +247,11 @@ void print_table(const std::vector<Json>& documents, const std::vector<std::stri
     return;
   }
   const size_t width = terminal_width(STDOUT_FILENO).value_or(80);
-  print(fmt::format("{}\n{}\n", fmt::join(case_table(runs, width, SIZE_MAX).lines, "\n"),
-                    fmt::join(files, "\n")));
+  Lines lines = case_table(runs, width, SIZE_MAX).lines;
+  append(lines, list_unmeasured(runs, width));
+  if (!lines.empty() && lines.front().empty()) lines.erase(lines.begin());  // nothing was measured
+  append(lines, files);
+  print(fmt::format("{}\n", fmt::join(lines, "\n")));
 }
 
 void print_end(const std::vector<Json>& documents, const std::vector<std::string>& files,

@@ -40,6 +40,18 @@ Lines format_remarks(const Remarks& remarks, size_t indent, size_t width, size_t
   return brief;
 }
 
+std::vector<ReasonKind> kinds_of(const std::vector<Figures>& runs, const std::string& status) {
+  std::vector<Reason> reasons;
+  for (const Figures& run : runs) {
+    for (const Json& entry : run.unmeasured()) {
+      if (status_of(entry) != status) continue;
+      reasons.push_back({side_prefix(run) + entry.at("name").get<std::string>(),
+                         entry.at("outcome").value("reason", "for no stated reason")});
+    }
+  }
+  return group_reasons(reasons);
+}
+
 }  // namespace
 
 Entry describe_trust(const std::vector<Figures>& runs, const std::vector<std::string>& declared) {
@@ -79,17 +91,9 @@ Entry describe_trust(const std::vector<Figures>& runs, const std::vector<std::st
 }
 
 Remarks find_unmeasured(const std::vector<Figures>& runs, const std::string& status) {
-  std::vector<Reason> reasons;
-  for (const Figures& run : runs) {
-    for (const Json& entry : run.unmeasured()) {
-      if (status_of(entry) != status) continue;
-      reasons.push_back({side_prefix(run) + entry.at("name").get<std::string>(),
-                         entry.at("outcome").value("reason", "for no stated reason")});
-    }
-  }
-  Remarks remarks{{}, {}, {}, "{} more kinds; --table into a pipe has all reasons"};
+  Remarks remarks{{}, {}, {}, "{} more kinds; --table has all reasons"};
   if (status == "failed") remarks.rest += ": {names}";
-  for (const ReasonKind& kind : group_reasons(reasons)) {
+  for (const ReasonKind& kind : kinds_of(runs, status)) {
     const size_t count = kind.cases.size();
     // A failure is a fault of one case, which must be found; what is skipped is many alike.
     std::string which = plural(count, "case");
@@ -101,6 +105,20 @@ Remarks find_unmeasured(const std::vector<Figures>& runs, const std::string& sta
     remarks.names.push_back(which);
   }
   return remarks;
+}
+
+Lines list_unmeasured(const std::vector<Figures>& runs, size_t width) {
+  constexpr size_t kIndent = sizeof "skipped " - 1;
+  Lines lines;
+  for (const char* status : {"failed", "skipped"}) {
+    for (const ReasonKind& kind : kinds_of(runs, status)) {
+      lines.emplace_back();
+      append(lines, wrap(status, kIndent, {plural(kind.cases.size(), "case") + ": " + kind.text},
+                         "", width));
+      for (const std::string& name : kind.cases) lines.push_back(cut("  " + name, width));
+    }
+  }
+  return lines;
 }
 
 Remarks find_warnings_of(const Figures& run) {

@@ -26,6 +26,9 @@ struct Remarks {
 Remarks find_unmeasured(const std::vector<Figures>& runs, const std::string& status);
 Remarks find_warnings_of(const Figures& run);
 
+// Every case without figures, by kind of reason; each kind behind an empty line.
+Lines list_unmeasured(const std::vector<Figures>& runs, size_t width);
+
 // At most `lines` lines: all in full, else a line for each, else the names of the last. Every kind
 // has two lines, if it needs them, before one has more.
 Lines format_remarks(const std::vector<Remarks>& kinds, size_t indent, size_t width, size_t lines);

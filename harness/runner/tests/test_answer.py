@@ -245,6 +245,28 @@ def test_a_terminal_gets_the_columns_that_fit(runner, columns):
     assert ("crust_ns" in header) == (columns == 160)
 
 
+def test_a_terminal_is_told_what_has_no_figures_and_each_reason_once(runner):
+    made = bakery.document()
+    text = show(runner, made, "--table", columns=80).stdout
+    fits(text, 80, lines=100)
+    table, *kinds = text.removesuffix("shown.json\n").split("\n\n")
+    assert len(table.splitlines()) == 1 + len({one["name"] for one in made["benchmarks"]})
+    assert [" ".join(kind.split()) for kind in kinds] == [
+        "failed 1 case: event 'crust' missing: it is raw bake/oven:coal/size:0",
+        "skipped 3 cases: needs 16 MiB to 1 GiB of steam and 1 to 3 kettle(s); buy them "
+        "bake/oven:steam/size:16MiB bake/oven:steam/size:256MiB bake/oven:steam/size:1GiB",
+        "skipped 1 case: no apples pie/id:9"]
+
+
+def test_a_terminal_is_told_why_nothing_was_measured(runner):
+    runner.set_cases("a/mode:skip")
+    terminal = Terminal(100)
+    done = run_in(terminal, runner.command("--rounds", "1", "--table"), "stdout",
+                  TMPDIR=str(runner.temporary))
+    assert (done.returncode, terminal.text()) == (
+        3, f"skipped 1 case: the mock skipped it\n  a/mode:skip\n{runner.out}\n")
+
+
 def test_a_filter_finds_a_case_by_the_axes_that_its_name_leaves_out(runner):
     done = show(runner, bakery.schema_2(bakery.document()), "--table", "--filter", "shelf:middle")
     names = [line.split("\t")[0] for line in done.stdout.splitlines()[1:]]

@@ -256,8 +256,8 @@ void Measurement::finish_sample() {
   const forkcost_timeline_page& page = timeline_.page();
   for (const forkcost_event event : case_.required) {
     if (page.ticks[event] == 0) {
-      throw Failure(fmt::format("nobody stamped '{}': what this case is named for did not happen",
-                                event_name(event)));
+      throw Failure(
+          fmt::format("event '{}' missing: the operation did not run", event_name(event)));
     }
   }
   if (const std::string disorder = find_disorder(page); !disorder.empty()) {

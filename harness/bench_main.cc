@@ -167,8 +167,8 @@ void check_cpu(MeasureOptions& options) {
   const std::vector<int>& allowed = allowed_cpus();
   if (options.cpu < 0) options.cpu = allowed.back();
   if (!std::ranges::binary_search(allowed, options.cpu)) {
-    throw UsageError(
-        fmt::format("--cpu {}: we may only use {}", options.cpu, fmt::join(allowed, ", ")));
+    throw UsageError(fmt::format("--cpu: CPU {} is not in the affinity mask; allowed: {}",
+                                 options.cpu, fmt::join(allowed, ", ")));
   }
 }
 

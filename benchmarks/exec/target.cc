@@ -69,10 +69,10 @@ void write_script(const std::filesystem::path& file, const std::filesystem::path
   constexpr size_t kFirstLine = 255;  // of what the kernel reads of a script, one is the line's end
   const std::string line = fmt::format("#!{}", interpreter.string());
   if (line.size() > kFirstLine) {
-    throw Skip(
-        fmt::format("the first line of a script may have {} bytes, and with {} it has {}: "
-                    "install forkcost to, or name in TMPDIR, a directory with a shorter path",
-                    kFirstLine, interpreter.string(), line.size()));
+    throw Skip(fmt::format(
+        "shebang line is {} bytes, the kernel's limit is {}; use a shorter TMPDIR, or install "
+        "forkcost in a directory with a shorter path",
+        line.size(), kFirstLine));
   }
   if (line.find_first_of(" \t\n") != std::string::npos) {
     throw Skip(fmt::format("{}: a script's interpreter ends at the first space in its path",

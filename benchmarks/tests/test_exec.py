@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -217,6 +218,19 @@ def test_a_stack_limit_that_is_too_small_for_the_arguments_is_named(tmp_path):
     assert 4096 < needed < 4300
     _, document = with_stack(needed)
     assert document["unmeasured"] == []
+
+
+def test_a_shebang_line_that_the_kernel_would_cut_off_is_skipped(tmp_path):
+    place = tmp_path / ("x" * 200) / ("y" * 100)
+    place.mkdir(parents=True)
+    out = tmp_path / "run.json"
+    done = run("bench_exec", f"--benchmark_filter=image:script-2/page-cache:warm/{CENTRE}",
+               "--budget-ms=5", f"--benchmark_out={out}", env={**os.environ, "TMPDIR": str(place)})
+    assert done.returncode == 3, done.stderr
+    (entry,) = json.loads(out.read_text())["unmeasured"]
+    assert entry["outcome"]["status"] == "skipped"
+    assert re.fullmatch(r"shebang line is \d{3} bytes, the kernel's limit is 255; use a shorter TMPDIR.*",
+                        entry["outcome"]["reason"])
 
 
 def test_cold_scripts_are_skipped_where_files_have_no_disk(tmp_path):

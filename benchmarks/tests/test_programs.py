@@ -271,7 +271,7 @@ def test_google_benchmarks_compare_reads_our_files(tmp_path):
     (["--preset=fast"], "unknown preset 'fast'"),
     (["--heap=12Q"], "'12Q' is not a size"),
     (["--max-heap=big"], "'big' is not a size"),
-    (["--cpu=99999"], "--cpu 99999"),
+    (["--cpu=99999"], "CPU 99999 is not in the affinity mask; allowed: "),
     (["--no-such-flag"], "--no-such-flag"),
     (["--benchmark_no_such_flag"], "--benchmark_no_such_flag"),
     (["--budget-ms=0"], "--budget-ms"),

@@ -205,6 +205,14 @@ TEST(Measure, WhatFailsByChanceIsNotTriedBeyondTheTimeLimit) {
   EXPECT_EQ(tries, 1);
 }
 
+TEST(Case, AnOperationThatDoesNotRunIsNamedByItsEvent) {
+  Case the_case = make_case(fork_once);
+  the_case.required = {FORKCOST_MAIN};
+  const auto outcome = measure(the_case, options(), 1).entry["outcome"];
+  EXPECT_EQ(outcome["status"], "failed");
+  EXPECT_EQ(outcome["reason"], "event 'main' missing: the operation did not run");
+}
+
 TEST(Measure, WhatThisMachineCannotDoIsTriedOnce) {
   int tries = 0;
   const Case the_case = make_case([&tries](Measurement&) {

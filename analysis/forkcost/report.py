@@ -148,7 +148,8 @@ def _commands(run):
 def _settings(run):
     """[(group, [(name, text)])]: all that the file says about the set-up."""
     context = run.context
-    groups = {name: context.get(name) for name in ("suite", "run", "clock", "estimators")}
+    groups = {name: context.get(name) for name in ("suite", "run", "clock")}
+    groups["estimators"] = {name: row["estimator"] for name, row in context["quantities"].items()}
     groups |= context.get("environment", {})
     return [(name, [(key, _text(key, value)) for key, value in group.items()])
             for name, group in groups.items() if isinstance(group, dict) and group]

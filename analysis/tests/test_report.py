@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import synthetic
-from conftest import write
+from conftest import SCHEMA_1, SCHEMA_2, write
 from forkcost import answers, choose, report
 from forkcost.errors import NoAnswer
 from forkcost.load import load
@@ -277,6 +277,14 @@ def test_a_case_that_failed_in_one_round_only(made, tmp_path):
     assert "it was gone (1 round)" in text
     assert "In 2 other rounds it was measured" in text
     assert "too few rounds for intervals (1 case)" in text
+
+
+@pytest.mark.parametrize("file", [SCHEMA_1, SCHEMA_2])
+def test_the_settings_name_the_estimator_of_each_quantity(file):
+    run = load([file])
+    shown = dict(dict(report._settings(run))["estimators"])
+    assert shown["total_ns"] == "p25" and shown["blocked_ns"] == "p50"
+    assert set(shown) == {q for case in run.cases.values() for q in case.quantities}
 
 
 def test_a_run_without_figures_has_no_report(made, tmp_path):

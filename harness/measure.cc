@@ -56,7 +56,9 @@ CaseResult try_to_take_times(const Case& the_case, const MeasureOptions& options
       result = measurement.finish();
       result.entry["outcome"] = {{"status", "ok"}};
     } catch (const std::exception&) {
-      result.entry["verification"] = measurement.describe_checks();
+      if (Json checks = measurement.describe_checks(); !checks.empty()) {
+        result.entry["verification"] = std::move(checks);
+      }
       throw;
     }
   } catch (const Skip& skip) {

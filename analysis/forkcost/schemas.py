@@ -71,8 +71,9 @@ def _from_2(document, ours):
             if key in case:
                 entry[key] = case[key]
         optional_list(entry, "verification", dict, where)
-        entry["verification"] = _merged_checks(case.get("verification", ()),
-                                               entry.get("verification", ()))
+        # What failed, or was skipped, has whatever was checked itself.
+        of_case = case.get("verification", ()) if where.startswith("benchmarks") else ()
+        entry["verification"] = _merged_checks(of_case, entry.get("verification", ()))
         conditions = optional(entry, "conditions", dict, where)
         if conditions is not None:
             conditions["disturbed"] = bool(conditions.get("reasons"))

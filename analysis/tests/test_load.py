@@ -329,3 +329,15 @@ def test_a_compressed_file_is_read_whatever_its_name_is(tmp_path):
     (tmp_path / "spoilt.json.gz").write_bytes(packed[:100] + bytes(50) + packed[150:])
     with pytest.raises(InputError, match="spoilt.json.gz: is not whole"):
         load([tmp_path / "spoilt.json.gz"])
+
+
+def test_a_case_without_figures_has_no_checks_but_its_own(tmp_path):
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    entry = next(e for e in document["benchmarks"] if e["name"].startswith("fork/"))
+    assert document["context"]["forkcost"]["cases"][entry["name"]]["verification"]
+    held = {"check": "arena", "expected": "1", "observed": "2", "ok": False}
+    common = {k: entry[k] for k in ("name", "axes")} | {
+        "repetition_index": 7, "outcome": {"status": "failed", "reason": "arena is 2"}}
+    document["unmeasured"] = [common, common | {"verification": [held]}]
+    run = load([write(document, tmp_path / "run.json")])
+    assert [e["verification"] for e in run.unmeasured] == [[], [held]]

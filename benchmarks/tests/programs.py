@@ -52,7 +52,8 @@ def unpacked(document):
                 if who in event:
                     unpack(event[who], event.get("step"))
     for entry in document["unmeasured"]:
-        entry |= tables["cases"][entry["name"]]
+        row = tables["cases"][entry["name"]]
+        entry |= {key: value for key, value in row.items() if key != "verification"}
     return document
 
 

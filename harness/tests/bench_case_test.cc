@@ -205,6 +205,16 @@ TEST(Measure, WhatFailsByChanceIsNotTriedBeyondTheTimeLimit) {
   EXPECT_EQ(tries, 1);
 }
 
+TEST(Case, ASkippedCaseHasTheChecksThatWereMadeOrNone) {
+  const Case at_once = make_case([](Measurement&) { throw Skip("not here"); });
+  EXPECT_FALSE(measure(at_once, options(), 1).entry.contains("verification"));
+  const Case later = make_case([](Measurement& m) {
+    m.next_sample();
+    throw Skip("not now");
+  });
+  EXPECT_FALSE(measure(later, options(), 1).entry.at("verification").empty());
+}
+
 TEST(Case, AnOperationThatDoesNotRunIsNamedByItsEvent) {
   Case the_case = make_case(fork_once);
   the_case.required = {FORKCOST_MAIN};

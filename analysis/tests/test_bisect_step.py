@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from forkcost.cli import main
 from forkcost.kernels import exact
-from kernel_room import FORK, calls, kernels, room  # noqa: F401: a fixture
+from conftest import write
+from kernel_room import FORK, calls, document, kernels, room  # noqa: F401: a fixture
 from test_cli import ROOM
 
 
@@ -25,6 +26,30 @@ def test_a_step_says_which_side_it_is_on(room, kernel, status, verdict):
     [words] = calls(room)
     assert words[words.index("--heap") + 1] == "64MiB"
     assert words[words.index("--filter") + 1] == f"^{FORK}$"
+
+
+def test_a_name_with_all_axes_is_the_same_case(room):
+    """As files of schema 1, and notes made of them, have it."""
+    long = f"{FORK}/backing:4k/placement:same-cpu"
+    assert step(room, "good", case=long).exit_code == 0
+    result = step(room, "slow", case=long)
+    assert result.exit_code == 1 and result.stdout.startswith(f"{long} blocked_cpu_ns: 2,")
+    words = calls(room)[-1]
+    assert words[words.index("--heap") + 1] == "64MiB"
+    assert words[words.index("--filter") + 1] == f"^{long}$"
+    assert step(room, "good", case=f"{FORK}/backing:thp").exit_code == 125
+
+
+@pytest.mark.parametrize("more", ["", "/backing:4k/placement:same-cpu"])
+def test_a_skipped_case_is_told_with_its_reason(room, more):
+    made = document()
+    skipped = [e for e in made["benchmarks"] if e["name"].startswith(FORK)]
+    made["benchmarks"] = [e for e in made["benchmarks"] if e not in skipped]
+    made["unmeasured"] += [{k: skipped[0][k] for k in ("name", "benchmark", "axes")} | {
+        "repetition_index": 0, "outcome": {"status": "skipped", "reason": "too small"}}]
+    write(made, room / "good")
+    result = step(room, "good", case=FORK + more)
+    assert result.exit_code == 125 and "no figure on this kernel: too small" in result.stderr
 
 
 def test_the_middle_is_by_ratio(room):

@@ -57,12 +57,20 @@ def measuring(step, **options):
     return Measuring(preset="full", filter=f"^{pattern}$", heap=heap, **options)
 
 
+def _names(benchmark, axes, name):
+    """Of a case: without the axes that have their default, and with all of them, as files of
+    schema 1 have it. `forkcost-run --filter` finds it by both."""
+    return name, "/".join([benchmark, *(f"{axis}:{value}" for axis, value in axes.items())])
+
+
 def _figure(run, step):
-    if step.case not in run.cases:
-        reasons = [reason for status in ("failed", "skipped")
-                   for reason in run.outcomes(status).get(step.case, {})]
+    case = next((case for case in run.cases.values()
+                 if step.case in _names(case.benchmark, case.axes, case.name)), None)
+    if case is None:
+        reasons = dict.fromkeys(
+            entry["outcome"].get("reason", "no reason given") for entry in run.unmeasured
+            if step.case in _names(entry["benchmark"], entry["axes"], entry["name"]))
         raise NoAnswer(f"{step.case} has no figure on this kernel: {'; '.join(reasons)}")
-    case = run.cases[step.case]
     name = step.quantity or case.entries[0].get("primary")
     if name not in case.quantities:
         raise InputError(f"{step.case} has no quantity {name}; --quantity is one of "

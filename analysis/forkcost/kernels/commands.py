@@ -144,7 +144,8 @@ class _BisectStep(click.Command):
 @click.command("bisect-step", cls=_BisectStep)
 @click.option("--kernel-image", required=True, metavar="KERNEL",
               help="The bzImage or Image that was just built.")
-@click.option("--case", required=True, metavar="NAME", help="forkcost-run --list shows the names.")
+@click.option("--case", required=True, metavar="NAME",
+              help="As forkcost-run --list shows it, or with all axes, as older files have it.")
 @click.option("--quantity", metavar="NAME", help="[default: what the result file names as primary]")
 @click.option("--good", type=float, required=True, metavar="V",
               help="The figure of a kernel before the change, as `forkcost kernels` prints it.")

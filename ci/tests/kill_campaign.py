@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills forkcost-run and its processes at random moments, and looks whether anything is left.
 
-    kill_campaign.py --bin build/release/bin --kills 400 --seed 1
+    kill_campaign.py --bin build/release/bin --kills 400 --seed 1 [--interleave] [--user NAME]
 
 A victim is drawn for each kill: the runner, its process group, the keeper, a bench program, a
 caretaker, another process of a case, or all of them at once. When the dust has settled no process,
@@ -13,7 +13,10 @@ A bench program by itself, without the runner, is a victim too: then its childre
 
 Everything that the programs start is a descendant of this process, as it is a subreaper: nobody
 else's process is looked at or killed. As root it works in a mount namespace of its own, with a
-/var/tmp and a /dev/shm (and a /tmp, unless the programs are there) that nobody else writes to.
+/var/tmp and a /dev/shm (and a /tmp, unless the programs are there) that nobody else writes to; with
+--user everything in it runs as that user, and all scratch files are theirs.
+
+With --interleave each run is of two builds in turns: the programs, and a copy of them.
 
 Exit status: 0 nothing was left; 1 something was; 2 the call is wrong; 3 it cannot be tried here.
 """
@@ -22,9 +25,11 @@ import argparse
 import collections
 import contextlib
 import ctypes
+import getpass
 import json
 import os
 import pathlib
+import pwd
 import random
 import re
 import shutil
@@ -38,15 +43,21 @@ from kill_run import ALONE, BAD_NEWS, CANNOT, CASES, ROUNDS, VICTIMS, Run
 from kill_traces import machine, read
 
 PR_SET_CHILD_SUBREAPER = 36
+TMPFS = "forkcost-kills"  # what the mounts of our own are called
 
 # Cases that make files, mounts, servers, strangers, or change a setting; small ones of them.
 POOL = (r"^exec/image:script", r"^exec/.*path-dirs:16", r"^share/.*files:copies",
         r"^share/.*files:(hard-links|symlinks)", r"^share/.*files:bind-mounts",
         r"^share/.*files:forks", r"^share/what:file/", r"^zygote/path:fork-server",
-        r"^spawn/path:fork-server", r"^switch/between:processes", r"^fork/path:fork/",
+        r"^spawn/path:fork-server", r"^switch/between:(forked|exec)/", r"^fork/path:fork/",
         r"^claim/id:text-", r"^claim/.*overcommit:1", r"^load/")
 TOO_LARGE = re.compile(r"GiB|MiB/.*MiB|heap:(64|256)MiB|processes:(16|64)|args:1MiB|reflinks|text-64")
 OF_EACH = 3
+
+
+def cannot(why):
+    print(f"kill_campaign.py: {why}", file=sys.stderr)
+    sys.exit(CANNOT)
 
 
 class Campaign:
@@ -55,7 +66,14 @@ class Campaign:
         self.kills, self.seed = options.kills, options.seed
         self.hits, self.left = collections.Counter(), collections.Counter()
         self.before = machine(private)
+        self.other_side = self.copy_suite() if options.interleave else None
         self.choose_cases()
+
+    def copy_suite(self):
+        copy = self.work / "copy"
+        for part in ("bin", "libexec"):
+            shutil.copytree(self.bin.parent / part, copy / part)
+        return copy
 
     def list_cases(self):
         """The program of each case."""
@@ -72,10 +90,10 @@ class Campaign:
         chosen = []
         for pattern in POOL:
             fitting = [c for c in listed if re.search(pattern, c) and not TOO_LARGE.search(c)]
+            if not fitting:
+                cannot(f"{self.bin} has no case {pattern}, which this is about")
             chosen += rng.sample(fitting, min(OF_EACH, len(fitting)))
         self.programs = {case: listed[case] for case in chosen}
-        if len(self.programs) < 5 * CASES:
-            sys.exit(f"kill_campaign.py: {self.bin} has not the cases that this is about")
         # Once without a kill: how long it takes, and what can be measured here.
         trial = Run(self, self.work / "trial", rng, is_trial=True)
         begun = time.monotonic()
@@ -83,12 +101,14 @@ class Campaign:
         if trial.status not in (0, BAD_NEWS):
             print(trial.output, file=sys.stderr)
             sys.exit(CANNOT)
-        document = json.loads(trial.file.read_text())
+        document = json.loads(trial.files[0].read_text())
         measured = {e["name"] for e in document["benchmarks"]}
         self.programs = {case: listed[case] for case in measured}
+        if len(self.programs) < CASES:
+            cannot(f"only {len(self.programs)} of {len(chosen)} cases can be measured here")
         self.seconds_to_begin = 0.4
         self.seconds_per_case = max(time.monotonic() - begun - self.seconds_to_begin, 0.1) / (
-            ROUNDS * len(self.programs))
+            ROUNDS * len(self.programs) * len(trial.files))
         left = trial.look("nobody")
         if left:
             print("left without any kill:", *left, sep="\n  ", file=sys.stderr)
@@ -101,9 +121,10 @@ class Campaign:
         while (kills := sum(self.hits.values())) < self.kills:
             number += 1
             place = self.work / str(number)
-            run = Run(self, place, random.Random(f"{self.seed}.{number}"))
-            share = VICTIMS[ALONE] / sum(VICTIMS.values())
-            (self.alone if run.rng.random() < share else self.one)(run, f"run {number}")
+            rng = random.Random(f"{self.seed}.{number}")
+            is_alone = rng.random() < VICTIMS[ALONE] / sum(VICTIMS.values())
+            run = Run(self, place, rng, is_alone=is_alone)
+            (self.alone if is_alone else self.one)(run, f"run {number}")
             shutil.rmtree(place)
             if sum(self.hits.values()) // 20 > kills // 20:
                 print(f"{sum(self.hits.values())} kills, {sum(self.left.values())} left something",
@@ -158,13 +179,22 @@ def in_own_namespace(options):
 
 
 def mount_private(options):
-    """Whether /tmp is our own, too."""
     places = ["/var/tmp", "/dev/shm", "/tmp"]
     programs = options.bin.resolve()
     places = [p for p in places if os.path.isdir(p) and pathlib.Path(p) not in programs.parents]
     for place in places:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "forkcost-kills", place], check=True)
-    return "/tmp" in places
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", TMPFS, place], check=True)
+
+
+def has_own_tmp():
+    return any(line.startswith(f"{TMPFS} /tmp ") for line in read("/proc/self/mounts").splitlines())
+
+
+def become(user):
+    """By an exec: a process that only changes its user may not be looked at by that user."""
+    words = ["setpriv", "--reuid", user.pw_name, "--regid", str(user.pw_gid), "--init-groups",
+             "--inh-caps", "-all", "--bounding-set", "-all", sys.executable, __file__, *sys.argv[1:]]
+    os.execvp("setpriv", words)
 
 
 def put_back(before):
@@ -176,17 +206,38 @@ def put_back(before):
                 pathlib.Path(file).write_text(words[0] if words else value)
 
 
+def find_user(parser, name):
+    if name is None:
+        return None
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        parser.error(f"--user {name}: there is no such user; `getent passwd` lists them")
+    if os.geteuid() not in (0, user.pw_uid):
+        parser.error(f"--user {name}: only root can become another user")
+    return user
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=pathlib.Path, required=True, help="where forkcost-run is")
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--interleave", action="store_true", help="kill runs of two builds in turns")
+    parser.add_argument("--user", help="run everything as this user; needs root")
     parser.add_argument("--private", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if not os.access(options.bin / "forkcost-run", os.X_OK):
-        parser.error(f"--bin {options.bin}: there is no forkcost-run")
+    user = find_user(parser, options.user)
     in_own_namespace(options)
-    private = mount_private(options) if options.private else False
+    if os.geteuid() == 0:
+        if options.private:
+            mount_private(options)
+        if user:
+            become(user)
+    if not os.access(options.bin / "forkcost-run", os.X_OK):
+        parser.error(f"--bin {options.bin}: there is no forkcost-run that "
+                     f"{getpass.getuser()} may start")
+    private = has_own_tmp()
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         sys.exit(CANNOT)
     begun = time.monotonic()
@@ -203,8 +254,8 @@ def main():
     total, left = sum(campaign.hits.values()), sum(campaign.left.values())
     for victim in VICTIMS:
         print(f"{victim:14} {campaign.hits[victim]:4} killed, {campaign.left[victim]:3} left something")
-    print(f"{total} kills in {time.monotonic() - begun:.0f} s (seed {options.seed}): "
-          f"{left} left something")
+    print(f"{total} kills{' of interleaved runs' * options.interleave} by {getpass.getuser()} in "
+          f"{time.monotonic() - begun:.0f} s (seed {options.seed}): {left} left something")
     return BAD_NEWS if left else 0
 
 

@@ -161,7 +161,8 @@ class Campaign:
             run.end(process)
             run.remember_journal()
             left = run.look(victim)
-            ended = run.status != -signal.SIGKILL and not (struck and run.could_not_list())
+            ended = run.is_finished() or (run.status != -signal.SIGKILL
+                                          and not (struck and run.could_not_list()))
             if ended:
                 left += run.lost()
             if not self.judge(run, name, victim, moment, struck, left) or ended:

@@ -140,7 +140,7 @@ class Run:
         """What the finished run has not, in words."""
         if self.could_not_list():
             return []
-        if self.status not in (0, BAD_NEWS):
+        if self.status not in (0, BAD_NEWS) and not self.is_finished():
             return [f"the run ended with {self.status}: {self.output[-600:]}"]
         if self.journal.exists() or [*self.tmp.iterdir()]:
             return ["the journal, or a file in TMPDIR, is there after the end"]
@@ -163,6 +163,12 @@ class Run:
         return (self.status == CANNOT and "--list-cases was killed by signal 9" in self.output
                 and not self.journal.exists()
                 and all(self.old in (None, read(file)) for file in self.files))
+
+    def is_finished(self):
+        """The kill came behind the last step, the removal of the journal: there is nothing to resume,
+        and a new start finds its result in the way."""
+        return (self.status == -signal.SIGKILL and not self.journal.exists()
+                and all(read(file) not in ("", self.old) for file in self.files))
 
     def is_whole(self):
         """Each result, after a kill: an old file or a whole one, nothing in between."""

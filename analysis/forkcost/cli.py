@@ -119,9 +119,16 @@ def report(runs, output, table):
 
     page.available(output)
     run = load.load(runs, table)
-    console = Console(stderr=True)
-    with console.status("") as status:
-        index = page.write(run, output, lambda what: status.update(f"making: {what}"))
+    status = Console(stderr=True).status("")
+
+    def progress(what):
+        status.update(f"making: {what}")
+        status.start()  # its thread must not be there when processes are forked, which is before
+
+    try:
+        index = page.write(run, output, progress)
+    finally:
+        status.stop()
     for status_name in ("failed", "skipped"):
         found = run.outcomes(status_name)
         if found:

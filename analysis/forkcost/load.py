@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from forkcost import functions, passes, schemas
+from forkcost import functions, passes, processes, schemas
 from forkcost.checks import REPEAT, Broken, expect, optional, optional_flag, optional_list
 from forkcost.errors import InputError
 from forkcost.quantity import pooled
@@ -78,13 +78,9 @@ class Run:
     def table(self):
         """One row per case and quantity: name, benchmark, heap_bytes, quantity, unit, the axes as
         `axis.NAME` (absent: None), and the columns of Quantity.summary."""
-        rows = [
-            {"name": case.name, "benchmark": case.benchmark, "heap_bytes": case.heap_bytes,
-             "quantity": q.name, "unit": q.unit,
-             **{f"axis.{k}": v for k, v in case.axes.items()}, **q.summary}
-            for case in self.cases.values() for q in case.quantities.values()
-        ]
         import pandas as pd  # half a second, and of no use for a comparison
+
+        rows = processes.in_parts(_rows, list(self.cases.values()))
 
         if not rows:
             return pd.DataFrame(columns=["name", "benchmark", "heap_bytes", "quantity", "unit"])
@@ -115,6 +111,14 @@ class Run:
             if entry["outcome"]["status"] == status:
                 found[entry["name"]][entry["outcome"].get("reason", "no reason given")] += 1
         return dict(found)
+
+
+def _rows(case):
+    """Of Run.table."""
+    return [{"name": case.name, "benchmark": case.benchmark, "heap_bytes": case.heap_bytes,
+             "quantity": q.name, "unit": q.unit,
+             **{f"axis.{k}": v for k, v in case.axes.items()}, **q.summary}
+            for q in case.quantities.values()]
 
 
 def load(paths, table=None):

@@ -1,5 +1,6 @@
 """One self-contained HTML page of a run, and its figures as SVG and PNG."""
 
+import itertools
 import os
 import shlex
 from pathlib import Path
@@ -8,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from forkcost import (__version__, answers, counters, functions, functions_output, loading,
-                      units)
+                      processes, units)
 from forkcost import scratch as scratch_files
 from forkcost.claims import judge
 from forkcost.claims.output import summary
@@ -59,20 +60,17 @@ def _why(run):
 
 def render(run, figure_directory, progress=lambda what: None):
     """The page as text; the figures go to `figure_directory`."""
-    sections = _sections(run, figure_directory, progress)
-    progress("claims")
-    claims = _claims(run)
+    made = _made(run, figure_directory, progress)
     progress("page")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("forkcost"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
     environment.filters["size"] = units.size
     return environment.get_template("report.html.j2").render(
-        version=__version__, run=run, answers=_answers(run), sections=sections,
-        summaries=answers.summaries(run), loading=loading.tables(run), claims=claims,
-        why=_why_it_costs(run), trust=answers.trusted(run), machine=_machine(run),
-        commands=_commands(run), settings=_settings(run), cases=_cases(run), columns=_COLUMNS,
-        percent=units.percent, many=units.many, number=units.number)
+        version=__version__, run=run, sections=_sections(made), machine=_machine(run),
+        commands=_commands(run), settings=_settings(run), columns=_COLUMNS,
+        percent=units.percent, many=units.many, number=units.number,
+        **{name: made[name] for name in _PARTS})
 
 
 def _answers(run):
@@ -81,24 +79,32 @@ def _answers(run):
     return [*first, *loading.answers(run), trust]
 
 
-def _sections(run, directory, progress):
+def _made(run, directory, progress):
+    """{stem: figure for the page} of FIGURES, and {name: value} of _PARTS."""
+    run.table  # of which all are made: once, not in each process
+
+    jobs = {stem: (title, lambda stem=stem, draw=draw: _figure(draw(run), stem, directory))
+            for stem, (title, draw) in FIGURES.items()}
+    jobs |= {name: (name, lambda part=part: part(run)) for name, part in _PARTS.items()}
+    titles, works = zip(*jobs.values())
+    return dict(zip(jobs, processes.spread(lambda i: works[i](), len(works),
+                                           lambda i: progress(titles[i]))))
+
+
+def _figure(drawing, stem, directory):
+    if isinstance(drawing, str):
+        return {"absent": drawing}
+    svg = common.save(drawing, stem, directory)
+    return {"svg": Markup(svg), "message": drawing.message, "basis": drawing.basis}
+
+
+def _sections(made):
     """Title -> the section's figures, numbered on from section to section; none of them has an
     `svg` where the run has nothing for any."""
-    number, sections = 0, {}
-    for heading, entries in SECTIONS.items():
-        sections[heading] = []
-        for stem, (title, draw) in entries.items():
-            progress(title)
-            number += 1
-            figure = {"stem": stem, "title": title, "number": number}
-            drawing = draw(run)
-            if isinstance(drawing, str):
-                figure["absent"] = drawing
-            else:
-                svg = common.save(drawing, stem, directory)
-                figure |= {"svg": Markup(svg), "message": drawing.message, "basis": drawing.basis}
-            sections[heading].append(figure)
-    return sections
+    numbers = itertools.count(1)
+    return {heading: [{"stem": stem, "title": title, "number": next(numbers)} | made[stem]
+                      for stem, (title, _) in entries.items()]
+            for heading, entries in SECTIONS.items()}
 
 
 def _claims(run):
@@ -178,6 +184,12 @@ def _cases(run):
         found.append((row["name"], row["quantity"], row["n"], row["rounds"],
                       [units.value(row[c], row["unit"]) for c in _COLUMNS], interval))
     return found
+
+
+# What the page has beside its figures, name -> how it is made.
+_PARTS = {"claims": _claims, "answers": _answers, "loading": loading.tables,
+          "why": _why_it_costs, "cases": _cases, "summaries": answers.summaries,
+          "trust": answers.trusted}
 
 
 def available(path):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 import synthetic
 import synthetic_counts
 from conftest import SCHEMA_2, write
+from forkcost import processes
 from forkcost.cli import main
 from forkcost.compare import engine, sides, thresholds
 from forkcost.compare.result import (
@@ -399,3 +400,17 @@ def test_explain_names_what_moved(tmp_path):
     assert "instructions:k parent" in counters and "minor-faults parent" not in counters
     result = call(*paths, "--explain", "--threshold", "5%")
     assert "copy_page_range" in result.stdout
+
+
+def test_several_processes_compare_the_same(tmp_path, monkeypatch):
+    new = maker(2, 1.2)
+    new.benchmarks[0]["quantities"]["blocked_ns"]["unit"] = "s"
+    new.benchmarks[1]["quantities"]["else_ns"] = new.benchmarks[1]["quantities"]["blocked_ns"]
+    paths = files(tmp_path, maker(1), new)
+    found = set()
+    for cpus in (1, 3):
+        monkeypatch.setattr(processes, "cpus", lambda: cpus)
+        result = call(*paths, "--format", "json")
+        assert json.loads(result.stdout)["comparisons"][0]["warnings"]
+        found.add((result.exit_code, result.stdout))
+    assert len(found) == 1

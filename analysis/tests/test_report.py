@@ -7,7 +7,7 @@ import pytest
 
 import synthetic
 from conftest import SCHEMA_1, SCHEMA_2, write
-from forkcost import answers, choose, report
+from forkcost import answers, choose, processes, report
 from forkcost.errors import NoAnswer
 from forkcost.load import load
 from forkcost.plots import FIGURES, common, phases, touches
@@ -378,3 +378,28 @@ def test_a_path_with_a_placement_of_its_own_is_shown_and_said(tmp_path):
     spawns = choose.spawns(run)
     assert "fork-server" in spawns.paths and "fork" in spawns.paths
     assert "placement same-cpu (fork-server: other-cpu)" in spawns.says()
+
+
+def test_several_processes_make_the_same_report(whole, tmp_path, monkeypatch):
+    found = []
+    for cpus in (1, 3):
+        monkeypatch.setattr(processes, "cpus", lambda: cpus)
+        directory = tmp_path / str(cpus)
+        report.write(whole, directory)
+        found.append({path.relative_to(directory): path.read_bytes()
+                      for path in directory.rglob("*") if path.is_file()})
+    assert len(found[0]) == 1 + 2 * len(FIGURES) and found[0] == found[1]
+
+
+def test_a_fault_in_a_figure_names_its_module_whichever_process_draws_it(whole, tmp_path,
+                                                                         monkeypatch):
+    def draw(run):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(processes, "cpus", lambda: 3)
+    for stem in FIGURES:
+        monkeypatch.setitem(FIGURES, stem, (stem, draw))
+    with pytest.raises(ZeroDivisionError) as caught:
+        report.write(whole, tmp_path / "report")
+    assert caught.traceback[-1].name == "draw"
+    assert list((tmp_path / "report").iterdir()) == []

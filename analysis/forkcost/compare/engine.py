@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from forkcost import units
+from forkcost import processes, units
 from forkcost.compare import differences, explain, families, judge, rows, sides, statistics
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, Comparison)
@@ -27,25 +27,25 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     mode = sides.EXACT if base.mode == new.mode == sides.EXACT else "time"
     wanted = _expression("--case", case)
     matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity))
-    measured, made = [], rows.alone(base, new, wanted)
-    for name in base.cases:
-        if name in new.cases and wanted.search(name):
-            of_case, counts = matcher.of_case(name)
-            measured += of_case
-            made += counts
+    measured, made, noticed = [], rows.alone(base, new, wanted), rows.Noticed()
+    names = [name for name in base.cases if name in new.cases and wanted.search(name)]
+    for of_case, counts, also in processes.in_parts(lambda name: [matcher.of_case(name)], names):
+        measured += of_case
+        made += counts
+        noticed.add(also)
     if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
-                       + _nothing(base, new, matcher, [e for e in (case, quantity) if e]))
+                       + _nothing(base, new, noticed, [e for e in (case, quantity) if e]))
     slopes = families.found(measured, base.runs[0].page_size)
     judged, in_families = _judged(matcher, measured, slopes)
     made += judged
     compared = Comparison(base.side, new.side, mode, found, tuple(sorted(made, key=_rank)),
                           tuple(sorted(in_families, key=_rank)),
-                          warnings=(*within, *_warnings(base, new, matcher, wanted)))
+                          warnings=(*within, *_warnings(base, new, noticed, wanted)))
     return explain.with_causes(compared, base, new) if explained else compared
 
 
-def _nothing(base, new, matcher, expressions):
+def _nothing(base, new, noticed, expressions):
     if expressions:
         named = " and ".join(f"'{e}'" for e in expressions)
         return f"no case or quantity on both sides that has {named} in its name"
@@ -53,7 +53,7 @@ def _nothing(base, new, matcher, expressions):
     if not set(base.cases) & set(new.cases):
         said = (f"they have no case in common ({len(base.cases)} and {len(new.cases)}): measure "
                 "the same cases")
-    return "; ".join([said, *_units(matcher)])
+    return "; ".join([said, *_units(noticed)])
 
 
 def _expression(option, text):
@@ -89,24 +89,24 @@ def _rank(item):
     return (_ORDER.index(change.verdict), -size if change.verdict == UNCLEAR else -abs(size))
 
 
-def _warnings(base, new, matcher, wanted):
+def _warnings(base, new, noticed, wanted):
     both = [n for n in base.unmeasured("failed") if n in new.unmeasured("failed")
             and n not in base.cases and n not in new.cases and wanted.search(n)]
     if both:
         yield f"failed on both sides, not compared: {', '.join(both)}"
-    if matcher.alone:
-        yield (f"{units.many([matcher.alone], 'quantity', 'quantities')} of cases that only one "
+    if noticed.alone:
+        yield (f"{units.many([noticed.alone], 'quantity', 'quantities')} of cases that only one "
                "side has: not compared")
     files = [len(files.paths) >= sides.FILES_ARE_UNITS for files in (base, new)]
     if files[0] != files[1]:
         few = (base, new)[files.index(False)]
         yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: what differs between its "
                f"boots or runs is in no interval; give {sides.FILES_ARE_UNITS} or more")
-    yield from _units(matcher)
-    for name in sorted(matcher.unknown):
+    yield from _units(noticed)
+    for name in sorted(noticed.unknown):
         yield f"estimator {name} is not known here: the median in its place"
 
 
-def _units(matcher):
-    for name, sides_have in sorted(matcher.unlike.items()):
+def _units(noticed):
+    for name, sides_have in sorted(noticed.unlike.items()):
         yield f"{name} is {' and '.join(sides_have)}: not compared"

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -47,6 +47,22 @@ class Measured:
                    (base_rounds, new_rounds), medians, family)
 
 
+@dataclass
+class Noticed:
+    """What is not compared as one might think. `alone`: quantities that one side has alone;
+    `unknown`: estimators that mean nothing here; `unlike`: quantity: what its unit is on either
+    side, and what is better."""
+
+    alone: int = 0
+    unknown: set = field(default_factory=set)
+    unlike: dict = field(default_factory=dict)
+
+    def add(self, other):
+        self.alone += other.alone
+        self.unknown |= other.unknown
+        self.unlike |= other.unlike
+
+
 class Matcher:
     """Pairs what two sides have. `base`, `new`: Files; `mode`: `time` or `exact`."""
 
@@ -56,31 +72,32 @@ class Matcher:
         self.estimators = {quantity: row["estimator"] for quantity, row in
                            (new.context["quantities"] | base.context["quantities"]).items()}
         self.partner = interleaved(base, new)
-        self.alone = 0  # quantities that one side has alone
-        self.unknown = set()  # estimators that mean nothing here
-        self.unlike = {}  # quantity: what its unit is on either side, and what is better
+        self.noticed = Noticed()
 
     def of_case(self, name):
-        """[Measured], [Row of counts] of a case that both have."""
-        case = next(iter(self.new.cases[name].values()))
+        """[Measured], [Row of counts] of a case that both have, and what was Noticed."""
+        self.noticed = Noticed()
+        # Without its figures, as it may go to another process.
+        case = replace(next(iter(self.new.cases[name].values())), quantities={}, entries=(),
+                       counters=None, profile=None)
         base, new = (files.observed(name) for files in (self.base, self.new))
         measured, counts = [], []
         for quantity in dict.fromkeys([*base, *new]):
             if not self.wanted.search(quantity):
                 continue
             if quantity not in base or quantity not in new:
-                self.alone += 1
+                self.noticed.alone += 1
                 continue
             kinds = [f"in {o.unit}, {o.better} is better" for o in (base[quantity], new[quantity])]
             if kinds[0] != kinds[1]:
-                self.unlike[quantity] = kinds
+                self.noticed.unlike[quantity] = kinds
                 continue
             found = self._match(case, base[quantity], new[quantity])
             if isinstance(found, Row):
                 counts.append(found)
             elif found is not None:
                 measured.append(found)
-        return measured, counts
+        return measured, counts, self.noticed
 
     def _match(self, case, base, new):
         rounds, paired, what = self._arranged(base, new)
@@ -125,7 +142,7 @@ class Matcher:
         """(name, share) of what the files name."""
         name = self.estimators.get(quantity, "p50")
         if name != "min" and not re.fullmatch(r"p[1-9]\d?", str(name)):
-            self.unknown.add(f"{name} ({quantity})")
+            self.noticed.unknown.add(f"{name} ({quantity})")
             name = "p50"
         return name, 0.0 if name == "min" else int(name[1:]) / 100
 

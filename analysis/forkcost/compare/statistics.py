@@ -102,16 +102,19 @@ def _spreads(df):
 
 
 def t_quantile(probability, df):
-    return np.array([_t_quantile(probability, d) for d in _rounded(df)])
+    different, place = _rounded(df)
+    return np.array([_t_quantile(probability, d) for d in different])[place]
 
 
 def _rounded(df):
-    return [max(round(float(d)), 1) for d in np.atleast_1d(df)]
+    """The different ones, and which of them each is: of a thousand tests there are a dozen."""
+    return np.unique(np.maximum(np.round(np.atleast_1d(df)), 1), return_inverse=True)
 
 
 def _noise(df):
     """What a standard error may come out as, one row per `df`; and Student's t for an interval."""
-    return np.stack([_spreads(d) for d in _rounded(df)]), t_quantile(0.975, df)[:, None]
+    different, place = _rounded(df)
+    return np.stack([_spreads(d) for d in different])[place], t_quantile(0.975, df)[:, None]
 
 
 class Power:
@@ -165,14 +168,15 @@ def more_rounds(tested, wider, tests, threshold):
     of Tests; NaN where MOST_ROUNDS do not. `wider`: the bootstrap's standard error divided by the
     test's."""
     delta = np.array([abs(float(test.delta)) for test in tested])
+    variances, units = (np.array([getattr(test, name) for test in tested], dtype=float).T
+                        for name in ("variances", "units"))
+    paired = np.array([test.paired for test in tested])
     wider, threshold = np.atleast_1d(wider), np.atleast_1d(threshold)
 
     def settled(more):
-        errors = [_standard_error(tuple(map(np.asarray, test.variances)),
-                                  tuple(n + int(k) for n in test.units), test.paired)
-                  for test, k in zip(tested, more)]
-        se = np.array([float(e) for e, _ in errors]) * wider
-        df = [d for _, d in errors]
+        se, df = np.where(paired, _standard_error(variances, units + more, True),
+                          _standard_error(variances, units + more, False))
+        se = se * wider
         return np.maximum(Power(se, df, tests, threshold).of(delta),
                           power_to_clear(delta, se, df, threshold)) >= POWER
 

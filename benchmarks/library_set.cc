@@ -80,10 +80,6 @@ ElfRelocations expected_relocations(const LoadPoint& point) {
   return expected;
 }
 
-Check check_equal(std::string name, const std::string& expected, const std::string& observed) {
-  return {std::move(name), expected, observed, expected == observed};
-}
-
 // What the program asks for, libc at the end, and where it looks.
 std::string wanted_by_program(const LoadPoint& point) {
   const auto libraries = load_libraries(point);

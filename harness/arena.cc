@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "harness/error.h"
 #include "harness/memory.h"
@@ -22,6 +23,11 @@ constexpr uint64_t kTableEntry = 8;  // bytes, on every architecture of 64 bits
 
 std::string count_copies(uint64_t copies) {
   return copies == 1 ? "a copy" : fmt::format("{} copies", copies);
+}
+
+std::unique_ptr<Arena>& kept_arena() {
+  static std::unique_ptr<Arena> arena;
+  return arena;
 }
 
 uint64_t read_number(const std::string& path) {
@@ -53,10 +59,6 @@ void require_hugetlb(uint64_t bytes) {
                     "vm.nr_hugepages={}",
                     needed, format_size(size), room, needed + 8));
   }
-}
-
-Check check_equal(const std::string& name, uint64_t expected, uint64_t observed) {
-  return {name, fmt::format("{}", expected), fmt::format("{}", observed), expected == observed};
 }
 
 }  // namespace
@@ -214,6 +216,21 @@ void Arena::restore() {
     check(madvise(base_, spec_.bytes, MADV_HUGEPAGE), "madvise(MADV_HUGEPAGE) of the arena");
   }
   populate();
+}
+
+Arena* find_kept_arena(const ArenaSpec& spec) {
+  std::unique_ptr<Arena>& kept = kept_arena();
+  if (kept && kept->spec() != spec) kept.reset();
+  return kept.get();
+}
+
+Arena& keep_arena(const ArenaSpec& spec) {
+  kept_arena() = std::make_unique<Arena>(spec);
+  return *kept_arena();
+}
+
+void drop_kept_arena() {
+  kept_arena().reset();
 }
 
 }  // namespace forkcost

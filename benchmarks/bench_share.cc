@@ -53,6 +53,7 @@
 #include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/page_cache.h"
 #include "harness/procfs.h"
 

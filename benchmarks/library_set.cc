@@ -10,7 +10,7 @@
 #include "benchmarks/elf_file.h"
 #include "benchmarks/image.h"
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {

@@ -8,9 +8,11 @@
 #include <memory>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/memory.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
+#include "harness/strings.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14
@@ -32,7 +34,7 @@ std::unique_ptr<Arena>& kept_arena() {
 
 uint64_t read_number(const std::string& path) {
   const auto text = read_text_file(path);
-  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+  return leading_number(text.value_or("")).value_or(0);
 }
 
 void require_thp() {

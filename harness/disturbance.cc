@@ -6,7 +6,7 @@
 #include "harness/clock.h"
 #include "harness/environment_parse.h"
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
 

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/gzip.h"
-#include "harness/procfs.h"
 #include "harness/result_file.h"
 #include "harness/samples.h"
 

@@ -28,6 +28,7 @@
 #include "benchmarks/load/groups.h"
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
+#include "harness/files.h"
 #include "harness/page_cache.h"
 #include "harness/procfs.h"
 #include "harness/size.h"

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/gzip.h"
 #include "harness/procfs.h"
 #include "harness/quantities.h"

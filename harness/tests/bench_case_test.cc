@@ -10,8 +10,8 @@
 
 #include "harness/case_result.h"
 #include "harness/error.h"
-#include "harness/result_document.h"
 #include "harness/size.h"
+#include "harness/tests/values.h"
 
 namespace forkcost {
 namespace {

@@ -9,9 +9,9 @@
 #include "harness/error.h"
 #include "harness/files.h"
 #include "harness/gzip.h"
-#include "harness/procfs.h"
 #include "harness/quantities.h"
 #include "harness/result_file.h"
+#include "harness/tests/values.h"
 
 namespace forkcost {
 namespace {

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <numeric>
@@ -61,10 +62,6 @@ Expectation expectation(const Scenario& s, size_t pages) {
   return {faults, s.state == State::kFirst ? pages : 0};
 }
 
-Check check_count(const char* name, int64_t expected, int64_t observed) {
-  return {name, std::to_string(expected), std::to_string(observed), expected == observed};
-}
-
 // The checks of a sample that touched `arena`. In the first one they go into the file; later ones
 // must only hold.
 class Oracle {
@@ -78,7 +75,7 @@ class Oracle {
 
   void after(pid_t writer, const TouchResult& result) {
     const bool exact = arena_.spec().backing != Backing::kThp;
-    const Check faults = exact ? check_count("minor faults", expected_.faults, result.faults)
+    const Check faults = exact ? check_equal("minor faults", expected_.faults, result.faults)
                                : Check{"minor faults", "the kernel's choice with huge pages",
                                        std::to_string(result.faults), true};
     if (!faults.ok || !reported_) m_.verified(faults);
@@ -97,8 +94,7 @@ class Oracle {
     const size_t step = arena_.touch_bytes() / page_size();
     size_t fresh = 0;
     for (size_t i = 0; i < now->size(); i += step) fresh += (*now)[i] != (*frames_)[i];
-    m_.verified(check_count("new frames", static_cast<int64_t>(expected_.new_frames),
-                            static_cast<int64_t>(fresh)));
+    m_.verified(check_equal("new frames", expected_.new_frames, fresh));
   }
 
   Measurement& m_;
@@ -252,7 +248,7 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
     m.begin_operation();
     const TouchResult result = pages.touch(write);
     m.end_operation();
-    m.require(check_count("minor faults", count / per_fault, result.faults));
+    m.require(check_equal("minor faults", count / per_fault, result.faults));
     record_touches(m, pages, result);
     if (!m.first_sample()) continue;
     if (write) {
@@ -261,7 +257,7 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
                                                arena.touches())) {
       const std::unordered_set<uint64_t> distinct(frames->begin(), frames->end());
       m.verified(
-          check_count("distinct frames (the zero page)", 1, static_cast<int64_t>(distinct.size())));
+          check_equal("distinct frames (the zero page)", 1, static_cast<int64_t>(distinct.size())));
     }
   }
 }
@@ -297,13 +293,14 @@ Preset preset_of(const Scenario& s, const HeapSize& heap, Backing backing) {
   const bool large = heap.bytes >= kGiB;
   if (heap.bytes > kGiB || (large && backing == Backing::kHugetlb)) return Preset::kFull;
   if (backing == Backing::kHugetlb)
-    return both(heap.preset, off_centre > 1 ? Preset::kFull : Preset::kStandard);
+    return std::max(heap.preset, off_centre > 1 ? Preset::kFull : Preset::kStandard);
   switch (off_centre) {
     case 0:
-      return large ? both(heap.preset, Preset::kStandard) : heap.preset;
+      return large ? std::max(heap.preset, Preset::kStandard) : heap.preset;
     case 1:
-      return heap.bytes == 64 * kMiB ? Preset::kQuick
-                                     : both(heap.preset, large ? Preset::kFull : Preset::kStandard);
+      return heap.bytes == 64 * kMiB
+                 ? Preset::kQuick
+                 : std::max(heap.preset, large ? Preset::kFull : Preset::kStandard);
     case 2:
       return heap.bytes == 64 * kMiB ? Preset::kStandard : Preset::kFull;
     default:
@@ -356,7 +353,7 @@ void add_scenarios(std::vector<Case>& cases, const HeapSize& heap, Backing backi
 // 64 MiB is the size at which all yardsticks stand side by side, 256 MiB that of the bill.
 Preset yardstick_preset(const HeapSize& heap) {
   if (heap.bytes == 64 * kMiB || heap.bytes == 256 * kMiB) return Preset::kQuick;
-  return both(heap.preset, heap.bytes >= kGiB ? Preset::kFull : Preset::kStandard);
+  return std::max(heap.preset, heap.bytes >= kGiB ? Preset::kFull : Preset::kStandard);
 }
 
 void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {

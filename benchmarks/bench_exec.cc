@@ -149,7 +149,7 @@ Preset preset_of(const Point& point) {
                      (point.path_directories > 0 ? 1 : 0) + (point.other_heap ? 1 : 0);
   if (varied == 0) return typical ? Preset::kSmoke : Preset::kQuick;
   if (varied > 1) return Preset::kFull;
-  if (point.other_heap) return both(point.heap.preset, Preset::kStandard);
+  if (point.other_heap) return std::max(point.heap.preset, Preset::kStandard);
   const bool shown = (typical && (point.cold || args == "1MiB")) ||
                      (image == "nolibc" && point.path_directories > 0);
   return shown ? Preset::kQuick : Preset::kStandard;

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "harness/answer_rows.h"
@@ -103,12 +104,12 @@ Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placem
       !(plain && std::string_view(path.name) == "vfork")) {
     return Preset::kFull;
   }
-  if (plain) return is_fork ? heap.preset : both(heap.preset, Preset::kQuick);
+  if (plain) return is_fork ? heap.preset : std::max(heap.preset, Preset::kQuick);
   const bool one_axis = backing == Backing::kBasePages || placement == Placement::kSameCpu;
   if (!is_fork || !one_axis) return Preset::kFull;
   const bool in_quick =
       backing != Backing::kBasePages ? heap.bytes >= 256 * kMiB : heap.bytes == 64 * kMiB;
-  return both(heap.preset, in_quick ? Preset::kQuick : Preset::kStandard);
+  return std::max(heap.preset, in_quick ? Preset::kQuick : Preset::kStandard);
 }
 
 }  // namespace
@@ -155,6 +156,7 @@ std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
                .arena = ArenaSpec{heap.bytes, backing},
                .placement = placement,
                .required = {FORKCOST_RESUMED, FORKCOST_CHILD, FORKCOST_EXIT, FORKCOST_REAPED},
+               .call = path.name,
                .body = path.body});
         }
       }

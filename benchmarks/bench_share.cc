@@ -53,6 +53,7 @@
 #include "harness/answer_rows.h"
 #include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/page_cache.h"
 #include "harness/procfs.h"
 
@@ -152,12 +153,12 @@ double start_ns(Measurement& m) {
 }
 
 struct Found {
-  Holdings first, all;  // of the first process, and of all
+  MemoryTotals first, all;  // of the first process, and of all
 };
 
 Found look_at(const Scenario& s, const Files& files, Processes& processes) {
-  Holdings all(s.what == What::kFile ? Holdings::Part::kWhole : Holdings::Part::kText);
-  Holdings first = all;
+  MemoryTotals all(s.what == What::kFile ? MemoryTotals::Part::kWhole : MemoryTotals::Part::kText);
+  MemoryTotals first = all;
   const std::vector<pid_t>& pids = processes.pids();
   try {
     for (size_t i = 0; i < pids.size(); ++i) {
@@ -171,7 +172,7 @@ Found look_at(const Scenario& s, const Files& files, Processes& processes) {
   return {first, all};
 }
 
-void verify(Measurement& m, const Scenario& s, const Files& files, const Holdings& all) {
+void verify(Measurement& m, const Scenario& s, const Files& files, const MemoryTotals& all) {
   m.require_equal("processes that map their file", s.processes, all.mapping_right());
   m.require_equal("distinct inodes", has_inode_each(s.relation) ? s.processes : 1,
                   all.inodes().size());
@@ -210,7 +211,7 @@ void record_count(Measurement& m, const char* quantity, uint64_t count) {
 }
 
 // What each process after the first one added; nothing where frames are hidden.
-std::optional<double> added_bytes(const Holdings& first, const Holdings& all) {
+std::optional<double> added_bytes(const MemoryTotals& first, const MemoryTotals& all) {
   const auto before = first.process_frames(), after = all.process_frames();
   if (!before || !after || all.processes() < 2) return std::nullopt;
   const auto held = [](size_t frames, uint64_t page_tables) {
@@ -221,7 +222,7 @@ std::optional<double> added_bytes(const Holdings& first, const Holdings& all) {
 }
 
 void record(Measurement& m, const Found& found, size_t cached) {
-  const Holdings& all = found.all;
+  const MemoryTotals& all = found.all;
   record_bytes(m, "pss_bytes", static_cast<double>(all.pss()));
   record_bytes(m, "process_pss_bytes", static_cast<double>(all.process_pss()));
   record_bytes(m, "private_dirty_bytes", static_cast<double>(all.private_dirty()));

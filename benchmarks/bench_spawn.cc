@@ -257,12 +257,12 @@ Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap)
   // Populating more takes longer than measuring: standard shows there that the lines go on.
   if (heap.bytes > kGiB && (image != "nolibc" || !path.common || path.beside)) return Preset::kFull;
   if (image == "nolibc" && (path.common || at_small_or_middle)) {
-    return both(heap.preset,
-                path.common && heap.bytes <= 16 * kMiB ? Preset::kSmoke : Preset::kQuick);
+    return std::max(heap.preset,
+                    path.common && heap.bytes <= 16 * kMiB ? Preset::kSmoke : Preset::kQuick);
   }
-  if (path.common && at_small_or_middle) return both(heap.preset, Preset::kQuick);
+  if (path.common && at_small_or_middle) return std::max(heap.preset, Preset::kQuick);
   if (heap.bytes >= kGiB && !path.common) return Preset::kFull;
-  return both(heap.preset, Preset::kStandard);
+  return std::max(heap.preset, Preset::kStandard);
 }
 
 }  // namespace
@@ -324,6 +324,7 @@ std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
                          .arena = ArenaSpec{heap.bytes, Backing::kBasePages},
                          .placement = placement,
                          .required = std::move(required),
+                         .call = path.name,
                          .body = [body = path.body, image_name](Measurement& m) {
                            const Image image(image_name, m.timeline());
                            body(m, image);

@@ -180,7 +180,6 @@ Types types_of(const Reader& reader) {
 // An even entry is the address of one word; an odd one a map of the 63 words that follow.
 void count_relr(const Reader& reader, ElfRelocations& found) {
   for (const uint64_t entry : reader.table<uint64_t>(reader.tag(DT_RELR), reader.tag(DT_RELRSZ))) {
-    ++found.relr_entries;
     found.relr_words += (entry & 1) == 0 ? 1 : static_cast<uint64_t>(std::popcount(entry >> 1));
   }
 }

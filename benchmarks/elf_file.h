@@ -19,12 +19,11 @@ struct ElfSegment {
 
 // Relocations of the loader's, by kind.
 struct ElfRelocations {
-  uint64_t relative = 0;      // in DT_RELA
-  uint64_t relr_words = 0;    // relative as well, packed in DT_RELR: words that are relocated,
-  uint64_t relr_entries = 0;  // and what they take in the file
-  uint64_t symbolic = 0;      // in DT_RELA, with a symbol to look up
-  uint64_t indirect = 0;      // IRELATIVE: a function of the file's chooses the address
-  uint64_t jump_slots = 0;    // in DT_JMPREL
+  uint64_t relative = 0;    // in DT_RELA
+  uint64_t relr_words = 0;  // relative as well, packed in DT_RELR: words that are relocated
+  uint64_t symbolic = 0;    // in DT_RELA, with a symbol to look up
+  uint64_t indirect = 0;    // IRELATIVE: a function of the file's chooses the address
+  uint64_t jump_slots = 0;  // in DT_JMPREL
 };
 
 struct ElfFile {

@@ -10,7 +10,7 @@
 #include "benchmarks/elf_file.h"
 #include "benchmarks/image.h"
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {
@@ -78,10 +78,6 @@ ElfRelocations expected_relocations(const LoadPoint& point) {
   if (point.kind == "symbolic") expected.symbolic = all;
   if (point.kind == "plt") expected.jump_slots = all;
   return expected;
-}
-
-Check check_equal(std::string name, const std::string& expected, const std::string& observed) {
-  return {std::move(name), expected, observed, expected == observed};
 }
 
 // What the program asks for, libc at the end, and where it looks.

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "harness/environment_parse.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {

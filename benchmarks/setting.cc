@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {

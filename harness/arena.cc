@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/memory.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
+#include "harness/strings.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14
@@ -24,9 +27,14 @@ std::string count_copies(uint64_t copies) {
   return copies == 1 ? "a copy" : fmt::format("{} copies", copies);
 }
 
+std::unique_ptr<Arena>& kept_arena() {
+  static std::unique_ptr<Arena> arena;
+  return arena;
+}
+
 uint64_t read_number(const std::string& path) {
   const auto text = read_text_file(path);
-  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+  return leading_number(text.value_or("")).value_or(0);
 }
 
 void require_thp() {
@@ -53,10 +61,6 @@ void require_hugetlb(uint64_t bytes) {
                     "vm.nr_hugepages={}",
                     needed, format_size(size), room, needed + 8));
   }
-}
-
-Check check_equal(const std::string& name, uint64_t expected, uint64_t observed) {
-  return {name, fmt::format("{}", expected), fmt::format("{}", observed), expected == observed};
 }
 
 }  // namespace
@@ -214,6 +218,21 @@ void Arena::restore() {
     check(madvise(base_, spec_.bytes, MADV_HUGEPAGE), "madvise(MADV_HUGEPAGE) of the arena");
   }
   populate();
+}
+
+Arena* find_kept_arena(const ArenaSpec& spec) {
+  std::unique_ptr<Arena>& kept = kept_arena();
+  if (kept && kept->spec() != spec) kept.reset();
+  return kept.get();
+}
+
+Arena& keep_arena(const ArenaSpec& spec) {
+  kept_arena() = std::make_unique<Arena>(spec);
+  return *kept_arena();
+}
+
+void drop_kept_arena() {
+  kept_arena().reset();
 }
 
 }  // namespace forkcost

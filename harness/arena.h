@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/verification.h"
+
 namespace forkcost {
 
 enum class Backing : uint8_t { kBasePages, kThp, kHugetlb };
@@ -13,14 +15,6 @@ enum class Backing : uint8_t { kBasePages, kThp, kHugetlb };
 // As in case names: "4k" (on machines whose base page is larger, its size: "16k", "64k"), "thp",
 // "hugetlb".
 std::string backing_name(Backing backing);
-
-// One thing that was checked: FORMAT.md, `verification`.
-struct Check {
-  std::string name;
-  std::string expected;
-  std::string observed;
-  bool ok;
-};
 
 struct ArenaSpec {
   uint64_t bytes = 0;
@@ -75,5 +69,14 @@ class Arena {
   ArenaSpec spec_;
   char* base_ = nullptr;
 };
+
+// A populated arena outlives its case, so that repetitions and further cases with the same one do
+// not populate it again. There is one at most.
+
+// The kept arena where it is of `spec`. Another one is freed: both may not fit.
+Arena* find_kept_arena(const ArenaSpec& spec);
+// Populates one and keeps it. Throws as Arena() does.
+Arena& keep_arena(const ArenaSpec& spec);
+void drop_kept_arena();
 
 }  // namespace forkcost

@@ -1,6 +1,8 @@
-// What comes of measuring a case. Apart from bench_case.h, so that a benchmark need not read all of
-// the JSON library.
+// What comes of measuring a case, as JSON. Apart from bench_case.h, so that a benchmark need not
+// read all of the JSON library.
 #pragma once
+
+#include <cstddef>
 
 #include "harness/bench_case.h"
 #include "harness/json.h"
@@ -15,6 +17,12 @@ struct CaseResult {
   double cpu_time_ns = 0;
   size_t samples = 0;
 };
+
+// What of the entry comes from the samples that were taken.
+CaseResult describe_samples_of(const Case& the_case, const Measurement& measurement);
+
+// An entry's `verification`.
+Json describe_checks(const Verification& verification);
 
 // Takes all samples of `the_case`. Skip and Failure become the result's outcome.
 CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t min_samples);

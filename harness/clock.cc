@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <numeric>
-#include <sstream>
 #include <string>
 
 #include "harness/error.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {
@@ -19,14 +19,6 @@ int64_t read_clock(clockid_t clock) {
   timespec now{};
   check(clock_gettime(clock, &now), "clock_gettime");
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-bool has_word(std::string_view text, std::string_view word) {
-  std::istringstream words{std::string(text)};
-  for (std::string found; words >> found;) {
-    if (found == word) return true;
-  }
-  return false;
 }
 
 bool counter_is_usable() {

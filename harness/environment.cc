@@ -30,6 +30,7 @@
 #include "harness/environment_parse.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
+#include "harness/strings.h"
 #include "harness/system_files.h"
 
 namespace forkcost {

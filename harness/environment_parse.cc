@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
+#include <vector>
+
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {
-
-constexpr std::string_view kSpace = " \t\r\n";
 
 // "key<blanks>: value" of /proc/cpuinfo.
 std::optional<std::string> cpuinfo_value(std::string_view cpuinfo, std::string_view key) {
@@ -24,31 +24,6 @@ std::optional<std::string> cpuinfo_value(std::string_view cpuinfo, std::string_v
 }
 
 }  // namespace
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(separator, begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-std::string_view trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
-std::optional<uint64_t> parse_number(std::string_view text) {
-  text = trim(text);
-  uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || rest != end) return std::nullopt;
-  return number;
-}
 
 std::optional<uint64_t> count_cpu_list(std::string_view list) {
   uint64_t count = 0;
@@ -99,8 +74,7 @@ std::optional<std::string> parse_cpu_model(std::string_view cpuinfo) {
 std::optional<bool> parse_hypervisor_flag(std::string_view cpuinfo) {
   const auto flags = cpuinfo_value(cpuinfo, "flags");
   if (!flags) return std::nullopt;
-  const auto words = split(*flags, ' ');
-  return std::find(words.begin(), words.end(), "hypervisor") != words.end();
+  return has_word(*flags, "hypervisor");
 }
 
 std::optional<std::string> parse_cgroup_path(std::string_view cgroup, std::string_view controller) {

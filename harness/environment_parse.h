@@ -5,13 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace forkcost {
-
-std::vector<std::string_view> split(std::string_view text, char separator);
-std::string_view trim(std::string_view text);
-std::optional<uint64_t> parse_number(std::string_view text);
 
 // "0-3,8" -> 5.
 std::optional<uint64_t> count_cpu_list(std::string_view list);

@@ -45,10 +45,6 @@ std::string describe_errno(std::string_view thing, int error, std::string_view r
 template <typename T>
 T check(T result, std::string_view thing, std::string_view remedy = "");
 
-// Writes all of `bytes`, whatever interrupts it; throws as check() does.
-void check_write(int fd, std::string_view bytes, std::string_view thing,
-                 std::string_view remedy = "");
-
 }  // namespace forkcost
 
 #include <cerrno>

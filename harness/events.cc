@@ -12,9 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "harness/environment_parse.h"
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {

@@ -50,13 +50,13 @@ CaseResult try_to_take_times(const Case& the_case, const MeasureOptions& options
         for (const forkcost_event event : the_case.required) {
           events += fmt::format("{}{}", events.empty() ? "" : ", ", event_name(event));
         }
-        // finish_sample() has seen to it; here it is said.
+        // require_timeline() has seen to it; here it is said.
         measurement.verified({"stamped in every sample, in order", events, events, true});
       }
-      result = measurement.finish();
+      result = describe_samples_of(the_case, measurement);
       result.entry["outcome"] = {{"status", "ok"}};
     } catch (const std::exception&) {
-      if (Json checks = measurement.describe_checks(); !checks.empty()) {
+      if (Json checks = describe_checks(measurement.verification()); !checks.empty()) {
         result.entry["verification"] = std::move(checks);
       }
       throw;

@@ -10,6 +10,7 @@
 #include "harness/error.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 #ifndef MFD_NOEXEC_SEAL  // since Linux 6.3
 #define MFD_NOEXEC_SEAL 0x0008U

@@ -13,6 +13,7 @@
 
 #include "harness/environment_parse.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/procfs.h"
 
 namespace forkcost {

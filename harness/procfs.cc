@@ -7,34 +7,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "harness/error.h"
+#include "harness/file_descriptor.h"
+#include "harness/files.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-std::optional<uint64_t> parse_number(std::string_view text, int base = 10) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  uint64_t value = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{}) return std::nullopt;
-  return value;
-}
 
 // Calls visit(line) for every line until it returns false.
 template <typename Visit>
@@ -53,8 +33,8 @@ std::optional<std::pair<uint64_t, uint64_t>> parse_bounds(std::string_view line)
   if (dash == std::string_view::npos || space == std::string_view::npos || dash > space) {
     return std::nullopt;
   }
-  const auto begin = parse_number(line.substr(0, dash), 16);
-  const auto end = parse_number(line.substr(dash + 1, space - dash - 1), 16);
+  const auto begin = leading_number(line.substr(0, dash), 16);
+  const auto end = leading_number(line.substr(dash + 1, space - dash - 1), 16);
   if (!begin || !end) return std::nullopt;
   return std::pair{*begin, *end};
 }
@@ -72,32 +52,18 @@ std::optional<Mapping> parse_mapping(std::string_view line) {
   return Mapping{.begin = bounds->first,
                  .end = bounds->second,
                  .permissions = std::string(words[1]),
-                 .offset = parse_number(words[2], 16).value_or(0),
-                 .inode = parse_number(words[4]).value_or(0),
+                 .offset = leading_number(words[2], 16).value_or(0),
+                 .inode = leading_number(words[4]).value_or(0),
                  .path = std::string(line)};
 }
 
 }  // namespace
 
-std::optional<std::string> read_text_file(const std::string& path) {
-  const Descriptor file(path);
-  if (file.get() < 0) return std::nullopt;
-  std::string text;
-  char buffer[16384];
-  for (;;) {
-    const ssize_t got = read(file.get(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::nullopt;
-    if (got == 0) return text;
-    text.append(buffer, static_cast<size_t>(got));
-  }
-}
-
 std::optional<uint64_t> find_field(std::string_view text, std::string_view field) {
   std::optional<uint64_t> value;
   for_each_line(text, [&](std::string_view line) {
     if (!line.starts_with(field) || line.substr(field.size(), 1) != ":") return true;
-    value = parse_number(line.substr(field.size() + 1));
+    value = leading_number(line.substr(field.size() + 1));
     return false;
   });
   return value;
@@ -110,7 +76,7 @@ std::vector<Mapping> parse_mappings(std::string_view text) {
       mappings.push_back(*mapping);
     } else if (!mappings.empty()) {
       const size_t colon = line.find(':');
-      if (const auto value = parse_number(line.substr(std::min(colon, line.size() - 1) + 1))) {
+      if (const auto value = leading_number(line.substr(std::min(colon, line.size() - 1) + 1))) {
         mappings.back().fields.emplace(line.substr(0, colon),
                                        *value * (line.ends_with(" kB") ? 1024 : 1));
       }
@@ -157,8 +123,9 @@ size_t count_mappings(std::string_view maps) {
 std::optional<std::vector<uint64_t>> read_frames(pid_t pid, uint64_t address, size_t pages) {
   constexpr uint64_t kPresent = uint64_t{1} << 63;
   constexpr uint64_t kFrameMask = (uint64_t{1} << 55) - 1;
-  const Descriptor file(fmt::format("/proc/{}/pagemap", pid));
-  if (file.get() < 0) return std::nullopt;
+  const FileDescriptor file(
+      open(fmt::format("/proc/{}/pagemap", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
   std::vector<uint64_t> entries(pages);
   auto* bytes = reinterpret_cast<char*>(entries.data());
   const size_t size = pages * sizeof(uint64_t);

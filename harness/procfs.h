@@ -12,9 +12,6 @@
 
 namespace forkcost {
 
-// The whole file, or nothing when it cannot be read.
-std::optional<std::string> read_text_file(const std::string& path);
-
 // "VmPTE:\t  132 kB" -> 132. `text` is that of status, meminfo or a like file.
 std::optional<uint64_t> find_field(std::string_view text, std::string_view field);
 

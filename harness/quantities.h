@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "harness/json_fwd.h"
+#include "harness/timeline_page.h"
 
 namespace forkcost {
 
@@ -28,6 +29,13 @@ struct Quantity {
 
 // Those of the timeline, which the harness records itself.
 std::span<const Quantity> timeline_quantities();
+
+// Of these, those that are the time from one event to another.
+struct TimelineSpan {
+  const char* quantity;
+  forkcost_event from, to;
+};
+std::span<const TimelineSpan> timeline_spans();
 
 // Those of the benchmarks. Defined in their room: no file here knows what is measured.
 std::span<const Quantity> benchmark_quantities();

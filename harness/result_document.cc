@@ -11,10 +11,9 @@
 #include <utility>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/gzip.h"
-#include "harness/procfs.h"
 #include "harness/result_file.h"
-#include "harness/samples.h"
 
 namespace forkcost {
 namespace {
@@ -141,27 +140,6 @@ Json self_contained(const Json& document, Json entry) {
     }
   }
   return entry;
-}
-
-std::vector<Weighted> values_of(const Json& quantity, const Json& row) {
-  std::vector<Weighted> values;
-  if (quantity.contains("n")) {
-    values.emplace_back(quantity.at("min").get<double>(), quantity["n"].get<uint64_t>());
-  }
-  const double step = quantity.value("step", row.value("step", 0.0));
-  const double min = step == 0 ? 0 : quantity.at("min").get<double>();
-  for (const Json& sample : quantity.value("samples", Json::array())) {
-    values.emplace_back(min + (step == 0 ? 1 : step) * sample.get<double>(), 1);
-  }
-  for (const Json& run : quantity.value("histogram", Json::array())) {
-    uint32_t bin = Histogram::bin_of(run.at(0).get<uint64_t>());
-    for (size_t i = 1; i < run.size(); ++i, ++bin) {
-      const auto [low, high] = Histogram::bounds_of(bin);
-      const auto count = run[i].get<uint64_t>();
-      if (count > 0) values.emplace_back((static_cast<double>(low + high) - 1) / 2, count);
-    }
-  }
-  return values;
 }
 
 DocumentBuilder::DocumentBuilder(const Json& axes, const Json& quantities)

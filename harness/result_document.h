@@ -2,11 +2,8 @@
 // (results/FORMAT.md).
 #pragma once
 
-#include <cstdint>
 #include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "harness/json.h"
 
@@ -20,11 +17,6 @@ std::string status_of(const Json& entry);
 // The inverse of what DocumentBuilder does to an entry of `document`: with its row of `cases`, all
 // of its checks, and the step of each quantity in it.
 Json self_contained(const Json& document, Json entry);
-
-// A value and how often it was seen; of a histogram, the middle of a bin.
-using Weighted = std::pair<double, uint64_t>;
-// Of `quantity`, one of an entry's; `row` is that of the table `quantities`.
-std::vector<Weighted> values_of(const Json& quantity, const Json& row);
 
 // Gathers entries that have everything in them (those of CaseResult, and of the runner's journal)
 // into a document.

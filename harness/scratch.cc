@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/scratch_name.h"
 #include "harness/size.h"
 

@@ -15,11 +15,11 @@
 #include <system_error>
 #include <vector>
 
-#include "harness/environment_parse.h"
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 #include "harness/random.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {

@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "harness/environment_parse.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
+#include "harness/strings.h"
 
 namespace forkcost {
 

@@ -181,7 +181,7 @@ class Judge {
                                                       [](const json& pages) { return pages == 0; });
     if (none) {
       warn("hugetlb", "sudo sysctl vm.nr_hugepages=512",
-           "no huge pages are reserved: cases with backing:hugetlb will be skipped");
+           "no huge pages are reserved: cases on huge pages of the pool will be skipped");
     }
   }
 
@@ -227,8 +227,8 @@ class Judge {
     const std::string names =
         fmt::format("{}", fmt::join(set.get<std::vector<std::string>>(), " "));
     warn("loader-variables", "unset " + names,
-         "{} in the environment: what they ask for is in the start of every dynamic program of "
-         "bench_spawn and bench_claims, and in the size of the process that forks",
+         "{} in the environment: what they ask for is in the start of every dynamic program that "
+         "gets this environment, and in the size of the process that forks",
          names);
   }
 

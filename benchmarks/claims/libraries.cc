@@ -8,6 +8,7 @@
 #include "benchmarks/claims/observe.h"
 #include "benchmarks/image.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/page_cache.h"
 #include "harness/scratch.h"
 #include "harness/size.h"

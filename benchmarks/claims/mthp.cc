@@ -7,6 +7,7 @@
 
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
+#include "harness/files.h"
 #include "harness/size.h"
 
 namespace forkcost {

@@ -10,6 +10,7 @@
 
 #include "benchmarks/claims/observe.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/size.h"
 
 namespace forkcost {

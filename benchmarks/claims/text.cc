@@ -11,6 +11,7 @@
 #include "benchmarks/claims/observe.h"
 #include "benchmarks/image.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/page_cache.h"
 #include "harness/scratch.h"
 #include "harness/size.h"
@@ -91,9 +92,9 @@ pid_t child_of(pid_t parent) {
 // An image that has nothing in common with others of its kind, and with us, but the file: it was
 // started in a session of its own, by a program that was itself exec'ed. Its starter stays and
 // reaps it: an orphan would be left to init.
-class Stranger {
+class UnrelatedProcess {
  public:
-  Stranger(Timeline& timeline, const std::string& image)
+  UnrelatedProcess(Timeline& timeline, const std::string& image)
       : path_(image_directory() / image),
         launcher_("launcher", timeline, {path_}),
         waiting_(timeline, launcher_),
@@ -110,7 +111,7 @@ class Stranger {
   pid_t pid_;
 };
 
-void require_strangers(Measurement& m, const Stranger& a, const Stranger& b) {
+void require_unrelated(Measurement& m, const UnrelatedProcess& a, const UnrelatedProcess& b) {
   const auto differ = [&](const char* what, pid_t first, pid_t second) {
     m.require_equal(what, "different", first != second ? "different" : "the same");
   };
@@ -124,9 +125,9 @@ void require_strangers(Measurement& m, const Stranger& a, const Stranger& b) {
 void observe_unrelated(Measurement& m) {
   while (m.next_sample()) {
     const Sample sample(m);
-    Stranger first(m.timeline(), "static");
-    Stranger second(m.timeline(), "static");
-    require_strangers(m, first, second);
+    UnrelatedProcess first(m.timeline(), "static");
+    UnrelatedProcess second(m.timeline(), "static");
+    require_unrelated(m, first, second);
     record_pair(m, compare_text(first.pid(), second.pid()));
     first.end();
     second.end();
@@ -211,14 +212,14 @@ void observe_shared_heap(Measurement& m) {
   }
 }
 
-// Text without copy-on-write: what two strangers share of a file that both only read. `after`: when
-// one of them has ended.
+// Text without copy-on-write: what two unrelated processes share of a file that both only read.
+// `after`: when one of them has ended.
 void observe_shared_file(Measurement& m) {
   while (m.next_sample()) {
     const Sample sample(m);
-    Stranger first(m.timeline(), "static");
-    Stranger second(m.timeline(), "static");
-    require_strangers(m, first, second);
+    UnrelatedProcess first(m.timeline(), "static");
+    UnrelatedProcess second(m.timeline(), "static");
+    require_unrelated(m, first, second);
     const TextPair pair = compare_text(first.pid(), second.pid());
     record_count(m, "pages", pair.pages);
     record_count(m, "equal_frames_before", pair.equal);

@@ -18,6 +18,7 @@
 
 #include "benchmarks/elf_file.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
 

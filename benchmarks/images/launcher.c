@@ -1,5 +1,5 @@
-/* Starts another image as a stranger would: from a session of its own, through a process that was
-   exec'ed for nothing else. Stays until the image ended, and ends like it.
+/* Starts another image as an unrelated process would: from a session of its own, through a process
+   that was exec'ed for nothing else. Stays until the image ended, and ends like it.
    Usage: launcher IMAGE ARGUMENT… */
 #include <signal.h>
 #include <sys/prctl.h>

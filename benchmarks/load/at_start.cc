@@ -6,8 +6,8 @@
 
 #include "benchmarks/cache_state.h"
 #include "benchmarks/elf_file.h"
-#include "benchmarks/load/aside.h"
 #include "benchmarks/load/groups.h"
+#include "benchmarks/load/out_of_band.h"
 #include "benchmarks/loader_run.h"
 #include "harness/error.h"
 
@@ -73,7 +73,7 @@ void verify_counts(Measurement& m, const Program& program, const LoadStatistics&
   expect("lookups that it need not repeat", 0, said.from_cache, own.from_cache);
 }
 
-void ask_loader(Measurement& m, const Program& program, CacheState& cache, Aside& aside) {
+void ask_loader(Measurement& m, const Program& program, CacheState& cache, OutOfBand& out_of_band) {
   constexpr int kProcesses = 3;
   LoaderAccount account(program.image(), program.environment(), program.timeline());
   LoadStatistics said;
@@ -81,7 +81,7 @@ void ask_loader(Measurement& m, const Program& program, CacheState& cache, Aside
     cache.before_sample();
     said = account.ask(program.image(), program.environment());
     const auto add = [&](const char* quantity, std::optional<uint64_t> ticks) {
-      if (const auto time = loader_ticks_to_ns(ticks)) aside.add(quantity, *time);
+      if (const auto time = loader_ticks_to_ns(ticks)) out_of_band.add(quantity, *time);
     };
     add("loader_ns", said.total_ticks);
     add("relocation_ns", said.relocation_ticks);
@@ -91,11 +91,11 @@ void ask_loader(Measurement& m, const Program& program, CacheState& cache, Aside
   const std::string searched =
       loader_says("libs", program.image(), program.environment(), program.timeline());
   if (const uint64_t found = count_searches(searched); found > 0) {
-    aside.add("failed_opens", static_cast<double>(count_tried_files(searched) - found));
+    out_of_band.add("failed_opens", static_cast<double>(count_tried_files(searched) - found));
   }
 }
 
-void look_at_memory(Measurement& m, const Program& program, Aside& aside) {
+void look_at_memory(Measurement& m, const Program& program, OutOfBand& out_of_band) {
   constexpr int kProcesses = 3;
   for (int i = 0; i < kProcesses; ++i) {
     WaitingImage waiting(program.timeline(), program.image(), program.environment());
@@ -107,8 +107,8 @@ void look_at_memory(Measurement& m, const Program& program, Aside& aside) {
       m.verified({"generated libraries mapped", std::to_string(wanted),
                   std::to_string(use.libraries), use.libraries == wanted});
     }
-    aside.add(all);
-    aside.add("library_private_dirty_bytes", static_cast<double>(use.private_dirty));
+    out_of_band.add(all);
+    out_of_band.add("library_private_dirty_bytes", static_cast<double>(use.private_dirty));
   }
 }
 
@@ -119,9 +119,9 @@ void measure_start(Measurement& m, const LoadPoint& point, bool cold) {
   files.push_back(load_program(point));
   CacheState cache(std::move(files), cold);
   const Program program(point, m.timeline());
-  Aside aside;
-  ask_loader(m, program, cache, aside);
-  look_at_memory(m, program, aside);
+  OutOfBand out_of_band;
+  ask_loader(m, program, cache, out_of_band);
+  look_at_memory(m, program, out_of_band);
   while (m.next_sample()) {
     cache.before_sample();
     pid_t pid = -1;
@@ -131,7 +131,7 @@ void measure_start(Measurement& m, const LoadPoint& point, bool cold) {
     m.resumed(error == 0 ? pid : -1, error);
     m.reap();
     cache.after_sample(m);
-    aside.record(m);
+    out_of_band.record(m);
   }
   cache.verify(m);
 }

@@ -8,9 +8,9 @@
 #include <algorithm>
 
 #include "benchmarks/cache_state.h"
-#include "benchmarks/load/aside.h"
 #include "benchmarks/load/groups.h"
 #include "benchmarks/load/loading_image.h"
+#include "benchmarks/load/out_of_band.h"
 
 namespace forkcost {
 namespace {

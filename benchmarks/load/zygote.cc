@@ -12,9 +12,9 @@
 #include <optional>
 
 #include "benchmarks/cache_state.h"
-#include "benchmarks/load/aside.h"
 #include "benchmarks/load/fork_server.h"
 #include "benchmarks/load/groups.h"
+#include "benchmarks/load/out_of_band.h"
 #include "benchmarks/loader_run.h"
 #include "harness/error.h"
 
@@ -23,12 +23,12 @@ namespace {
 
 constexpr int kMemoryProcesses = 3;
 
-void look_at(Measurement& m, pid_t pid, const LoadPoint& point, Aside& aside) {
+void look_at(Measurement& m, pid_t pid, const LoadPoint& point, OutOfBand& out_of_band) {
   const MemoryUse use = read_memory_use(pid);
   const size_t mapped = read_library_use(pid, point).libraries;
   m.verified({"generated libraries in the process", std::to_string(point.libraries),
               std::to_string(mapped), mapped == point.libraries});
-  aside.add(use);
+  out_of_band.add(use);
 }
 
 void sample_forks(Measurement& m, const LoadPoint& point, const Image& image,
@@ -40,9 +40,9 @@ void sample_forks(Measurement& m, const LoadPoint& point, const Image& image,
   binding.emplace(Placement::kSameCpu, other == cpus.end() ? m.cpu() : *other);
   ForkServer server(m.timeline(), image, environment);
   binding.emplace(Placement::kSameCpu, m.cpu());
-  Aside aside;
+  OutOfBand out_of_band;
   for (int i = 0; i < kMemoryProcesses; ++i) {
-    look_at(m, server.fork_waiting(), point, aside);
+    look_at(m, server.fork_waiting(), point, out_of_band);
     server.let_go();
   }
   while (m.next_sample()) {
@@ -51,7 +51,7 @@ void sample_forks(Measurement& m, const LoadPoint& point, const Image& image,
     server.pid();
     m.resumed(0);
     m.reaped(server.status());
-    aside.record(m);
+    out_of_band.record(m);
   }
   server.end();
 }
@@ -59,10 +59,10 @@ void sample_forks(Measurement& m, const LoadPoint& point, const Image& image,
 void sample_execs(Measurement& m, const LoadPoint& point, const Image& image,
                   char* const* environment, CacheState& cache) {
   WaitingImage other(m.timeline(), image, environment);
-  Aside aside;
+  OutOfBand out_of_band;
   for (int i = 0; i < kMemoryProcesses; ++i) {
     WaitingImage waiting(m.timeline(), image, environment);
-    look_at(m, waiting.pid(), point, aside);
+    look_at(m, waiting.pid(), point, out_of_band);
     waiting.end();
   }
   while (m.next_sample()) {
@@ -74,7 +74,7 @@ void sample_execs(Measurement& m, const LoadPoint& point, const Image& image,
     m.resumed(error == 0 ? pid : -1, error);
     m.reap();
     cache.after_sample(m);
-    aside.record(m);
+    out_of_band.record(m);
   }
   other.end();
   cache.verify(m);

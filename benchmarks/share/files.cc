@@ -13,9 +13,9 @@
 
 #include "benchmarks/image.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/memory.h"
 #include "harness/page_cache.h"
-#include "harness/procfs.h"
 #include "harness/size.h"
 
 namespace forkcost {

@@ -16,7 +16,7 @@ std::optional<size_t> count_distinct(std::optional<std::vector<uint64_t>> frames
 
 }  // namespace
 
-void Holdings::add(pid_t pid, uint64_t inode) {
+void MemoryTotals::add(pid_t pid, uint64_t inode) {
   ++processes_;
   const MemoryUse use = read_memory_use(pid);
   process_pss_ += use.pss;
@@ -41,7 +41,7 @@ void Holdings::add(pid_t pid, uint64_t inode) {
   mapping_right_ += pages_ > 0;
 }
 
-void Holdings::collect(Frames& frames, pid_t pid, uint64_t begin, uint64_t bytes) {
+void MemoryTotals::collect(Frames& frames, pid_t pid, uint64_t begin, uint64_t bytes) {
   if (!frames) return;
   const auto more = read_frames(pid, begin, bytes / page_size());
   if (!more) {
@@ -52,11 +52,11 @@ void Holdings::collect(Frames& frames, pid_t pid, uint64_t begin, uint64_t bytes
                        [](uint64_t frame) { return frame != 0; });
 }
 
-std::optional<size_t> Holdings::thing_frames() const {
+std::optional<size_t> MemoryTotals::thing_frames() const {
   return count_distinct(thing_frames_);
 }
 
-std::optional<size_t> Holdings::process_frames() const {
+std::optional<size_t> MemoryTotals::process_frames() const {
   return count_distinct(process_frames_);
 }
 

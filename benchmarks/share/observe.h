@@ -12,10 +12,10 @@ namespace forkcost {
 
 // The sums over the processes that were added. The thing is what they all map: the text of one
 // file, or all of a file.
-class Holdings {
+class MemoryTotals {
  public:
   enum class Part : uint8_t { kText, kWhole };
-  explicit Holdings(Part part) : part_(part) {}
+  explicit MemoryTotals(Part part) : part_(part) {}
 
   // Adds what a process holds now; the thing is in the file `inode`. Throws Failure.
   void add(pid_t pid, uint64_t inode);

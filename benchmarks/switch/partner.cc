@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/procfs.h"
 #include "harness/touch.h"
 

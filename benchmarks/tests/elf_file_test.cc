@@ -9,6 +9,7 @@
 
 #include "benchmarks/library_set.h"
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/procfs.h"
 #include "harness/scratch.h"
 #include "harness/size.h"

@@ -11,7 +11,7 @@
 #include "benchmarks/elf_file.h"
 #include "benchmarks/load_statistics.h"
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 #include "harness/size.h"
 
 namespace forkcost {

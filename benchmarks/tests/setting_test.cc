@@ -10,8 +10,8 @@
 #include <string>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/placement.h"
-#include "harness/procfs.h"
 #include "harness/scratch.h"
 
 namespace forkcost {

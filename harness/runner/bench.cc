@@ -15,8 +15,8 @@
 #include <string_view>
 #include <utility>
 
-#include "harness/environment_parse.h"
 #include "harness/error.h"
+#include "harness/strings.h"
 
 namespace forkcost::runner {
 namespace {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/new_file.h"
-#include "harness/procfs.h"
 
 namespace forkcost::runner {
 namespace {

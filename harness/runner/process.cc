@@ -12,11 +12,11 @@
 #include <ctime>
 #include <string_view>
 
-#include "harness/environment_parse.h"
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 #include "harness/runner/keeper.h"
+#include "harness/strings.h"
 
 namespace forkcost::runner {
 namespace {

@@ -5,14 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <string>
 #include <utility>
 
 #include "harness/case_result.h"
 #include "harness/error.h"
-#include "harness/result_document.h"
 #include "harness/size.h"
+#include "harness/tests/values.h"
 
 namespace forkcost {
 namespace {
@@ -22,6 +21,7 @@ Case make_case(std::function<void(Measurement&)> body) {
           .axes = {{"path", "fork"}, {"heap", "8MiB"}},
           .arena = ArenaSpec{8 * kMiB, Backing::kBasePages},
           .required = {FORKCOST_CHILD},
+          .call = "fork",
           .body = std::move(body)};
 }
 
@@ -71,15 +71,6 @@ TEST(Preset, NamesAreReadBack) {
     EXPECT_EQ(parse_preset(preset_name(preset)), preset);
   }
   EXPECT_THROW(parse_preset("fast"), UsageError);
-}
-
-TEST(Heaps, GoAsFarAsMemoryAllows) {
-  const auto small = default_heaps(2 * kGiB);
-  EXPECT_EQ(small.back().bytes, 4 * kGiB);  // of a preset: such a case is skipped with its reason
-  const auto large = default_heaps(100 * kGiB);
-  EXPECT_EQ(large.back().bytes, 75 * kGiB);
-  std::set<uint64_t> sizes;
-  for (const HeapSize& heap : large) EXPECT_TRUE(sizes.insert(heap.bytes).second) << heap.bytes;
 }
 
 TEST(Measure, AForkHasItsPhases) {

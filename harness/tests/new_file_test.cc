@@ -20,7 +20,7 @@
 #include <set>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "harness/error.h"
+#include "harness/files.h"
 
 namespace forkcost {
 namespace {

@@ -7,10 +7,11 @@
 #include <fstream>
 
 #include "harness/error.h"
+#include "harness/files.h"
 #include "harness/gzip.h"
-#include "harness/procfs.h"
 #include "harness/quantities.h"
 #include "harness/result_file.h"
+#include "harness/tests/values.h"
 
 namespace forkcost {
 namespace {

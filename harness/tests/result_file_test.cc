@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 #include "harness/tests/file_size_limit.h"
 
 namespace forkcost {

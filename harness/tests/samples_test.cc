@@ -9,7 +9,7 @@
 
 #include "harness/clock.h"
 #include "harness/json.h"
-#include "harness/result_document.h"
+#include "harness/tests/values.h"
 
 namespace forkcost {
 namespace {

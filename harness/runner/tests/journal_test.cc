@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "harness/error.h"
-#include "harness/procfs.h"
+#include "harness/files.h"
 #include "harness/runner/tests/fixtures.h"
 #include "harness/tests/file_size_limit.h"
 

@@ -4,6 +4,7 @@
 
 #include "harness/result_document.h"
 #include "harness/runner/tests/fixtures.h"
+#include "harness/tests/values.h"
 
 namespace forkcost::runner {
 namespace {

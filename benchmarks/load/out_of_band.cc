@@ -1,20 +1,20 @@
-#include "benchmarks/load/aside.h"
+#include "benchmarks/load/out_of_band.h"
 
 #include <set>
 
 namespace forkcost {
 
-void Aside::add(const std::string& quantity, double value) {
+void OutOfBand::add(const std::string& quantity, double value) {
   series_[quantity].push_back(value);
 }
 
-void Aside::add(const MemoryUse& use) {
+void OutOfBand::add(const MemoryUse& use) {
   add("private_dirty_bytes", static_cast<double>(use.private_dirty));
   add("page_table_bytes", static_cast<double>(use.page_tables));
   add("pss_bytes", static_cast<double>(use.pss));
 }
 
-void Aside::record(Measurement& m) {
+void OutOfBand::record(Measurement& m) {
   if (m.warming_up()) return;
   for (auto& [quantity, values] : series_) {
     if (values.empty()) continue;

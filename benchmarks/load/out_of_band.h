@@ -13,7 +13,7 @@ namespace forkcost {
 
 // Figures from processes of their own. They are taken before the samples, and handed over one in
 // each of the first.
-class Aside {
+class OutOfBand {
  public:
   void add(const std::string& quantity, double value);
   void add(const MemoryUse& use);

@@ -16,7 +16,6 @@
 // With base pages the faults, and where frame numbers may be read the new frames, must be those of
 // the table below (expectation()), in every sample, or the case fails. Huge pages break at the
 // kernel's choice, so there the count is reported.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,11 +27,11 @@
 
 #include "harness/answer_rows.h"
 #include "harness/bench_case.h"
+#include "harness/channel.h"
 #include "harness/error.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
 #include "harness/touch.h"
-#include "harness/worker_link.h"
 
 namespace forkcost {
 namespace {
@@ -60,6 +59,10 @@ Expectation expectation(const Scenario& s, size_t pages) {
   const auto faults = static_cast<int64_t>(pages);
   if (!s.write || s.state == State::kSecond) return {0, 0};
   return {faults, s.state == State::kFirst ? pages : 0};
+}
+
+Access access_of(bool write) {
+  return write ? Access::kWrite : Access::kRead;
 }
 
 // The checks of a sample that touched `arena`. In the first one they go into the file; later ones
@@ -118,17 +121,27 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
   m.record("faults", static_cast<double>(result.faults));
 }
 
-// In the child and the grandchild: obeys until told to end. `next` leads to its own child.
-[[noreturn]] void obey(Timeline& timeline, PageToucher& pages, pid_t parent, WorkerLink& link,
-                       WorkerLink* next) noexcept {
-  die_with_parent(timeline, parent);
-  link.become_worker();
-  for (;;) {
-    switch (const Order order = link.wait_for_order()) {
+enum class Order : uint8_t {
+  kWrite,          // write every page, untimed
+  kTimeWrite,      // write every page, each timed
+  kTimeRead,       // read every page, each timed
+  kRehearseWrite,  // the same of a scratch page (TouchTarget)
+  kRehearseRead,   // the same of a scratch page (TouchTarget)
+  kFork,           // make a worker of its own; its pid is the answer's `faults`
+  kEnd             // leave
+};
+
+using CowChannel = Channel<Order, TouchResult>;
+
+// In the child and the grandchild: does what it is told until the end. `next` leads to its own
+// child.
+[[noreturn]] void work(Timeline& timeline, PageToucher& pages, pid_t parent, CowChannel& channel,
+                       CowChannel* next) noexcept {
+  obey(channel, Order::kEnd, timeline, parent, [&](Order order) -> TouchResult {
+    switch (order) {
       case Order::kWrite:
-        pages.touch_untimed(true);
-        link.answer({});
-        break;
+        pages.touch_untimed(Access::kWrite);
+        return {};
       case Order::kTimeWrite:
       case Order::kTimeRead:
       case Order::kRehearseWrite:
@@ -136,36 +149,29 @@ void record_touches(Measurement& m, PageToucher& pages, const TouchResult& resul
         const bool write = order == Order::kTimeWrite || order == Order::kRehearseWrite;
         const bool real = order == Order::kTimeWrite || order == Order::kTimeRead;
         settle_thread();
-        link.answer(pages.touch(write, real ? TouchTarget::kMemory : TouchTarget::kScratch));
-        break;
+        return pages.touch(access_of(write), real ? TouchTarget::kMemory : TouchTarget::kScratch);
       }
       case Order::kFork: {
         if (next == nullptr) fail_child(timeline, "fork of a great-grandchild", EINVAL);
         const pid_t self = getpid();
         const pid_t pid = fork();
         if (pid < 0) fail_child(timeline, "fork of a grandchild", errno);
-        if (pid == 0) obey(timeline, pages, self, *next, nullptr);
+        if (pid == 0) work(timeline, pages, self, *next, nullptr);
         next->close();  // else nobody would notice when the grandchild dies
-        link.answer({.faults = pid});
+        return {.faults = pid};
+      }
+      case Order::kEnd:
         break;
-      }
-      case Order::kEnd: {
-        int status = 0;
-        while (waitpid(-1, &status, 0) > 0) {  // a grandchild, which was told to end before us
-          if (status != 0)
-            fail_child(timeline, "waiting for the grandchild, which was killed", ECHILD);
-        }
-        _exit(0);
-      }
     }
-  }
+    return {};
+  });
 }
 
 // An answer that does not come means that the worker died: reaping the child says why.
-TouchResult ask(Measurement& m, WorkerLink& link, WorkerLink& to_child, Order order) {
-  const auto answer = link.ask(order);
+TouchResult ask(Measurement& m, CowChannel& channel, CowChannel& to_child, Order order) {
+  const auto answer = channel.ask(order);
   if (!answer) {
-    to_child.send_end();  // it may be the grandchild that is gone
+    to_child.tell(Order::kEnd);  // it may be the grandchild that is gone
     m.reap();
     throw Failure("the worker closed its channel without an error");
   }
@@ -177,20 +183,20 @@ void measure_cow(Measurement& m, const Scenario& s) {
   PageToucher pages(arena, s.pattern);
   Oracle oracle(m, arena, expectation(s, arena.touches()));
   while (m.next_sample()) {
-    WorkerLink to_child, to_grandchild;
+    CowChannel to_child, to_grandchild;
     const pid_t parent = getpid();
     m.call();
     const pid_t child = fork();
-    if (child == 0) obey(m.timeline(), pages, parent, to_child, &to_grandchild);
+    if (child == 0) work(m.timeline(), pages, parent, to_child, &to_grandchild);
     m.resumed(child);
     to_child.become_master();
     const auto tell_child = [&](Order order) { return ask(m, to_child, to_child, order); };
     const auto end_child_process = [&] {
-      to_child.send_end();
+      to_child.tell(Order::kEnd);
       m.reap();
     };
     pid_t writer = parent;
-    WorkerLink* to_writer = nullptr;
+    CowChannel* to_writer = nullptr;
     if (s.writer == Writer::kChild) {
       writer = child;
       to_writer = &to_child;
@@ -199,8 +205,8 @@ void measure_cow(Measurement& m, const Scenario& s) {
       to_writer = &to_grandchild;
     }
     to_grandchild.become_master();
-    const auto write_all = [&](WorkerLink* link) {
-      if (link == nullptr) return pages.touch_untimed(true);
+    const auto write_all = [&](CowChannel* link) {
+      if (link == nullptr) return pages.touch_untimed(Access::kWrite);
       ask(m, *link, to_child, Order::kWrite);
     };
 
@@ -212,19 +218,19 @@ void measure_cow(Measurement& m, const Scenario& s) {
     if (m.watched()) {  // so that nothing of a process's own is counted among the touches
       const Order rehearse = s.write ? Order::kRehearseWrite : Order::kRehearseRead;
       if (s.state != State::kAlone) tell_child(rehearse);
-      if (to_writer == nullptr) pages.touch(s.write, TouchTarget::kScratch);
+      if (to_writer == nullptr) pages.touch(access_of(s.write), TouchTarget::kScratch);
       if (to_writer == &to_grandchild) ask(m, to_grandchild, to_child, rehearse);
     }
     m.begin_operation();
     const TouchResult result =
         to_writer == nullptr
-            ? pages.touch(s.write)
+            ? pages.touch(access_of(s.write))
             : ask(m, *to_writer, to_child, s.write ? Order::kTimeWrite : Order::kTimeRead);
     m.end_operation();
     oracle.after(writer, result);
     record_touches(m, pages, result);
 
-    if (s.writer == Writer::kGrandchild) to_grandchild.send_end();
+    if (s.writer == Writer::kGrandchild) to_grandchild.tell(Order::kEnd);
     if (s.state != State::kAlone) end_child_process();
     arena.restore();
     if (arena.spec().backing == Backing::kThp) {
@@ -240,13 +246,13 @@ void measure_fresh(Measurement& m, bool read_before, bool write) {
   while (m.next_sample()) {
     const Arena arena(m.spec(), Arena::Content::kUntouched);
     PageToucher pages(arena, Pattern::kSequential);
-    if (read_before) pages.touch_untimed(false);
+    if (read_before) pages.touch_untimed(Access::kRead);
     const auto count = static_cast<int64_t>(m.spec().bytes / page_size());
     const bool huge = m.spec().backing != Backing::kBasePages;
     const int64_t per_fault = huge ? static_cast<int64_t>(huge_page_size() / page_size()) : 1;
-    if (m.watched()) pages.touch(write, TouchTarget::kScratch);
+    if (m.watched()) pages.touch(access_of(write), TouchTarget::kScratch);
     m.begin_operation();
-    const TouchResult result = pages.touch(write);
+    const TouchResult result = pages.touch(access_of(write));
     m.end_operation();
     m.require(check_equal("minor faults", count / per_fault, result.faults));
     record_touches(m, pages, result);

@@ -34,9 +34,7 @@
 //   pages, inodes        of the thing, in one process; different files
 // Where frames are hidden from us, distinct_frames and added_process_bytes are absent. What is
 // shared is a finding; only that every process has mapped its own file, and all of it, is verified.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,30 +107,26 @@ class Processes {
   pid_t exec_next() {
     const std::string file = files_.of(images_.size());
     std::vector<std::string> arguments = {kWhatNames.at(static_cast<size_t>(s_.what)), file};
-    FileDescriptor theirs;
     if (s_.relation == Relation::kForks) {
-      std::array<int, 2> sockets{};
-      check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
-      orders_ = FileDescriptor(sockets[0]);
-      theirs = FileDescriptor(sockets[1]);
-      check(fcntl(orders_.get(), F_SETFD, FD_CLOEXEC), "fcntl(FD_CLOEXEC)");
-      arguments.push_back(std::to_string(theirs.get()));
+      orders_.emplace(WorkerIs::kProgram);
+      arguments.push_back(std::to_string(orders_->worker()));
     }
     const Image image(s_.what == What::kText ? file : "resident", m_.timeline(),
                       std::move(arguments));
-    return images_.emplace_back(m_.timeline(), image, environment_.get()).pid();
+    const pid_t pid = images_.emplace_back(m_.timeline(), image, environment_.get()).pid();
+    if (orders_) orders_->become_master();
+    return pid;
   }
 
   pid_t fork_first() {
     m_.timeline().reset();
-    int32_t answer = 0;
-    if (send(orders_.get(), "x", 1, MSG_NOSIGNAL) != 1 ||
-        recv(orders_.get(), &answer, sizeof answer, MSG_WAITALL) != sizeof answer) {
+    const auto answer = orders_->ask(kGo);
+    if (!answer) {
       end();  // says why
       throw Failure("the process that is forked died");
     }
-    if (answer < 0) throw_creation_failed("fork of the first process", -answer);
-    return answer;
+    if (*answer < 0) throw_creation_failed("fork of the first process", -*answer);
+    return *answer;
   }
 
   Measurement& m_;
@@ -140,7 +134,7 @@ class Processes {
   const Files& files_;
   Words environment_;
   std::deque<WaitingImage> images_;
-  FileDescriptor orders_;  // to the first process, to fork
+  std::optional<ImageChannel> orders_;  // to the first process, to fork
   std::vector<pid_t> pids_;
 };
 

@@ -172,56 +172,46 @@ void measure_popen(Measurement& m, const Image& image) {
   }
 }
 
-// The server's side of fork-server: forks and execs for every byte that comes, answers with the pid
-// and, when the image ended, its status.
-[[noreturn]] void serve(Timeline& timeline, const Image& image, int socket, pid_t parent) noexcept {
-  die_with_parent(timeline, parent);
-  char request = 0;
-  while (read(socket, &request, 1) == 1) {
+// The server's side of fork-server: forks and execs for every order, answers with the pid, or errno
+// below 0, and when the image ended with its status.
+[[noreturn]] void serve(Timeline& timeline, const Image& image, ImageChannel& channel) noexcept {
+  channel.become_worker();
+  while (channel.next_order()) {
     const pid_t pid = fork();
     if (pid == 0) exec_image(timeline, image);
-    int status = pid < 0 ? errno : 0;
-    if (write(socket, &pid, sizeof pid) != sizeof pid) break;
-    if (pid > 0 && waitpid(pid, &status, 0) != pid) break;
-    if (write(socket, &status, sizeof status) != sizeof status) break;
+    int status = 0;
+    if (!channel.answer(pid < 0 ? -errno : pid)) break;
+    if (pid < 0) continue;
+    if (waitpid(pid, &status, 0) != pid || !channel.answer(status)) break;
   }
   _exit(0);
 }
 
 void measure_fork_server(Measurement& m, const Image& image) {
   Measurement::drop_arena();  // the server is to be small
-  std::array<int, 2> sockets{};
-  check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()), "socketpair");
+  ImageChannel channel;
   // The server inherits this; we go back to our own CPU once it is there.
   const auto& cpus = allowed_cpus();
   const auto other = std::ranges::find_if(cpus, [&](int cpu) { return cpu != m.cpu(); });
   std::optional<CpuBinding> binding;
   binding.emplace(Placement::kSameCpu, other == cpus.end() ? m.cpu() : *other);
-  const pid_t parent = getpid();
-  const pid_t pid = check(fork(), "fork of the server");
-  if (pid == 0) {
-    close(sockets[0]);
-    serve(m.timeline(), image, sockets[1], parent);
-  }
-  const Child server(pid);
+  const Child server(fork_worker(m.timeline(), "fork of the server",
+                                 [&] { serve(m.timeline(), image, channel); }));
   binding.emplace(Placement::kSameCpu, m.cpu());
-  close(sockets[1]);
+  channel.become_master();
   const auto receive = [&] {
-    int answer = -1;
-    if (read(sockets[0], &answer, sizeof answer) != sizeof answer) {
-      throw Failure("the fork server died or did not answer in time");
-    }
-    return answer;
+    const auto answer = channel.hear();
+    if (!answer) throw Failure("the fork server died or did not answer in time");
+    return *answer;
   };
   while (m.next_sample()) {
     m.call();
-    if (send(sockets[0], "x", 1, MSG_NOSIGNAL) != 1) throw Failure("the fork server died");
+    if (!channel.tell(kGo)) throw Failure("the fork server died");
     const pid_t image_pid = receive();
-    if (image_pid < 0) m.resumed(-1, receive());
+    if (image_pid < 0) m.resumed(-1, -image_pid);
     m.resumed(0);
     m.reaped(receive());
   }
-  close(sockets[0]);
 }
 
 struct Path {

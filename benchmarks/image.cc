@@ -1,12 +1,9 @@
 #include "benchmarks/image.h"
 
-#include <fcntl.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <utility>
 
@@ -48,19 +45,18 @@ void exec_image(Timeline& timeline, const Image& image) noexcept {
   fail_child(timeline, "execve of the image", errno);
 }
 
+void give_order(Timeline& timeline, forkcost_order order, const ImageChannel& channel, int gate) {
+  forkcost_timeline_page& page = timeline.page();
+  page.room[FORKCOST_ORDER] = order;
+  page.room[FORKCOST_CHANNEL] = channel.worker();
+  page.room[FORKCOST_GATE] = gate;
+}
+
 StartedImage start_image(Timeline& timeline, const Image& image, forkcost_order order,
                          char* const* environment, int gate) {
-  std::array<int, 2> sockets{};
-  check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
-  StartedImage started{.child = nullptr, .socket = FileDescriptor(sockets[0])};
-  FileDescriptor theirs(sockets[1]);
-  // An image that held our end of another's socket would keep that one alive.
-  check(fcntl(started.socket.get(), F_SETFD, FD_CLOEXEC), "fcntl(FD_CLOEXEC)");
+  StartedImage started;
   timeline.reset();
-  forkcost_timeline_page& page = timeline.page();
-  page.image_order = order;
-  page.image_socket = theirs.get();
-  page.image_gate = gate;
+  give_order(timeline, order, started.channel, gate);
   pid_t pid = -1;
   timeline.stamp(FORKCOST_CALL);
   const int error =
@@ -68,12 +64,8 @@ StartedImage start_image(Timeline& timeline, const Image& image, forkcost_order 
   timeline.stamp(FORKCOST_RESUMED);
   if (error != 0) throw_creation_failed(std::string("posix_spawn of ") + image.path(), error);
   started.child = std::make_unique<Child>(pid);
-  theirs.reset();  // else we would not notice when it dies
-  char ready = 0;
-  ssize_t got = 0;
-  while ((got = read(started.socket.get(), &ready, 1)) < 0 && errno == EINTR) {
-  }
-  if (got == 1) return started;
+  started.channel.become_master();
+  if (started.channel.hear()) return started;
   started.child->reap(timeline);  // says why, if it is dead
   throw Failure(std::string(image.path()) + ": ended before it could be looked at");
 }
@@ -82,7 +74,7 @@ WaitingImage::WaitingImage(Timeline& timeline, const Image& image, char* const* 
     : timeline_(timeline), started_(start_image(timeline, image, FORKCOST_WAIT, environment)) {}
 
 void WaitingImage::end() {
-  started_.socket.reset();
+  started_.channel.close();
   started_.child->reap(timeline_);
 }
 

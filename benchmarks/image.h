@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/images/orders.h"
+#include "harness/channel.h"
 #include "harness/child.h"
-#include "harness/file_descriptor.h"
 #include "harness/timeline.h"
 
 extern char** environ;  // NOLINT: POSIX declares it nowhere
@@ -41,15 +42,26 @@ class Image {
 // In the child: becomes the image, stamping its own start and the exec. Safe after vfork.
 [[noreturn]] void exec_image(Timeline& timeline, const Image& image) noexcept;
 
+// To an image that stays.
+using ImageChannel = Channel<forkcost_order_byte, forkcost_answer>;
+
+// Any order will do: its arrival is what it says.
+inline constexpr forkcost_order_byte kGo = 1;
+
 // An image that has begun its main and said so. It ends when this goes away, or when we die.
 struct StartedImage {
   std::unique_ptr<Child> child;
-  FileDescriptor socket;  // to it; destroyed before the child is: it ends by itself then
+  ImageChannel channel{
+      WorkerIs::kProgram};  // destroyed before the child is: it ends by itself then
 };
 
+// Leaves an order in the timeline for the image that is exec'ed next.
+void give_order(Timeline& timeline, forkcost_order order, const ImageChannel& channel,
+                int gate = -1);
+
 // Starts it by posix_spawn with this order, stamping call and resumed into `timeline`, which is
-// reset first; it has stamped main and does what was ordered when this returns. `gate`: what the
-// children of one that serves wait on. Throws Failure.
+// reset first; it has stamped main and does what was ordered when this returns. `gate`: the end of
+// a channel on which the children of one that serves wait. Throws Failure.
 StartedImage start_image(Timeline& timeline, const Image& image, forkcost_order order,
                          char* const* environment, int gate = -1);
 

@@ -1,12 +1,12 @@
 #include "benchmarks/loader_run.h"
 
-#include <spawn.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "harness/error.h"
+#include "harness/spawn.h"
 
 namespace forkcost {
 namespace {
@@ -29,17 +29,12 @@ std::string read_all(int descriptor) {
 std::string errors_of(const Image& image, char* const* environment, Timeline& timeline) {
   const FileDescriptor output(
       check(memfd_create("forkcost-loader", MFD_CLOEXEC), "memfd_create", "raise ulimit -n"));
-  posix_spawn_file_actions_t actions;
-  int error = posix_spawn_file_actions_init(&actions);
-  if (error != 0) throw_errno("preparing posix_spawn", error);
-  error = posix_spawn_file_actions_adddup2(&actions, output.get(), STDERR_FILENO);
+  const Redirection errors(output.get(), STDERR_FILENO);
   timeline.reset();
   pid_t pid = -1;
   timeline.stamp(FORKCOST_CALL);
-  if (error == 0) {
-    error = posix_spawn(&pid, image.path(), &actions, nullptr, image.arguments(), environment);
-  }
-  posix_spawn_file_actions_destroy(&actions);
+  const int error =
+      posix_spawn(&pid, image.path(), errors.get(), nullptr, image.arguments(), environment);
   if (error != 0) throw_creation_failed(std::string("posix_spawn of ") + image.path(), error);
   Child(pid).reap(timeline);
   return read_all(output.get());

@@ -22,6 +22,7 @@
 #include "harness/environment.h"
 #include "harness/error.h"
 #include "harness/events.h"
+#include "harness/flags.h"
 #include "harness/google_benchmark.h"
 #include "harness/memory.h"
 #include "harness/profile.h"
@@ -33,14 +34,7 @@
 namespace forkcost {
 namespace {
 
-struct Options {
-  std::string only_case;
-  std::string preset;
-  std::string heap;
-  std::string max_heap;
-  bool list_cases = false;
-  bool list_counters = false;
-  std::string counter_names, profile_name, counter_pattern;  // of flags that may have a value
+struct Options : Settings {
   MeasureOptions measure;
   std::string out;           // --benchmark_out, when the format is JSON
   std::string filter;        // --benchmark_filter
@@ -48,34 +42,7 @@ struct Options {
   std::vector<std::string> command;
 };
 
-void add_options(CLI::App& app, Options& options) {
-  app.add_option("--case", options.only_case, "Only this case, by its exact name");
-  app.add_option("--preset", options.preset,
-                 "Only the cases of smoke, quick, standard or full (default: quick, or all when a "
-                 "filter is given)");
-  app.add_option("--heap", options.heap, "These heap sizes in place of the preset's: 3GiB,37GiB");
-  app.add_option("--max-heap", options.max_heap, "Leave out larger heaps");
-  app.add_option("--cpu", options.measure.cpu, "CPU of the parent (default: the last allowed one)");
-  app.add_option("--budget-ms", options.measure.budget_ms,
-                 "How long the samples of one case may take together")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--samples", options.measure.samples,
-                 "Take exactly so many of each case (default: what the budget allows)");
-  app.add_option("--time-limit-s", options.measure.time_limit_s,
-                 "Fail a case that is not done after this long")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--counters", options.counter_names,
-                 "After the times, count these events per operation (default: those that fit): "
-                 "--counters=cycles:u,instructions:k,page-faults")
-      ->expected(0, 1);
-  app.add_option("--profile", options.profile_name,
-                 "After that, sample which kernel functions the time goes to, by this event "
-                 "(default: cycles, or cpu-clock where there is no PMU)")
-      ->expected(0, 1);
-  app.add_option("--list-counters", options.counter_pattern,
-                 "Print the events that libpfm4 knows and what opens here, and exit")
-      ->expected(0, 1);
-  app.add_flag("--list-cases", options.list_cases, "Print the selected cases as JSON and exit");
+void add_help(CLI::App& app) {
   app.set_version_flag("--version", [] {
     const nlohmann::json suite = describe_suite();
     return fmt::format("{} ({})", suite["version"].get<std::string>(),
@@ -120,7 +87,8 @@ Options parse(int argc, char** argv) {
   options.command.assign(argv, argv + argc);
   std::vector<std::string> arguments = options.command;
   CLI::App app(fmt::format("forkcost: {}", std::filesystem::path(argv[0]).filename().string()));
-  add_options(app, options);
+  add_flags(app, Program::kBench, options);
+  add_help(app);
   take_output(arguments, options);
   options.filter = take_flag(arguments, "--benchmark_filter", "BENCHMARK_FILTER");
   arguments.push_back("--benchmark_filter=.");  // we apply it, see keep_matching()
@@ -144,32 +112,28 @@ Options parse(int argc, char** argv) {
     const int status = app.exit(error);  // prints help, version or what is wrong
     std::exit(status == 0 ? kExitOk : kExitUsage);
   }
-  options.measure.count = app.count("--counters") > 0;
-  options.measure.profile = app.count("--profile") > 0;
-  options.list_counters = app.count("--list-counters") > 0;
   return options;
 }
 
-// What --counters and --profile ask for, so that a wrong name is told before anything is measured.
-void choose_events(Options& options) {
+// How to measure, as the flags say it; a wrong name of an event is told before anything is
+// measured.
+void choose_measure(Options& options) {
   MeasureOptions& measure = options.measure;
-  if (!options.counter_names.empty()) measure.counters = encode_events(options.counter_names);
-  if (options.profile_name.empty()) return;
-  std::vector<Event> events = encode_events(options.profile_name);
-  if (events.size() != 1) {
-    throw UsageError(fmt::format("--profile={}: one event", options.profile_name));
-  }
+  if (!options.get<"--cpu">()) options.get<"--cpu">() = allowed_cpus().back();
+  measure.cpu = *options.get<"--cpu">();
+  measure.budget_ms = options.get<"--budget-ms">().value_or(measure.budget_ms);
+  measure.samples = options.get<"--samples">().value_or(measure.samples);
+  measure.time_limit_s = options.get<"--time-limit-s">().value_or(measure.time_limit_s);
+  const std::optional<std::string>& counters = options.get<"--counters">();
+  measure.count = counters.has_value();
+  if (counters && !counters->empty()) measure.counters = encode_events(*counters);
+  const std::optional<std::string>& profile = options.get<"--profile">();
+  measure.profile = profile.has_value();
+  if (!profile || profile->empty()) return;
+  std::vector<Event> events = encode_events(*profile);
+  if (events.size() != 1) throw UsageError(fmt::format("--profile={}: one event", *profile));
   require_period(events.front());
   measure.profile_event = std::move(events.front());
-}
-
-void check_cpu(MeasureOptions& options) {
-  const std::vector<int>& allowed = allowed_cpus();
-  if (options.cpu < 0) options.cpu = allowed.back();
-  if (!std::ranges::binary_search(allowed, options.cpu)) {
-    throw UsageError(fmt::format("--cpu: CPU {} is not in the affinity mask; allowed: {}",
-                                 options.cpu, fmt::join(allowed, ", ")));
-  }
 }
 
 // Google Benchmark's filter, which it would apply to the names alone: a case is also found by the
@@ -203,35 +167,37 @@ void require_unique_names(const std::vector<Case>& cases) {
 
 std::vector<Case> select_cases(const Options& options) {
   std::vector<HeapSize> heaps = default_heaps(read_memory().available);
-  if (!options.heap.empty()) {
+  if (!options.get<"--heap">().empty()) {
     heaps.clear();
-    std::vector<uint64_t> sizes = parse_sizes(options.heap);
+    std::vector<uint64_t> sizes = parse_sizes(options.get<"--heap">());
     std::ranges::sort(sizes);
     sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
     for (const uint64_t bytes : sizes) heaps.push_back({bytes, Preset::kSmoke});
   }
-  if (!options.max_heap.empty()) {
-    const uint64_t most = parse_size(options.max_heap);
+  if (!options.get<"--max-heap">().empty()) {
+    const uint64_t most = parse_size(options.get<"--max-heap">());
     std::erase_if(heaps, [&](const HeapSize& heap) { return heap.bytes > most; });
   }
   std::vector<Case> cases = register_cases(heaps);
   require_unique_names(cases);
-  if (!options.only_case.empty()) {
+  if (!options.get<"--case">().empty()) {
     // By its full name, too: older files and scripts have it.
     std::erase_if(cases, [&](const Case& c) {
-      return c.name() != options.only_case && c.full_name() != options.only_case;
+      return c.name() != options.get<"--case">() && c.full_name() != options.get<"--case">();
     });
     if (cases.empty()) {
       throw UsageError(
           fmt::format("there is no case '{}'; --benchmark_list_tests "
                       "--benchmark_filter=. lists all",
-                      options.only_case));
+                      options.get<"--case">()));
     }
   }
   keep_matching(cases, options.filter);
-  const bool all = !options.filter.empty() || !options.only_case.empty();
-  if (!options.preset.empty() || !all) {
-    const Preset preset = options.preset.empty() ? Preset::kQuick : parse_preset(options.preset);
+  const bool all = !options.filter.empty() || !options.get<"--case">().empty();
+  if (!options.get<"--preset">().empty() || !all) {
+    const Preset preset = options.get<"--preset">().empty()
+                              ? Preset::kQuick
+                              : parse_preset(options.get<"--preset">());
     std::erase_if(cases, [&](const Case& c) { return c.preset > preset; });
   }
   return cases;
@@ -277,11 +243,9 @@ Json describe_context(const Options& options, const std::string& program, std::t
   std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&started, &utc));
   Json run = {{"program", program},
               {"command", options.command},
-              {"cpu", options.measure.cpu},
               {"started", time},
               {"seconds", std::time(nullptr) - started}};
-  if (options.measure.count) run["counters"] = options.counter_names;
-  if (options.measure.profile) run["profile"] = options.profile_name;
+  run.update(describe_settings(options, KeptIn::kEveryFile));
   return {{"schema", kSchema},
           {"suite", describe_suite()},
           {"run", std::move(run)},
@@ -323,12 +287,12 @@ int exit_status(const std::vector<CaseResult>& results) {
 
 int run(int argc, char** argv) {
   Options options = parse(argc, argv);
-  if (options.list_counters) list_events(options.counter_pattern);
-  check_cpu(options.measure);
-  choose_events(options);
+  if (const auto& pattern = options.get<"--list-counters">()) list_events(*pattern);
+  check_settings(options);
+  choose_measure(options);
   const std::vector<Case> cases = select_cases(options);
   const std::string program = std::filesystem::path(argv[0]).filename().string();
-  if (options.list_cases) {
+  if (options.get<"--list-cases">()) {
     list_cases(cases, program);
     return kExitOk;
   }

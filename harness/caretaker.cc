@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,6 +16,7 @@
 #include "harness/child.h"
 #include "harness/error.h"
 #include "harness/placement.h"
+#include "harness/spawn.h"
 
 namespace forkcost {
 namespace {
@@ -127,8 +127,7 @@ void Caretaker::start(const char* script, std::vector<std::string> arguments, co
 void Caretaker::wait_for_end() {
   alive_.reset();
   if (pid_ <= 0) return;
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  forkcost::wait_for_end(pid_);
   pid_ = -1;
 }
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -13,6 +12,7 @@
 
 #include "harness/error.h"
 #include "harness/placement.h"
+#include "harness/spawn.h"
 
 namespace forkcost {
 namespace {
@@ -58,20 +58,17 @@ void die_with_parent(Timeline& timeline, pid_t parent) noexcept {
 Child::~Child() {
   if (pid_ <= 0) return;
   kill(pid_, SIGKILL);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  wait_for_end(pid_);
   current_child = 0;
 }
 
 void Child::reap(Timeline& timeline, rusage* usage) {
-  int status = 0;
   current_child = pid_;  // there may be several
   if (time_is_up != 0) kill(pid_, SIGKILL);
-  while (wait4(pid_, &status, 0, usage) < 0) {
-    if (errno != EINTR) throw_errno(fmt::format("wait4 for child {}", pid_), errno);
-  }
+  const int status = wait_for_end(pid_, usage);
   timeline.stamp(FORKCOST_REAPED);
   current_child = 0;
+  if (status < 0) throw_errno(fmt::format("wait4 for child {}", pid_), errno);
   pid_ = 0;
   require_clean_end(status, timeline);
 }

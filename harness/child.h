@@ -3,12 +3,17 @@
 
 #include <sys/resource.h>
 #include <sys/types.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <string_view>
 
 #include "harness/timeline.h"
 
 namespace forkcost {
+
+// Throws Failure with a remedy that fits errno of a failed fork, clone or posix_spawn.
+[[noreturn]] void throw_creation_failed(std::string_view call, int error);
 
 // noexcept, all that runs in a child: an exception that left it would go on with the suite in a
 // second process.
@@ -23,6 +28,23 @@ namespace forkcost {
 // In a child that waits or works: it dies when its parent dies, even by SIGKILL. Needed for every
 // child that does not end or exec at once.
 void die_with_parent(Timeline& timeline, pid_t parent) noexcept;
+
+// Forks a child that works and dies with us: `work` must not throw, nor allocate. Throws what
+// throw_creation_failed(`what`) does.
+template <typename Work>
+pid_t fork_worker(Timeline& timeline, std::string_view what, const Work& work) {
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) throw_creation_failed(what, errno);
+  if (pid == 0) {
+    [&]() noexcept {
+      die_with_parent(timeline, parent);
+      work();
+      _exit(0);
+    }();
+  }
+  return pid;
+}
 
 // A child that is waited for in any case: what has not been reaped is killed and reaped when this
 // goes away, so that a failed case leaves no process behind.
@@ -58,8 +80,5 @@ class TimeLimit {
   static bool expired();
   static double seconds();
 };
-
-// Throws Failure with a remedy that fits errno of a failed fork, clone or posix_spawn.
-[[noreturn]] void throw_creation_failed(std::string_view call, int error);
 
 }  // namespace forkcost

@@ -3,7 +3,6 @@
 #include <linux/futex.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "harness/events.h"
 #include "harness/json.h"
 #include "harness/samples.h"
+#include "harness/spawn.h"
 
 namespace forkcost {
 namespace {
@@ -283,8 +283,7 @@ std::optional<bool> child_end_is_counted(PerfKernel& kernel) {
   }
   if (pid < 0) throw_creation_failed("fork", errno);
   rusage usage{};
-  while (wait4(pid, nullptr, 0, &usage) < 0 && errno == EINTR) {
-  }
+  wait_for_end(pid, &usage);
   counters.end();
   counters.sample_ended(true);
   const auto counted = counters.counted(0);

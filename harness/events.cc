@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +12,7 @@
 
 #include "harness/error.h"
 #include "harness/file_descriptor.h"
+#include "harness/spawn.h"
 #include "harness/strings.h"
 
 namespace forkcost {
@@ -37,12 +36,10 @@ std::string run_encoder(const std::vector<std::string>& names) {
   check(pipe2(ends.data(), O_CLOEXEC), "pipe", "raise ulimit -n");
   const FileDescriptor out(ends[0]);
   FileDescriptor in(ends[1]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.get(), STDOUT_FILENO);
+  const Redirection output(in.get(), STDOUT_FILENO);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
+  const int error =
+      posix_spawn(&pid, arguments[0], output.get(), nullptr, arguments.data(), environ);
   if (error != 0) throw_errno(words[0], error, kRemedy);
   in.reset();
 
@@ -54,9 +51,7 @@ std::string run_encoder(const std::vector<std::string>& names) {
     if (count <= 0) break;
     text.append(buffer.data(), static_cast<size_t>(count));
   }
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for_end(pid);
   if (status != 0) {
     throw Failure(fmt::format("{} ended by {} {}", words[0],
                               WIFEXITED(status) ? "exit status" : "signal",

@@ -150,10 +150,16 @@ uint64_t page_size() {
   return size;
 }
 
-int64_t minor_faults() {
+Faults thread_faults() noexcept {
   rusage usage{};
-  check(getrusage(RUSAGE_THREAD, &usage), "getrusage");
-  return usage.ru_minflt;
+  getrusage(RUSAGE_THREAD, &usage);  // cannot fail
+  return {usage.ru_minflt, usage.ru_majflt};
+}
+
+Faults children_faults() noexcept {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return {usage.ru_minflt, usage.ru_majflt};
 }
 
 }  // namespace forkcost

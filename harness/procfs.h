@@ -58,7 +58,18 @@ MemoryUse read_memory_use(pid_t pid);
 
 uint64_t page_size();
 
-// Minor faults of the calling thread so far.
-int64_t minor_faults();
+struct Faults {
+  int64_t minor = 0;
+  int64_t major = 0;  // those that waited for a disk
+
+  int64_t sum() const { return minor + major; }
+  Faults operator-(const Faults& before) const {
+    return {minor - before.minor, major - before.major};
+  }
+};
+
+// So far: of the calling thread, and of all children that were reaped. Async-signal-safe.
+Faults thread_faults() noexcept;
+Faults children_faults() noexcept;
 
 }  // namespace forkcost

@@ -68,9 +68,7 @@ void Timeline::reset() {
   page_->child_cpu = -1;
   page_->child_errno = 0;
   page_->child_failed_at[0] = '\0';
-  page_->image_order = FORKCOST_END;
-  page_->image_socket = -1;
-  page_->image_gate = -1;
+  for (volatile int32_t& word : page_->room) word = 0;
   for (forkcost_step& step : page_->steps) {
     step.begin = 0;
     step.end = 0;

@@ -21,29 +21,20 @@ enum forkcost_event {
   FORKCOST_EVENTS
 };
 
-/* What an image is to do after main began. */
-enum forkcost_order {
-  FORKCOST_END,  /* end at once */
-  FORKCOST_WAIT, /* say on the socket that it is there (a byte); end when one comes, or it closes */
-  FORKCOST_SERVE /* say so too; fork for every byte that comes (images/libc.c) */
-};
-
 /* Something that an image did after main began. */
 struct forkcost_step {
   volatile uint64_t begin, end; /* clock ticks; 0: not done */
   volatile uint64_t minor_faults, major_faults;
 };
 
-enum { FORKCOST_STEPS = 32 };
+enum { FORKCOST_STEPS = 32, FORKCOST_ROOM = 4 };
 
 struct forkcost_timeline_page {
   volatile uint64_t ticks[FORKCOST_EVENTS]; /* clock ticks; 0: not stamped */
-  volatile int32_t child_cpu;    /* the child's CPU at its first instruction; -1: unknown */
-  volatile int32_t child_errno;  /* why the child gave up; 0: it did not */
-  char child_failed_at[64];      /* what it was doing then */
-  volatile int32_t image_order;  /* enum forkcost_order */
-  volatile int32_t image_socket; /* descriptor in the image */
-  volatile int32_t image_gate;   /* the same for the children of one that serves */
+  volatile int32_t child_cpu;           /* the child's CPU at its first instruction; -1: unknown */
+  volatile int32_t child_errno;         /* why the child gave up; 0: it did not */
+  char child_failed_at[64];             /* what it was doing then */
+  volatile int32_t room[FORKCOST_ROOM]; /* of the benchmark and its images; 0 after a reset */
   struct forkcost_step steps[FORKCOST_STEPS];
 };
 

@@ -27,13 +27,23 @@ constexpr size_t kSettledStack = 16384;  // what a counted span calls takes less
 #define FORKCOST_ONE_COPY __attribute__((noinline, noclone))
 #endif
 
-FORKCOST_NOT_SANITIZED void touch_one(char* at, bool write) {
+FORKCOST_NOT_SANITIZED inline void touch_one(char* at, Access access) {
   auto* byte = reinterpret_cast<volatile char*>(at);
-  if (write) {
+  if (access == Access::kWrite) {
     *byte = 1;
   } else {
     static_cast<void>(*byte);
   }
+}
+
+// `order` may be null: then place after place.
+FORKCOST_NOT_SANITIZED FORKCOST_ONE_COPY Faults touch_run(char* base, size_t count, size_t distance,
+                                                          const uint32_t* order, Access access) {
+  const Faults before = thread_faults();
+  for (size_t i = 0; i < count; ++i) {
+    touch_one(base + (order == nullptr ? i : order[i]) * distance, access);
+  }
+  return thread_faults() - before;
 }
 
 // The kernel writes the thread's rseq area when it preempts us. After a fork that page is
@@ -60,6 +70,19 @@ const char* pattern_name(Pattern pattern) {
 void settle_thread() {
   settle_rseq();
   forkcost_settle_stack(kSettledStack);
+}
+
+void touch_page(char* page, Access access) {
+  touch_one(page, access);
+}
+
+// First on the stack in place of the memory: a forked child has to fault in its code and its stack.
+Faults count_touches(char* base, size_t count, size_t distance, const uint32_t* order,
+                     Access access) {
+  settle_thread();
+  char scratch = 0;
+  touch_run(&scratch, 1, 0, nullptr, access);
+  return touch_run(base, count, distance, order, access);
 }
 
 std::vector<uint32_t> touch_order(Pattern pattern, size_t pages) {
@@ -89,39 +112,39 @@ PageToucher::PageToucher(char* base, size_t distance, size_t touches, Pattern pa
 // One copy of it for both targets: an inlined one would run on other pages of code, and stand at
 // another depth of the stack.
 FORKCOST_NOT_SANITIZED FORKCOST_ONE_COPY TouchResult PageToucher::run(char* base, size_t distance,
-                                                                      size_t count, bool write) {
+                                                                      size_t count, Access access) {
   const uint32_t* const order = order_.data();
   uint32_t* const ticks = ticks_.data();
-  const int64_t faults = minor_faults();
+  const int64_t faults = thread_faults().minor;
   const int64_t cpu = thread_cpu_ns();
   for (size_t i = 0; i < count; ++i) {
     char* const at = base + order[i] * distance;
     const uint64_t before = clock_ticks();
-    touch_one(at, write);
+    touch_one(at, access);
     ticks[i] = static_cast<uint32_t>(clock_ticks() - before);
   }
   const int64_t cpu_ns = thread_cpu_ns() - cpu;
-  return {.faults = minor_faults() - faults, .cpu_ns = cpu_ns};
+  return {.faults = thread_faults().minor - faults, .cpu_ns = cpu_ns};
 }
 
 // After a fork the child has no page table entries for shared and file mappings, and its stack is
 // write-protected: without this the first use of each would be counted as a fault of the arena.
-void PageToucher::settle(bool write) {
+void PageToucher::settle(Access access) {
   settle_thread();
   uint32_t seen = 0;
   for (size_t i = 0; i < order_.size(); ++i) {
     seen ^= order_[i];
     ticks_[i] = 0;
   }
-  run(scratch_.data(), 0, 1, write);
+  run(scratch_.data(), 0, 1, access);
   ticks_[0] = seen;  // so that the reads are not optimised away
 }
 
-TouchResult PageToucher::touch(bool write, TouchTarget target) {
-  settle(write);
+TouchResult PageToucher::touch(Access access, TouchTarget target) {
+  settle(access);
   const bool real = target == TouchTarget::kMemory;
   TouchResult result =
-      run(real ? base_ : scratch_.data(), real ? distance_ : 0, real ? order_.size() : 1, write);
+      run(real ? base_ : scratch_.data(), real ? distance_ : 0, real ? order_.size() : 1, access);
   const ClockInfo& clock = clock_info();
   const double timers =
       clock.cpu_clock_cost_ns + 2 * clock.stamp_cost_ns * static_cast<double>(order_.size());
@@ -129,8 +152,8 @@ TouchResult PageToucher::touch(bool write, TouchTarget target) {
   return result;
 }
 
-void PageToucher::touch_untimed(bool write) const {
-  for (size_t page = 0; page < order_.size(); ++page) touch_one(base_ + page * distance_, write);
+void PageToucher::touch_untimed(Access access) const {
+  for (size_t page = 0; page < order_.size(); ++page) touch_one(base_ + page * distance_, access);
 }
 
 std::vector<uint32_t> PageToucher::times_ns() {

@@ -1,4 +1,5 @@
-// Touching pages, each touch timed by itself, and counting the faults that it took.
+// Touching pages and counting the faults that it took; where it is asked for, each touch timed by
+// itself.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +7,12 @@
 #include <vector>
 
 #include "harness/arena.h"
+#include "harness/procfs.h"
 #include "harness/samples.h"
 
 namespace forkcost {
+
+enum class Access : uint8_t { kRead, kWrite };
 
 enum class Pattern : uint8_t {
   kSequential,
@@ -25,6 +29,14 @@ std::vector<uint32_t> touch_order(Pattern pattern, size_t pages);
 // the next pages of its stack: their faults would be counted among those of the memory. To be
 // called at the depth from which what is counted will be called, or above.
 void settle_thread();
+
+// One byte of it.
+void touch_page(char* page, Access access);
+
+// Touches `count` places that are `distance` bytes apart, in this order (null: one after the
+// other), untimed. The faults are those of these touches and of nothing else. Async-signal-safe.
+Faults count_touches(char* base, size_t count, size_t distance, const uint32_t* order,
+                     Access access);
 
 // What is touched: the memory, or in its place one page that nobody counts. Whoever counts a touch
 // from outside makes one of kScratch before, with the same access: the very same instructions have
@@ -47,10 +59,10 @@ class PageToucher {
   // Touches every page once: writes or reads one byte. Each touch is timed; nothing but the arena's
   // own pages faults between the two readings of the fault counter. To be called by parent or
   // child.
-  TouchResult touch(bool write, TouchTarget target = TouchTarget::kMemory);
+  TouchResult touch(Access access, TouchTarget target = TouchTarget::kMemory);
 
   // touch() without timing: to set the stage.
-  void touch_untimed(bool write) const;
+  void touch_untimed(Access access) const;
 
   // Times of the last touch(), by whoever made it: per touch, in nanoseconds, timer cost
   // subtracted.
@@ -60,8 +72,8 @@ class PageToucher {
   size_t count() const { return order_.size(); }
 
  private:
-  void settle(bool write);
-  TouchResult run(char* base, size_t distance, size_t count, bool write);
+  void settle(Access access);
+  TouchResult run(char* base, size_t distance, size_t count, Access access);
 
   char* base_;
   size_t distance_;

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <memory>
 
 #include "harness/bench_case.h"
+#include "harness/channel.h"
 #include "harness/child.h"
-#include "harness/file_descriptor.h"
 
 namespace forkcost {
 
@@ -16,24 +18,10 @@ namespace forkcost {
 // a fork of the suite.
 using Step = std::function<int64_t(int64_t order)>;
 
-// The line between who gives orders and who obeys. Made before the fork; it is the obeying
-// process's own business to fork again and let the next generation obey at another line.
-class OrderLine {
- public:
-  OrderLine();
-
-  // In the process that obeys: never returns.
-  [[noreturn]] void obey(Timeline& timeline, pid_t parent, const Step& step) noexcept;
-
-  // In the one that gives orders.
-  void start() { theirs_.reset(); }  // first of all, else the other's death would go unnoticed
-  bool tell(int64_t order);          // for an order that has no answer; false: nobody is there
-  std::optional<int64_t> ask(int64_t order);
-  void tell_end();
-
- private:
-  FileDescriptor ours_, theirs_;
-};
+// It is the obeying process's own business to fork again and let the next generation obey() on
+// another channel.
+using StepChannel = Channel<int64_t, int64_t>;
+inline constexpr int64_t kEnd = std::numeric_limits<int64_t>::min();
 
 class Forked {
  public:
@@ -51,7 +39,7 @@ class Forked {
   [[noreturn]] void fail();
 
   Timeline& timeline_;
-  OrderLine line_;
+  StepChannel channel_;
   std::unique_ptr<Child> child_;
 };
 

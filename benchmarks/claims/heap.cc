@@ -130,18 +130,19 @@ void observe_grandchild(Measurement& m) {
   const Step write = [&](int64_t) { return touch(heap, Access::kWrite).minor; };
   while (m.next_sample()) {
     const Sample sample(m);
-    OrderLine to_grandchild;
+    StepChannel to_grandchild;
+    to_grandchild.heed_time_limit();
     const Step make_grandchild = [&](int64_t) -> int64_t {
       const pid_t self = getpid();
       const pid_t pid = fork();
-      if (pid == 0) to_grandchild.obey(m.timeline(), self, write);
+      if (pid == 0) obey(to_grandchild, kEnd, m.timeline(), self, write);
       if (pid < 0) fail_child(m.timeline(), "fork of a grandchild", errno);
-      to_grandchild.start();
+      to_grandchild.become_master();
       return pid;
     };
     Forked child(m, make_grandchild);
     const auto grandchild = static_cast<pid_t>(child.ask());
-    to_grandchild.start();
+    to_grandchild.become_master();
     const Frames before = frames_of(grandchild, heap);
     const auto faults = to_grandchild.ask(0);
     if (!faults) throw Failure("the grandchild died");
@@ -152,7 +153,7 @@ void observe_grandchild(Measurement& m) {
     record_count(m, "grandchild_faults", *faults);
     record_bytes(m, "parent_child_shared_bytes",
                  shared_bytes(mapping_at(child.pid(), heap.address())));
-    to_grandchild.tell_end();
+    to_grandchild.tell(kEnd);
     child.end();
   }
 }

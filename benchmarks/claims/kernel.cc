@@ -1,8 +1,5 @@
 // What the MMU and the kernel do.
-#include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
 
 #include "benchmarks/claims/forked.h"
 #include "benchmarks/claims/observe.h"
@@ -67,25 +64,16 @@ void observe_exec(Measurement& m) {
   const Image image("nolibc", m.timeline());
   while (m.next_sample()) {
     const Sample sample(m);
-    std::array<int, 2> sockets{};
-    check(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()), "socketpair", "raise ulimit -n");
-    FileDescriptor ours(sockets[0]), theirs(sockets[1]);
-    forkcost_timeline_page& page = m.timeline().page();
-    page.image_order = FORKCOST_WAIT;
-    page.image_socket = theirs.get();
-    page.image_gate = theirs.get();
-    const Step become_image = [&](int64_t) -> int64_t {
-      ours.reset();  // else it would wait for itself
-      exec_image(m.timeline(), image);
-    };
+    ImageChannel channel(WorkerIs::kProgram);
+    give_order(m.timeline(), FORKCOST_WAIT, channel);
+    const Step become_image = [&](int64_t) -> int64_t { exec_image(m.timeline(), image); };
     Forked child(m, become_image);
-    theirs.reset();
+    channel.become_master();
     record_count(m, "pages", heap.count);
     record_count(m, "mapped_twice_before", frames_mapped_twice(frames_of(getpid(), heap)));
     record_bytes(m, "shared_bytes_before", shared_heap_bytes(getpid(), heap));
     child.tell(0);
-    char ready = 0;
-    if (read(ours.get(), &ready, 1) != 1) {
+    if (!channel.hear()) {
       child.reap();  // says why
       throw Failure("the image ended before it could be looked at");
     }
@@ -95,7 +83,7 @@ void observe_exec(Measurement& m) {
     record_bytes(m, "shared_bytes_after", shared_heap_bytes(getpid(), heap));
     record_count(m, "parent_faults", touch(heap, Access::kWrite).minor);
     record_count(m, "new_frames", new_frames(before, frames_of(getpid(), heap)));
-    ours.reset();  // the image ends
+    channel.close();  // the image ends
     child.reap();
   }
 }

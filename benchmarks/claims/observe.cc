@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,41 +14,6 @@
 #include "harness/touch.h"
 
 namespace forkcost {
-namespace {
-
-// Not instrumented: the sanitizer's shadow of the memory would fault, too, and be counted.
-#define FORKCOST_NOT_SANITIZED __attribute__((no_sanitize("address", "undefined"), noinline))
-
-FORKCOST_NOT_SANITIZED void touch_page(char* page, Access access) {
-  auto* byte = reinterpret_cast<volatile char*>(page);
-  if (access == Access::kWrite) {
-    *byte = 1;
-  } else {
-    static_cast<void>(*byte);
-  }
-}
-
-// `order` may be null: then page after page.
-FORKCOST_NOT_SANITIZED Faults touch_run(char* base, size_t count, size_t distance,
-                                        const uint32_t* order, Access access) {
-  const Faults before = thread_faults();
-  for (size_t i = 0; i < count; ++i) {
-    touch_page(base + (order == nullptr ? i : order[i]) * distance, access);
-  }
-  return thread_faults() - before;
-}
-
-// First on the stack in place of the memory: a forked child has to fault in its code and its stack.
-Faults touch_settled(char* base, size_t count, size_t distance, const uint32_t* order,
-                     Access access) {
-  settle_thread();
-  char scratch = 0;
-  touch_run(&scratch, 1, 0, order, access);
-  return touch_run(base, count, distance, order, access);
-}
-
-}  // namespace
-
 Case make_case(Claim claim) {
   std::vector<std::pair<std::string, std::string>> axes = {{"id", claim.id}};
   std::ranges::move(claim.axes, std::back_inserter(axes));
@@ -87,28 +51,16 @@ void record_bytes(Measurement& m, const std::string& quantity, uint64_t bytes) {
   m.record(quantity, static_cast<double>(bytes));
 }
 
-Faults thread_faults() {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);  // cannot fail; also called where nothing may be thrown
-  return {usage.ru_minflt, usage.ru_majflt};
-}
-
-Faults children_faults() {
-  rusage usage{};
-  getrusage(RUSAGE_CHILDREN, &usage);
-  return {usage.ru_minflt, usage.ru_majflt};
-}
-
 Pages pages_of(const Arena& arena) {
   return {arena.base(), arena.spec().bytes / page_size()};
 }
 
 Faults touch(const Pages& pages, Access access, size_t stride) {
-  return touch_settled(pages.base, pages.count / stride, stride * page_size(), nullptr, access);
+  return count_touches(pages.base, pages.count / stride, stride * page_size(), nullptr, access);
 }
 
 Faults touch(const Pages& pages, Access access, std::span<const uint32_t> order) {
-  return touch_settled(pages.base, order.size(), page_size(), order.data(), access);
+  return count_touches(pages.base, order.size(), page_size(), order.data(), access);
 }
 
 Frames frames_of(pid_t pid, const Pages& pages) {

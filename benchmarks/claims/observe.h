@@ -16,6 +16,7 @@
 #include "harness/procfs.h"
 #include "harness/scratch.h"
 #include "harness/size.h"
+#include "harness/touch.h"
 
 namespace forkcost {
 
@@ -59,19 +60,6 @@ class Sample {
 void record_count(Measurement& m, const std::string& quantity, std::optional<uint64_t> count);
 void record_bytes(Measurement& m, const std::string& quantity, uint64_t bytes);
 
-struct Faults {
-  int64_t minor = 0;
-  int64_t major = 0;  // those that waited for a disk
-
-  int64_t sum() const { return minor + major; }
-  Faults operator-(const Faults& before) const {
-    return {minor - before.minor, major - before.major};
-  }
-};
-
-Faults thread_faults();
-Faults children_faults();  // of all that were reaped
-
 // Memory as a row of base pages.
 struct Pages {
   char* base;
@@ -81,8 +69,6 @@ struct Pages {
 };
 
 Pages pages_of(const Arena& arena);
-
-enum class Access : uint8_t { kRead, kWrite };
 
 // Touches one byte in every `stride`-th page, or in those of `order`; the faults are those of these
 // touches and of nothing else. Async-signal-safe.

@@ -4,14 +4,9 @@
    Its entry point is ours: it takes the time, then jumps to libc's. Linked statically that is the
    first user instruction; linked dynamically the loader was there before, and `image` stays
    unstamped. */
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "harness/timeline_page.h"
+#include "benchmarks/images/with_libc.h"
 
 uint64_t forkcost_entry_ticks;
 /* rdx holds the loader's exit function and must survive; rcx, rax and x9, x10 are free here. */
@@ -38,58 +33,32 @@ __asm__(
     "  b _start\n");
 #endif
 
-static struct forkcost_timeline_page* page;
-static int use_counter;
-
-static uint64_t now(void) {
-  if (use_counter) return forkcost_counter();
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-__attribute__((noreturn)) static void end(void) {
-  page->ticks[FORKCOST_EXIT] = now();
-  _exit(0);
-}
-
-__attribute__((noreturn)) static void wait_on(int socket) {
-  char byte = 1;
-  if (write(socket, &byte, 1) != 1) _exit(66);
-  /* From here on the page is somebody else's: it may be made ready for the next image. */
-  while (read(socket, &byte, 1) < 0 && errno == EINTR) {
-  }
-  end();
-}
-
-/* For every byte that comes on the socket: forks a child that does what the page now orders, says
-   its pid, waits for it, and says its status. */
+/* For every order: forks a child that does what the page now orders, says its pid, waits for it,
+   and says its status. */
 __attribute__((noreturn)) static void serve(void) {
-  const int socket = page->image_socket;
-  char byte = 1;
-  if (write(socket, &byte, 1) != 1) _exit(66);
-  while (read(socket, &byte, 1) == 1) {
+  const int channel = page->room[FORKCOST_CHANNEL];
+  if (!forkcost_say(channel, 0)) _exit(66);
+  while (forkcost_next_order(channel)) {
     const pid_t pid = fork();
     if (pid == 0) {
       page->ticks[FORKCOST_CHILD] = now();
       page->ticks[FORKCOST_MAIN] = page->ticks[FORKCOST_CHILD];
-      if (page->image_order == FORKCOST_WAIT) wait_on(page->image_gate);
-      end();
+      if (page->room[FORKCOST_ORDER] == FORKCOST_WAIT) stay_and_leave(page->room[FORKCOST_GATE]);
+      leave();
     }
-    int status = pid < 0 ? errno : 0;
-    if (write(socket, &pid, sizeof pid) != sizeof pid) break;
-    if (pid > 0 && waitpid(pid, &status, 0) != pid) break;
-    if (write(socket, &status, sizeof status) != sizeof status) break;
+    int status = 0;
+    if (!forkcost_say(channel, pid < 0 ? -errno : pid)) break;
+    if (pid < 0) continue;
+    if (waitpid(pid, &status, 0) != pid || !forkcost_say(channel, status)) break;
   }
   _exit(0);
 }
 
 int main(int argc, char** argv) {
-  use_counter = argc > 2 && argv[argc - 1][0] == 'c';
+  choose_clock(argc, argv);
   const uint64_t main_ticks = now();
   if (argc < 3) return 64;
-  page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, atoi(argv[argc - 2]), 0);
-  if (page == MAP_FAILED) return 65;
+  page = map_shared(argv[argc - 2], sizeof *page, 0);
   if (use_counter) {
 #ifndef FORKCOST_LOADED
     page->ticks[FORKCOST_IMAGE] = forkcost_entry_ticks;
@@ -97,7 +66,7 @@ int main(int argc, char** argv) {
     page->ticks[FORKCOST_ENTRY] = forkcost_entry_ticks;
   }
   page->ticks[FORKCOST_MAIN] = main_ticks;
-  if (page->image_order == FORKCOST_WAIT) wait_on(page->image_socket);
-  if (page->image_order == FORKCOST_SERVE) serve();
-  end();
+  if (page->room[FORKCOST_ORDER] == FORKCOST_WAIT) stay_and_leave(page->room[FORKCOST_CHANNEL]);
+  if (page->room[FORKCOST_ORDER] == FORKCOST_SERVE) serve();
+  leave();
 }

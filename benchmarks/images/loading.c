@@ -13,40 +13,19 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <errno.h>
 #include <link.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "benchmarks/images/with_libc.h"
 #include "harness/settle_stack.h"
-#include "harness/timeline_page.h"
 
 enum { MOST = 256 };
 
-static struct forkcost_timeline_page* page;
 static struct forkcost_loading* told;
-static int use_counter;
 static int count;
 static char paths[MOST][512];
 static void* handles[MOST];
-
-static uint64_t now(void) {
-  if (use_counter) return forkcost_counter();
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-__attribute__((noreturn)) static void fail(const char* doing, int error) {
-  page->child_errno = error;
-  strncpy(page->child_failed_at, doing, sizeof page->child_failed_at - 1);
-  _exit(67);
-}
 
 /* The loader's words begin with a long path, and end with the reason. */
 __attribute__((noreturn)) static void fail_loading(void) {
@@ -150,34 +129,15 @@ static void make_calls(void) {
   told->bound_after = bound_now();
 }
 
-static void* map_shared(const char* descriptor, size_t size) {
-  void* const memory =
-      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, atoi(descriptor), 0);
-  if (memory == MAP_FAILED) _exit(65);
-  return memory;
-}
-
-__attribute__((noreturn)) static void leave(int order, int socket) {
-  char byte = 1;
-  if (order == FORKCOST_WAIT) {
-    if (write(socket, &byte, 1) != 1) _exit(66);
-    /* From here on the page is somebody else's: it may be made ready for the next image. */
-    while (read(socket, &byte, 1) < 0 && errno == EINTR) {
-    }
-  }
-  page->ticks[FORKCOST_EXIT] = now();
-  _exit(0);
-}
-
 int main(int argc, char** argv) {
   static void* first_places[MOST];
   if (argc != 9) return 64;
-  use_counter = argv[8][0] == 'c';
+  choose_clock(argc, argv);
   const uint64_t main_ticks = now();
-  page = map_shared(argv[7], sizeof *page);
-  told = map_shared(argv[1], sizeof *told);
+  page = map_shared(argv[7], sizeof *page, MAP_POPULATE);
+  told = map_shared(argv[1], sizeof *told, MAP_POPULATE);
   page->ticks[FORKCOST_MAIN] = main_ticks;
-  const int order = page->image_order, socket = page->image_socket;
+  const int order = page->room[FORKCOST_ORDER], channel = page->room[FORKCOST_CHANNEL];
   const int flags =
       (argv[2][0] == 'l' ? RTLD_LAZY : RTLD_NOW) | (argv[3][0] == 'l' ? RTLD_LOCAL : RTLD_GLOBAL);
   count = atoi(argv[5]);
@@ -194,5 +154,6 @@ int main(int argc, char** argv) {
   load_timed(flags, time == 'n');
   tell(first_places);
   if (time == 'c') make_calls();
-  leave(order, socket);
+  if (order == FORKCOST_WAIT) stay_and_leave(channel);
+  leave();
 }

@@ -2,7 +2,8 @@
    that call -> image is what exec costs the kernel.
    FORKCOST_TEXT_BYTES of text are added that are never run: what does a program's size cost?
    Usage: IMAGE [ignored…] TIMELINE-DESCRIPTOR counter|syscall */
-#include "harness/timeline_page.h"
+#define FORKCOST_WITHOUT_LIBC
+#include "benchmarks/images/orders.h"
 
 enum { PROT_READ_WRITE = 3, MAP_SHARED = 1, CLOCK_MONOTONIC = 1 };
 
@@ -84,15 +85,20 @@ static uint64_t now(int use_counter) {
   return (uint64_t)t[0] * 1000000000u + (uint64_t)t[1];
 }
 
-/* FORKCOST_WAIT: 0 when we were let go. */
-static long wait_on(int socket) {
-  char byte = 1;
-  if (system_call(SYS_write, socket, (long)&byte, 1, 0, 0, 0) != 1) return 66;
-  /* From here on the page is somebody else's: it may be made ready for the next image. */
-  enum { EINTR = 4 };
-  while (system_call(SYS_read, socket, (long)&byte, 1, 0, 0, 0) == -EINTR) {
+enum { EINTR = 4 };
+
+static long forkcost_read(int descriptor, void* memory, unsigned long size) {
+  long got;
+  while ((got = system_call(SYS_read, descriptor, (long)memory, (long)size, 0, 0, 0)) == -EINTR) {
   }
-  return 0;
+  return got;
+}
+
+static long forkcost_write(int descriptor, const void* memory, unsigned long size) {
+  long put;
+  while ((put = system_call(SYS_write, descriptor, (long)memory, (long)size, 0, 0, 0)) == -EINTR) {
+  }
+  return put;
 }
 
 __attribute__((noreturn, used)) void forkcost_image(const long* stack, uint64_t entry_ticks) {
@@ -114,7 +120,10 @@ __attribute__((noreturn, used)) void forkcost_image(const long* stack, uint64_t 
       page->ticks[FORKCOST_IMAGE] = use_counter ? entry_ticks : main_ticks;
       page->ticks[FORKCOST_ENTRY] = page->ticks[FORKCOST_IMAGE];
       page->ticks[FORKCOST_MAIN] = main_ticks;
-      status = page->image_order == FORKCOST_WAIT ? wait_on(page->image_socket) : 0;
+      status = 0;
+      if (page->room[FORKCOST_ORDER] == FORKCOST_WAIT) {
+        status = forkcost_stay(page->room[FORKCOST_CHANNEL]) ? 0 : 66;
+      }
       page->ticks[FORKCOST_EXIT] = now(use_counter);
     }
   }

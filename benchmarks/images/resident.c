@@ -4,47 +4,21 @@
    text: its own text (PATH is ignored); library: the text of the library PATH, by dlopen; file: all
    of PATH, mapped shared for reading. Step 0 of the timeline is the mapping and the touching.
 
-   ORDERS is a socket: for every byte that comes on it the image forks, until it closes. The fork
+   ORDERS is a channel: for every order that comes on it the image forks, until it closes. The fork
    touches everything again (fork does not copy the page tables of file mappings), says its pid, and
    stays until it is let go. Here it is this process that stamps `call`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "harness/timeline_page.h"
+#include "benchmarks/images/with_libc.h"
 
-static struct forkcost_timeline_page* page;
-static int use_counter;
 /* What is held. */
 static uintptr_t begin, end;
-
-static uint64_t now(void) {
-  if (use_counter) return forkcost_counter();
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-__attribute__((noreturn)) static void fail(const char* doing, int error) {
-  page->child_errno = error;
-  strncpy(page->child_failed_at, doing, sizeof page->child_failed_at - 1);
-  _exit(67);
-}
-
-__attribute__((noreturn)) static void leave(void) {
-  page->ticks[FORKCOST_EXIT] = now();
-  _exit(0);
-}
 
 static void touch_all(void) {
   const uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -104,34 +78,30 @@ static void hold_file(const char* path) {
   end = begin + (uintptr_t)status.st_size;
 }
 
-/* From here on the page is somebody else's: it may be made ready for the next image. */
-__attribute__((noreturn)) static void stay(int socket) {
-  char byte;
-  while (read(socket, &byte, 1) < 0 && errno == EINTR) {
-  }
+/* Until it is let go. From here on the page is somebody else's: it may be made ready for the next
+   image. */
+__attribute__((noreturn)) static void stay(int channel) {
+  forkcost_next_order(channel);
   leave();
 }
 
-__attribute__((noreturn)) static void stay_as_fork(int socket, int orders) {
+__attribute__((noreturn)) static void stay_as_fork(int channel, int orders) {
   page->ticks[FORKCOST_CHILD] = now();
   page->ticks[FORKCOST_MAIN] = page->ticks[FORKCOST_CHILD];
   page->steps[0].begin = now();
   touch_all();
   page->steps[0].end = now();
-  const int32_t answer = getpid();
-  if (write(orders, &answer, sizeof answer) != sizeof answer) _exit(66);
+  if (!forkcost_say(orders, getpid())) _exit(66);
   close(orders); /* else nobody would notice when the first process dies */
-  stay(socket);
+  stay(channel);
 }
 
-__attribute__((noreturn)) static void serve(int socket, int orders) {
-  char byte;
-  while (read(orders, &byte, 1) == 1) {
+__attribute__((noreturn)) static void serve(int channel, int orders) {
+  while (forkcost_next_order(orders)) {
     page->ticks[FORKCOST_CALL] = now();
     const pid_t pid = fork();
-    if (pid == 0) stay_as_fork(socket, orders);
-    const int32_t error = -errno;
-    if (pid < 0 && write(orders, &error, sizeof error) != sizeof error) break;
+    if (pid == 0) stay_as_fork(channel, orders);
+    if (pid < 0 && !forkcost_say(orders, -errno)) break;
   }
   int status = 0, worst = 0;
   while (wait(&status) > 0) worst |= status;
@@ -140,11 +110,10 @@ __attribute__((noreturn)) static void serve(int socket, int orders) {
 }
 
 int main(int argc, char** argv) {
-  use_counter = argc > 1 && argv[argc - 1][0] == 'c';
+  choose_clock(argc, argv);
   const uint64_t main_ticks = now();
   if (argc != 5 && argc != 6) return 64;
-  page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, atoi(argv[argc - 2]), 0);
-  if (page == MAP_FAILED) return 65;
+  page = map_shared(argv[argc - 2], sizeof *page, 0);
   page->ticks[FORKCOST_MAIN] = main_ticks;
   page->steps[0].begin = now();
   switch (argv[1][0]) {
@@ -159,10 +128,9 @@ int main(int argc, char** argv) {
   }
   touch_all();
   page->steps[0].end = now();
-  if (page->image_order == FORKCOST_END) leave();
-  const int socket = page->image_socket;
-  const char ready = 1;
-  if (write(socket, &ready, 1) != 1) return 66;
-  if (argc == 6) serve(socket, atoi(argv[3]));
-  stay(socket);
+  if (page->room[FORKCOST_ORDER] == FORKCOST_END) leave();
+  const int channel = page->room[FORKCOST_CHANNEL];
+  if (!forkcost_say(channel, 0)) return 66;
+  if (argc == 6) serve(channel, atoi(argv[3]));
+  stay(channel);
 }

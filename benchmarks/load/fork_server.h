@@ -3,7 +3,6 @@
 #pragma once
 
 #include "benchmarks/image.h"
-#include "harness/file_descriptor.h"
 #include "harness/timeline.h"
 
 namespace forkcost {
@@ -29,8 +28,8 @@ class ForkServer {
   int receive();
 
   Timeline& timeline_;
-  FileDescriptor gate_;   // ours; theirs is in the server and its children
-  int gate_number_ = -1;  // of theirs, there
+  ImageChannel gate_{WorkerIs::kProgram};  // to its children: the worker's end is in all of them
+  int gate_number_;                        // of that end, there
   StartedImage server_;
 };
 

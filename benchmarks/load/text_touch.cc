@@ -15,7 +15,6 @@
 //   fault_around_pages  resident after one touch, in the middle, of a mapping of its own
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,12 +65,6 @@ class MappedText {
   void* memory_;
 };
 
-int64_t major_faults() {
-  rusage usage{};
-  check(getrusage(RUSAGE_THREAD, &usage), "getrusage");
-  return usage.ru_majflt;
-}
-
 // Puts the library out of the page cache also when the sample before is still reading ahead in it:
 // reading it waits for that.
 void put_out(const std::filesystem::path& library) {
@@ -94,7 +87,7 @@ void bring_in(Measurement& m, const std::filesystem::path& library) {
 uint64_t resident_after_one(const std::filesystem::path& library, uint64_t offset) {
   const MappedText text(library, offset);
   PageToucher one(text.base() + kTextBytes / 2, page_size(), 1, Pattern::kSequential);
-  one.touch(false);
+  one.touch(Access::kRead);
   return text.resident_pages();
 }
 
@@ -116,12 +109,12 @@ void measure_touch(Measurement& m, Pattern pattern, bool cold) {
     const MappedText text(library, segment->offset);
     m.require_equal("pages resident before the touches", 0, text.resident_pages());
     PageToucher toucher(text.base(), page_size(), pages, pattern);
-    if (m.watched()) toucher.touch(false, TouchTarget::kScratch);
-    const int64_t before = major_faults();
+    if (m.watched()) toucher.touch(Access::kRead, TouchTarget::kScratch);
+    const int64_t before = thread_faults().major;
     m.begin_operation();
-    const TouchResult touched = toucher.touch(false);
+    const TouchResult touched = toucher.touch(Access::kRead);
     m.end_operation();
-    const int64_t major = major_faults() - before;
+    const int64_t major = thread_faults().major - before;
     m.record_many("touch_ns", toucher.times_ns());
     m.record("debt_ns", toucher.debt_ns());
     const int64_t faults = touched.faults + major;

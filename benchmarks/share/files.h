@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "harness/channel.h"
 #include "harness/child.h"
-#include "harness/file_descriptor.h"
 #include "harness/scratch.h"
 
 namespace forkcost {
@@ -29,6 +29,13 @@ const char* relation_name(Relation relation);
 // Whether every process has an inode of its own.
 bool has_inode_each(Relation relation);
 
+// Why it cannot hold the mounts; 0: it does.
+struct MountAnswer {
+  int error = 0;
+  bool doing_namespace = false;
+};
+using MountChannel = Channel<char, MountAnswer>;
+
 // A file mounted on others, in a mount namespace that nobody but a process of ours is in: nothing
 // stays mounted when it ends, and it ends with us.
 class MountHolder {
@@ -42,7 +49,7 @@ class MountHolder {
 
  private:
   std::unique_ptr<Child> child_;
-  FileDescriptor alive_;  // its closing ends the process
+  MountChannel channel_;  // its closing ends the process
 };
 
 // The files of one case; they go away with this.

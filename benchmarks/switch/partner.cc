@@ -29,9 +29,8 @@ void on_child_end(int) {
   __atomic_store_n(&turns->turn, static_cast<uint32_t>(FORKCOST_FIRST), __ATOMIC_RELEASE);
 }
 
-[[noreturn]] void be_forked_partner(Timeline& timeline, forkcost_turns& turns, pid_t parent,
+[[noreturn]] void be_forked_partner(Timeline& timeline, forkcost_turns& turns,
                                     const Image* image) noexcept {
-  die_with_parent(timeline, parent);
   if (turns.by_pipe != 0) {
     close(turns.from[FORKCOST_FIRST]);
     close(turns.to[FORKCOST_FIRST]);
@@ -139,11 +138,9 @@ void Partner::start_process(Between between) {
     image = std::make_unique<Image>("partner", timeline_,
                                     std::vector{std::to_string(turns_.descriptor())});
   }
-  const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid == 0) be_forked_partner(timeline_, turns(), parent, image.get());
-  if (pid < 0) throw_creation_failed("fork of the partner", errno);
-  child_ = std::make_unique<Child>(pid);
+  child_ = std::make_unique<Child>(fork_worker(timeline_, "fork of the partner", [&] {
+    be_forked_partner(timeline_, turns(), image.get());
+  }));
   pipes_[0].reset();  // else we would not notice when it dies
   pipes_[3].reset();
 }

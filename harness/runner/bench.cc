@@ -166,10 +166,10 @@ std::vector<std::string> find_programs(const std::string& directory) {
 }
 
 std::vector<Side> find_sides(const Options& options, const std::string& directory) {
-  const Side ours{options.bin_dir.empty() ? directory : options.bin_dir, ""};
-  if (options.interleave.empty()) return {ours};
+  const Side ours{options.get<"--bin-dir">().empty() ? directory : options.get<"--bin-dir">(), ""};
+  if (options.get<"--interleave">().empty()) return {ours};
   std::vector<Side> sides;
-  for (const std::string& text : options.interleave) {
+  for (const std::string& text : options.get<"--interleave">()) {
     Side& side = sides.emplace_back(ours);
     if (text.starts_with(kSettingPrefix)) {
       side.setting = text.substr(kSettingPrefix.size());
@@ -192,24 +192,7 @@ BenchPrograms::BenchPrograms(Signals& signals, std::vector<Side> sides, const Op
     : signals_(signals),
       sides_(std::move(sides)),
       options_(options),
-      preset_(find_preset(options.preset)) {}
-
-std::vector<std::string> BenchPrograms::heap_flags(const std::string& heap) const {
-  std::vector<std::string> flags;
-  if (!heap.empty()) flags.insert(flags.end(), {"--heap", heap});
-  if (!options_.max_heap.empty()) flags.insert(flags.end(), {"--max-heap", options_.max_heap});
-  return flags;
-}
-
-std::vector<std::string> BenchPrograms::pass_flags() const {
-  std::vector<std::string> flags;
-  const auto add = [&](const char* flag, const std::optional<std::string>& value) {
-    if (value) flags.push_back(flag + (value->empty() ? "" : "=" + *value));
-  };
-  add("--counters", options_.counters);
-  add("--profile", options_.profile);
-  return flags;
-}
+      preset_(find_preset(options.get<"--preset">())) {}
 
 CaseList BenchPrograms::list_cases(const std::string& preset) {
   CaseList all;
@@ -238,8 +221,7 @@ CaseList BenchPrograms::list_cases(const std::string& program, const std::string
                   errors_.path(),
                   kListLimitS,
                   setting};
-  append(command.arguments, heap_flags(options_.heap));
-  append(command.arguments, pass_flags());  // so that a wrong name of an event is told now
+  append(command.arguments, words_for_bench(options_));  // what is wrong of them is told now
   const Ended ended = run_command(signals_, command);
   if (ended.timed_out || ended.status != 0) {
     const std::string what =
@@ -255,9 +237,10 @@ CaseList BenchPrograms::list_cases(const std::string& program, const std::string
 Measured BenchPrograms::measure(const Case& which, size_t samples) {
   output_.clear();
   errors_.clear();
-  const double limit_s = options_.time_limit_s.value_or(preset_.time_limit_s);
+  const double limit_s = options_.get<"--time-limit-s">().value_or(preset_.time_limit_s);
   // The limit is that of one pass; counting takes up to three.
-  const int passes = 1 + (options_.counters ? 3 : 0) + (options_.profile ? 1 : 0);
+  const int passes =
+      1 + (options_.get<"--counters">() ? 3 : 0) + (options_.get<"--profile">() ? 1 : 0);
   // Its own limit, on the sampling, comes first: then the reason names the case's child.
   const Side& side = sides_[which.side];
   Command command{
@@ -271,11 +254,10 @@ Measured BenchPrograms::measure(const Case& which, size_t samples) {
   if (samples > 0) append(command.arguments, {"--samples", std::to_string(samples)});
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
   // plan was made, so this size is asked for by name.
-  std::string heap = options_.heap;
+  Settings flags = options_;
+  std::string& heap = flags.get<"--heap">();
   if (which.description.contains("axes")) heap = which.description["axes"].value("heap", heap);
-  append(command.arguments, heap_flags(heap));
-  if (options_.cpu) append(command.arguments, {"--cpu", std::to_string(*options_.cpu)});
-  append(command.arguments, pass_flags());
+  append(command.arguments, words_for_bench(flags));
   Evidence evidence;
   evidence.time_limit_s = command.time_limit_s;
   try {

@@ -9,6 +9,7 @@
 #include "harness/json.h"
 #include "harness/memory_file.h"
 #include "harness/result_document.h"
+#include "harness/runner/options.h"
 #include "harness/runner/plan.h"
 #include "harness/runner/process.h"
 
@@ -61,9 +62,6 @@ class BenchPrograms : public Bench {
  private:
   CaseList list_cases(const std::string& program, const std::string& preset,
                       const std::string& setting);
-  std::vector<std::string> heap_flags(const std::string& heap) const;
-  // Those of the passes after the times.
-  std::vector<std::string> pass_flags() const;
 
   Signals& signals_;
   const std::vector<Side> sides_;

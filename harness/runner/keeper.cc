@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "harness/caretaker.h"
+#include "harness/spawn.h"
 
 namespace forkcost::runner {
 namespace {
@@ -201,9 +202,7 @@ void keep(const Program& program, int line) noexcept {
   const int child = signalfd(-1, &child_signals, SFD_NONBLOCK | SFD_CLOEXEC);
   if (child >= 0) watch(pid, STDIN_FILENO, child);
   kill(-pid, SIGKILL);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for_end(pid);
   end_descendants({});
   // To a runner that is dead there is nothing to say.
   _exit(write(STDIN_FILENO, &status, sizeof status) == sizeof status ? 0 : 1);

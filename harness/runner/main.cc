@@ -65,10 +65,10 @@ void print(const std::string& text) {
 
 [[noreturn]] void refuse_filter(BenchPrograms& programs, const std::vector<Case>& cases,
                                 const Options& options) {
-  std::string message =
-      fmt::format("no case of preset {} matches --filter '{}'", options.preset, options.filter);
+  std::string message = fmt::format("no case of preset {} matches --filter '{}'",
+                                    options.get<"--preset">(), options.get<"--filter">());
   if (const size_t others =
-          filter_cases(programs.list_cases("full").cases, options.filter).size()) {
+          filter_cases(programs.list_cases("full").cases, options.get<"--filter">()).size()) {
     throw UsageError(
         fmt::format("{}, but {} of preset full do; add --preset full", message, others));
   }
@@ -76,7 +76,7 @@ void print(const std::string& text) {
   std::set<std::string> names;
   for (const Case& c : cases) names.insert(c.name);
   for (const std::string& name :
-       near_names({names.begin(), names.end()}, options.filter, kNearNames)) {
+       near_names({names.begin(), names.end()}, options.get<"--filter">(), kNearNames)) {
     message += "\n  " + name;
   }
   throw UsageError(message + "\n--list shows all");
@@ -92,22 +92,22 @@ std::vector<Case> select_pairs(const std::vector<Case>& cases, const Options& op
     throw UsageError("the two sides have no case in common, so nothing to compare; only one has" +
                      text);
   }
-  if (!alone.empty() && !options.quiet) {
+  if (!alone.empty() && !options.get<"--quiet">()) {
     say(fmt::format("not measured, as only one side has them:{}\n\n", text));
   }
   return paired;
 }
 
 CaseList select_cases(BenchPrograms& programs, const Options& options) {
-  CaseList listed = programs.list_cases(options.preset);
+  CaseList listed = programs.list_cases(options.get<"--preset">());
   const std::vector<Case>& cases = listed.cases;
-  const std::vector<Case> selected = filter_cases(cases, options.filter);
+  const std::vector<Case> selected = filter_cases(cases, options.get<"--filter">());
   if (cases.empty()) {
-    throw UsageError(
-        fmt::format("preset {} has no case here; see --heap and --max-heap", options.preset));
+    throw UsageError(fmt::format("preset {} has no case here; see --heap and --max-heap",
+                                 options.get<"--preset">()));
   }
   if (selected.empty()) refuse_filter(programs, cases, options);
-  listed.cases = options.interleave.empty() ? selected : select_pairs(selected, options);
+  listed.cases = options.get<"--interleave">().empty() ? selected : select_pairs(selected, options);
   return listed;
 }
 
@@ -130,13 +130,14 @@ void check_file(const std::string& path, bool may_exist) {
 // Before anything is measured: it would be a pity afterwards.
 void check_output(const Options& options, const std::string& journal, bool may_exist) {
   for (const std::string& file : output_files(options)) check_file(file, may_exist);
-  if (options.force && !options.resume && unlink(journal.c_str()) != 0 && errno != ENOENT) {
+  if (options.get<"--force">() && !options.get<"--resume">() && unlink(journal.c_str()) != 0 &&
+      errno != ENOENT) {
     throw_errno("removing the old journal " + journal, errno);
   }
 }
 
 uint64_t choose_seed(const Options& options) {
-  if (options.seed) return *options.seed;
+  if (const auto& seed = options.get<"--seed">()) return *seed;
   std::random_device source;
   return source();  // 32 bits: short enough to type again
 }
@@ -145,10 +146,13 @@ uint64_t choose_seed(const Options& options) {
 Plan plan_of_call(const Options& options, const std::vector<Side>& sides,
                   const nlohmann::json& environment) {
   const nlohmann::json kernel = environment.value("kernel", nlohmann::json::object());
-  Plan plan = make_plan(options, choose_seed(options), Json(describe_suite()),
-                        kernel.value("release", "") + " " + kernel.value("version", ""),
-                        fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))));
-  if (!options.interleave.empty()) {
+  Plan plan;
+  plan.settings = options;
+  plan.settings.get<"--seed">() = choose_seed(options);
+  plan.suite = Json(describe_suite());
+  plan.kernel = kernel.value("release", "") + " " + kernel.value("version", "");
+  plan.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  if (!options.get<"--interleave">().empty()) {
     std::random_device source;
     plan.sides = sides;
     plan.session = fmt::format("{:08x}{:08x}", source(), source());
@@ -158,7 +162,7 @@ Plan plan_of_call(const Options& options, const std::vector<Side>& sides,
 
 Journal open_journal(BenchPrograms& programs, const Options& options, const std::string& path,
                      Plan plan) {
-  if (!options.resume) {
+  if (!options.get<"--resume">()) {
     if (access(path.c_str(), F_OK) != 0) {
       CaseList selected = select_cases(programs, options);
       plan.cases = std::move(selected.cases);
@@ -169,7 +173,7 @@ Journal open_journal(BenchPrograms& programs, const Options& options, const std:
     return Journal::create(path, plan);
   }
   Journal journal = Journal::open_existing(path);
-  require_same(journal.contents().plan, plan, options.seed.has_value());
+  require_same(journal.contents().plan, plan, options.get<"--seed">().has_value());
   return journal;
 }
 
@@ -220,7 +224,7 @@ void write_files(const std::vector<std::string>& files, const std::vector<Json>&
 }
 
 void warn_before(const Plan& plan, const nlohmann::json& environment, const Options& options) {
-  if (options.quiet) return;
+  if (options.get<"--quiet">()) return;
   uint64_t largest = 0;
   for (const Case& c : plan.cases) largest = std::max(largest, c.heap_bytes());
   const auto warnings = find_warnings(environment, largest);
@@ -256,9 +260,9 @@ void print_table(const std::vector<Json>& documents, const std::vector<std::stri
 
 void print_end(const std::vector<Json>& documents, const std::vector<std::string>& files,
                const Options& options) {
-  if (options.table) {
+  if (options.get<"--table">()) {
     print_table(documents, files);
-  } else if (options.quiet) {
+  } else if (options.get<"--quiet">()) {
     print(fmt::format("{}\n", fmt::join(files, "\n")));
   } else {
     print(summarize(documents, files, screen_of(STDOUT_FILENO)));
@@ -267,24 +271,24 @@ void print_end(const std::vector<Json>& documents, const std::vector<std::string
 
 int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& programs,
             const Options& options) {
-  const std::string journal_path = options.out + ".journal";
-  if (!options.resume) check_output(options, journal_path, options.force);
+  const std::string journal_path = options.get<"--out">() + ".journal";
+  if (!options.get<"--resume">()) check_output(options, journal_path, options.get<"--force">());
   remove_dead_scratch();
   const nlohmann::json environment = describe_environment(kWatch);
   Journal journal =
       open_journal(programs, options, journal_path, plan_of_call(options, sides, environment));
-  if (options.resume) {
-    check_output(options, journal_path, options.force || journal.contents().finished);
+  if (options.get<"--resume">()) {
+    check_output(options, journal_path, options.get<"--force">() || journal.contents().finished);
   }
   const Plan plan = journal.contents().plan;
   warn_before(plan, environment, options);
 
   Rounds rounds(plan, journal.contents().records);
-  Progress progress(options.quiet, plan.max_rounds());
+  Progress progress(options.get<"--quiet">(), plan.max_rounds());
   Recorder recorder(signals, journal, progress);
   rounds.run(programs, recorder);
 
-  const RunFacts facts{own_path(), options.command, rounds.rounds_done(), options.resume,
+  const RunFacts facts{own_path(), options.command, rounds.rounds_done(), options.get<"--resume">(),
                        Json(environment)};
   std::vector<Json> documents;
   JournalContents contents = journal.take_contents();
@@ -327,10 +331,12 @@ void add_answer(Signals& signals, Json& document, const Options& options, const 
   const std::string directory = own_path().parent_path();
   try {
     Options listing;
-    listing.preset = "smoke";
-    BenchPrograms programs(signals, {{options.bin_dir.empty() ? directory : options.bin_dir, ""}},
-                           listing);
-    about["answer"] = programs.list_cases(listing.preset).answer;
+    listing.get<"--preset">() = "smoke";
+    BenchPrograms programs(
+        signals,
+        {{options.get<"--bin-dir">().empty() ? directory : options.get<"--bin-dir">(), ""}},
+        listing);
+    about["answer"] = programs.list_cases(listing.get<"--preset">()).answer;
   } catch (const UsageError& error) {
     throw UsageError(fmt::format(
         "{} does not say what to show of it, as it was written by an older suite, and no bench "
@@ -341,33 +347,33 @@ void add_answer(Signals& signals, Json& document, const Options& options, const 
 
 int show(Signals& signals, const Options& options) {
   std::vector<Json> documents;
-  for (const std::string& file : options.show) {
+  for (const std::string& file : options.get<"--show">()) {
     Json& document = documents.emplace_back(read_document(file));
-    if (!options.table) add_answer(signals, document, options, file);
-    if (!options.filter.empty()) filter_document(document, options.filter);
+    if (!options.get<"--table">()) add_answer(signals, document, options, file);
+    if (!options.get<"--filter">().empty()) filter_document(document, options.get<"--filter">());
   }
   require_one_session(documents);
   try {
-    print_end(documents, options.show, options);
+    print_end(documents, options.get<"--show">(), options);
   } catch (const Json::exception& error) {
-    throw UsageError(
-        fmt::format("{}: damaged ({}); measure anew", fmt::join(options.show, ", "), error.what()));
+    throw UsageError(fmt::format("{}: damaged ({}); measure anew",
+                                 fmt::join(options.get<"--show">(), ", "), error.what()));
   } catch (const UsageError& error) {
     throw UsageError(
         fmt::format("{}: the answer that it declares: {}; use the forkcost-run of the "
                     "suite that wrote it, or --table",
-                    fmt::join(options.show, ", "), error.what()));
+                    fmt::join(options.get<"--show">(), ", "), error.what()));
   }
   return kExitOk;
 }
 
 int run(Signals& signals, const Options& options) {
-  if (options.doctor) return doctor();
-  if (!options.show.empty()) return show(signals, options);
-  if (options.list_counters) list_events(*options.list_counters);
+  if (options.get<"--doctor">()) return doctor();
+  if (!options.get<"--show">().empty()) return show(signals, options);
+  if (options.get<"--list-counters">()) list_events(*options.get<"--list-counters">());
   const std::vector<Side> sides = find_sides(options, own_path().parent_path());
   BenchPrograms programs(signals, sides, options);
-  if (options.list) {
+  if (options.get<"--list">()) {
     std::string names;
     for (const Case& c : select_cases(programs, options).cases) {
       if (c.side == 0) names += c.name + "\n";
@@ -380,7 +386,7 @@ int run(Signals& signals, const Options& options) {
 
 // The journal is what can be gone on with; without one nothing had been begun.
 void say_how_to_resume(const Options& options) {
-  if (access((options.out + ".journal").c_str(), F_OK) != 0) return;
+  if (access((options.get<"--out">() + ".journal").c_str(), F_OK) != 0) return;
   say(fmt::format("what was measured is kept; go on with\n  {}\n", resume_command(options)));
 }
 

@@ -24,17 +24,11 @@ double seconds_of(const std::vector<Record*>& records) {
 }
 
 Json describe_run(const Plan& plan, size_t side, const RunFacts& facts, const Json& bench_run) {
-  Json run = {
-      {"program", "forkcost-run"},       {"command", facts.command}, {"preset", plan.preset},
-      {"filter", plan.filter},           {"seed", plan.seed},        {"rounds", plan.max_rounds()},
-      {"rounds_done", facts.rounds_done}};
-  if (plan.cpu) {
-    run["cpu"] = *plan.cpu;
-  } else if (bench_run.contains("cpu")) {
-    run["cpu"] = bench_run["cpu"];
-  }
-  if (plan.counters) run["counters"] = *plan.counters;
-  if (plan.profile) run["profile"] = *plan.profile;
+  Json run = {{"program", "forkcost-run"}, {"command", facts.command}};
+  run.update(describe_settings(plan.settings, KeptIn::kRunnersFile));
+  run["rounds"] = plan.max_rounds();
+  run["rounds_done"] = facts.rounds_done;
+  if (!run.contains("cpu") && bench_run.contains("cpu")) run["cpu"] = bench_run["cpu"];
   if (!plan.sides.empty()) {
     run["interleaved"] = {{"session", plan.session}, {"side", side_name(side)}};
     if (!plan.sides[side].setting.empty()) run["setting"] = plan.sides[side].setting;

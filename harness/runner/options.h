@@ -1,41 +1,20 @@
 // The command line of forkcost-run.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "harness/flags.h"
 
 namespace forkcost::runner {
 
 // Of a side that is a setting, not a directory.
 inline constexpr std::string_view kSettingPrefix = "env:";
 
-struct Options {
-  std::string preset = "quick";
-  std::string out;
-  std::string filter;
-  std::string heap;  // as typed; both were checked to be sizes
-  std::string max_heap;
-  std::string bin_dir;  // empty: where this program lies
-  // Two sides: directories of bench programs, or env:NAME=VALUE. Empty: a run of one suite.
-  std::vector<std::string> interleave;
-  std::optional<int> rounds;
-  std::optional<int> cpu;
-  std::optional<uint64_t> seed;
-  std::optional<double> time_limit_s;
-  // Passes after the times; an empty string leaves the choice of events to the bench programs.
-  std::optional<std::string> counters;
-  std::optional<std::string> profile;
-  std::optional<std::string> list_counters;  // a pattern
-  bool list = false;
-  bool resume = false;
-  bool force = false;
-  bool doctor = false;
-  bool quiet = false;
-  bool table = false;
-  std::vector<std::string> show;     // result files; of two the sides of one --interleave
+// --out always has a value.
+struct Options : Settings {
   std::vector<std::string> command;  // argv
 };
 

@@ -110,38 +110,9 @@ std::vector<Case> pair_cases(const std::vector<Case>& cases, std::vector<Case>& 
   return paired;
 }
 
-Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string kernel,
-               std::string started) {
-  return {.preset = options.preset,
-          .filter = options.filter,
-          .heap = options.heap,
-          .max_heap = options.max_heap,
-          .cpu = options.cpu,
-          .exact_rounds = options.rounds,
-          .counters = options.counters,
-          .profile = options.profile,
-          .seed = seed,
-          .suite = std::move(suite),
-          .kernel = std::move(kernel),
-          .started = std::move(started),
-          .sides = {},
-          .session = {},
-          .tables = {},
-          .cases = {},
-          .answer = Json::array()};
-}
-
 Json to_json(const Plan& plan) {
-  Json json = {{"schema", kSchema},
-               {"preset", plan.preset},
-               {"filter", plan.filter},
-               {"heap", plan.heap},
-               {"max_heap", plan.max_heap}};
-  if (plan.cpu) json["cpu"] = *plan.cpu;
-  if (plan.exact_rounds) json["exact_rounds"] = *plan.exact_rounds;
-  if (plan.counters) json["counters"] = *plan.counters;
-  if (plan.profile) json["profile"] = *plan.profile;
-  json["seed"] = plan.seed;
+  Json json = {{"schema", kSchema}};
+  json.update(describe_settings(plan.settings, KeptIn::kJournal));
   json["suite"] = plan.suite;
   json["kernel"] = plan.kernel;
   json["started"] = plan.started;
@@ -173,15 +144,7 @@ Plan parse_plan(const Json& json) {
         schema, kSchema));
   }
   Plan plan;
-  json.at("preset").get_to(plan.preset);
-  json.at("filter").get_to(plan.filter);
-  json.at("heap").get_to(plan.heap);
-  json.at("max_heap").get_to(plan.max_heap);
-  if (json.contains("cpu")) plan.cpu = json["cpu"].get<int>();
-  if (json.contains("exact_rounds")) plan.exact_rounds = json["exact_rounds"].get<int>();
-  if (json.contains("counters")) plan.counters = json["counters"].get<std::string>();
-  if (json.contains("profile")) plan.profile = json["profile"].get<std::string>();
-  json.at("seed").get_to(plan.seed);
+  plan.settings = parse_settings(json);
   plan.suite = json.at("suite");
   json.at("kernel").get_to(plan.kernel);
   json.at("started").get_to(plan.started);

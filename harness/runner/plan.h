@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/flags.h"
 #include "harness/json.h"
-#include "harness/runner/options.h"
 #include "harness/runner/preset.h"
 
 namespace forkcost::runner {
@@ -72,15 +72,7 @@ inline size_t parse_side(const Json& json) {
 }
 
 struct Plan {
-  std::string preset;
-  std::string filter;
-  std::string heap;
-  std::string max_heap;
-  std::optional<int> cpu;
-  std::optional<int> exact_rounds;  // by --rounds
-  std::optional<std::string> counters;
-  std::optional<std::string> profile;
-  uint64_t seed = 0;
+  Settings settings;  // what was asked for; --seed is that of the run
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs
   std::string started;
@@ -91,17 +83,17 @@ struct Plan {
   Json answer = Json::array();  // what the programs declare; of two sides those of the first
 
   size_t side_count() const { return std::max<size_t>(1, sides.size()); }
-  int min_rounds() const { return exact_rounds.value_or(find_preset(preset).min_rounds); }
-  int max_rounds() const { return exact_rounds.value_or(find_preset(preset).max_rounds); }
+  const Preset& preset() const { return find_preset(settings.get<"--preset">()); }
+  uint64_t seed() const { return settings.get<"--seed">().value(); }
+  int min_rounds() const { return settings.get<"--rounds">().value_or(preset().min_rounds); }
+  int max_rounds() const { return settings.get<"--rounds">().value_or(preset().max_rounds); }
   // As long for each side as for a run of its own; 0: no limit.
   double target_seconds() const {
-    return exact_rounds ? 0
-                        : find_preset(preset).target_seconds * static_cast<double>(side_count());
+    return settings.get<"--rounds">() ? 0
+                                      : preset().target_seconds * static_cast<double>(side_count());
   }
 };
 
-Plan make_plan(const Options& options, uint64_t seed, Json suite, std::string kernel,
-               std::string started);
 Json to_json(const Plan& plan);
 Plan parse_plan(const Json& plan);  // throws Json::exception
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,6 +15,7 @@
 #include "harness/file_descriptor.h"
 #include "harness/files.h"
 #include "harness/runner/keeper.h"
+#include "harness/spawn.h"
 #include "harness/strings.h"
 
 namespace forkcost::runner {
@@ -103,9 +103,7 @@ class Running {
     ssize_t got = 0;
     while ((got = read(line_.get(), &status, sizeof status)) < 0 && errno == EINTR) {
     }
-    int keeper_status = 0;
-    while (waitpid(keeper_, &keeper_status, 0) < 0 && errno == EINTR) {
-    }
+    const int keeper_status = wait_for_end(keeper_);
     keeper_ = -1;
     // Killed, it took the program along, and what that left behind is ours.
     end_descendants(signals_.strangers());

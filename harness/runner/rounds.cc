@@ -67,7 +67,7 @@ Position Rounds::position(int round, size_t missing_now) const {
 void Rounds::run(Bench& bench, Observer& observer) {
   const size_t sides = plan_.side_count();
   const auto orders =
-      make_orders(plan_.cases.size() / sides, sides, plan_.max_rounds(), plan_.seed);
+      make_orders(plan_.cases.size() / sides, sides, plan_.max_rounds(), plan_.seed());
   const double target = plan_.target_seconds();
   for (int round = 0; round < plan_.max_rounds(); ++round) {
     const std::vector<size_t>& order = orders[static_cast<size_t>(round)];

@@ -126,22 +126,22 @@ TEST(PageToucher, CountsExactlyTheArenasFaults) {
     Arena arena({kBytes, Backing::kBasePages});
     PageToucher pages(arena, Pattern::kRandom);
     const auto n = static_cast<int64_t>(arena.touches());
-    EXPECT_EQ(pages.touch(true).faults, 0);
+    EXPECT_EQ(pages.touch(Access::kWrite).faults, 0);
     const pid_t child = fork();
     if (child == 0) {
       pause();
       _exit(0);
     }
-    EXPECT_EQ(pages.touch(false).faults, 0);  // reading unshares nothing
-    EXPECT_EQ(pages.touch(true).faults, n);   // copy
-    EXPECT_EQ(pages.touch(true).faults, 0);
+    EXPECT_EQ(pages.touch(Access::kRead).faults, 0);   // reading unshares nothing
+    EXPECT_EQ(pages.touch(Access::kWrite).faults, n);  // copy
+    EXPECT_EQ(pages.touch(Access::kWrite).faults, 0);
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
 
     const Arena fresh({kBytes, Backing::kBasePages}, Arena::Content::kUntouched);
     PageToucher fresh_pages(fresh, Pattern::kSequential);
-    EXPECT_EQ(fresh_pages.touch(false).faults, n);  // the zero page
-    EXPECT_EQ(fresh_pages.touch(true).faults, n);   // and away from it
+    EXPECT_EQ(fresh_pages.touch(Access::kRead).faults, n);   // the zero page
+    EXPECT_EQ(fresh_pages.touch(Access::kWrite).faults, n);  // and away from it
   }
 }
 
@@ -153,7 +153,7 @@ TEST(PageToucher, LastOwnerReusesItsPages) {
   const pid_t child = fork();
   if (child == 0) _exit(0);
   waitpid(child, nullptr, 0);
-  EXPECT_EQ(pages.touch(true).faults, static_cast<int64_t>(arena.touches()));
+  EXPECT_EQ(pages.touch(Access::kWrite).faults, static_cast<int64_t>(arena.touches()));
   const auto after =
       read_frames(getpid(), reinterpret_cast<uintptr_t>(arena.base()), arena.touches());
   if (before && after) {
@@ -166,7 +166,7 @@ TEST(PageToucher, AChildsTimesReachTheParent) {
   PageToucher pages(arena, Pattern::kSequential);
   const pid_t child = fork();
   if (child == 0) {
-    const bool exact = pages.touch(true).faults == static_cast<int64_t>(arena.touches());
+    const bool exact = pages.touch(Access::kWrite).faults == static_cast<int64_t>(arena.touches());
     _exit(exact ? 0 : 1);
   }
   int status = -1;

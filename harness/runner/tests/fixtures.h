@@ -33,8 +33,8 @@ inline Tables make_tables() {
 
 inline Plan make_test_plan(const std::string& preset, size_t cases) {
   Plan plan;
-  plan.preset = preset;
-  plan.seed = 42;
+  plan.settings.get<"--preset">() = preset;
+  plan.settings.get<"--seed">() = 42;
   plan.suite = {{"version", "1"}};
   plan.kernel = "6.1";
   plan.started = "2026-01-01T00:00:00Z";

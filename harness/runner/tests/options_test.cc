@@ -14,10 +14,11 @@ Options parse(std::vector<const char*> arguments) {
 
 TEST(OptionsTest, HaveTheDocumentedDefaults) {
   const Options options = parse({});
-  EXPECT_EQ(options.preset, "quick");
-  EXPECT_TRUE(options.out.starts_with("forkcost-2") && options.out.ends_with("Z.json"))
-      << options.out;
-  EXPECT_FALSE(options.seed || options.rounds || options.cpu);
+  EXPECT_EQ(options.get<"--preset">(), "quick");
+  EXPECT_TRUE(options.get<"--out">().starts_with("forkcost-2") &&
+              options.get<"--out">().ends_with("Z.json"))
+      << options.get<"--out">();
+  EXPECT_FALSE(options.get<"--seed">() || options.get<"--rounds">() || options.get<"--cpu">());
 }
 
 TEST(OptionsTest, RefuseWhatIsWrong) {
@@ -45,18 +46,19 @@ TEST(OptionsTest, ResumeCommandSaysTheSameAgain) {
   const Options options = parse({"--preset", "full", "--filter", "a'b|$(c)", "--heap", "1GiB",
                                  "--rounds=4", "--out", "x y.json", "--seed", "7"});
   EXPECT_EQ(resume_command(options),
-            "forkcost-run --preset full --filter 'a'\\''b|$(c)' --heap 1GiB --rounds 4 "
-            "--out 'x y.json' --resume");
+            "forkcost-run --preset full --out 'x y.json' --filter 'a'\\''b|$(c)' --rounds 4 "
+            "--heap 1GiB --seed 7 --resume");
 }
 
 TEST(OptionsTest, SidesAreDirectoriesOrSettings) {
-  EXPECT_TRUE(parse({}).interleave.empty());
+  EXPECT_TRUE(parse({}).get<"--interleave">().empty());
   const Options options = parse(
       {"--interleave", "old build", "env:LD_BIND_NOW=1", "--bin-dir", "x", "--out", "r.json"});
-  EXPECT_EQ(options.interleave, (std::vector<std::string>{"old build", "env:LD_BIND_NOW=1"}));
+  EXPECT_EQ(options.get<"--interleave">(),
+            (std::vector<std::string>{"old build", "env:LD_BIND_NOW=1"}));
   EXPECT_EQ(resume_command(options),
-            "forkcost-run --preset quick --bin-dir x --interleave 'old build' env:LD_BIND_NOW=1 "
-            "--out r.json --resume");
+            "forkcost-run --preset quick --out r.json --bin-dir x --interleave 'old build' "
+            "env:LD_BIND_NOW=1 --resume");
   EXPECT_NO_THROW(parse({"--interleave", "env:", "env:A="}));
 }
 
@@ -72,23 +74,25 @@ TEST(OptionsTest, EachSideHasAFile) {
 }
 
 TEST(OptionsTest, FlagsOfPassesMayHaveAValue) {
-  EXPECT_FALSE(parse({}).counters || parse({}).profile || parse({}).list_counters);
+  EXPECT_FALSE(parse({}).get<"--counters">() || parse({}).get<"--profile">() ||
+               parse({}).get<"--list-counters">());
   const Options plain = parse({"--counters", "--profile", "--out", "x.json"});
-  EXPECT_EQ(plain.counters, "");
-  EXPECT_EQ(plain.profile, "");
+  EXPECT_EQ(plain.get<"--counters">(), "");
+  EXPECT_EQ(plain.get<"--profile">(), "");
   EXPECT_EQ(resume_command(plain),
-            "forkcost-run --preset quick --counters --profile --out x.json --resume");
+            "forkcost-run --preset quick --out x.json --counters --profile --resume");
   const Options named = parse({"--counters=cycles:u,page-faults", "--profile=cpu-clock"});
-  EXPECT_EQ(named.counters, "cycles:u,page-faults");
-  EXPECT_EQ(named.profile, "cpu-clock");
+  EXPECT_EQ(named.get<"--counters">(), "cycles:u,page-faults");
+  EXPECT_EQ(named.get<"--profile">(), "cpu-clock");
   EXPECT_NE(resume_command(named).find("--counters=cycles:u,page-faults --profile=cpu-clock "),
             std::string::npos);
-  EXPECT_EQ(parse({"--list-counters=dtlb"}).list_counters, "dtlb");
+  EXPECT_EQ(parse({"--list-counters=dtlb"}).get<"--list-counters">(), "dtlb");
 }
 
 TEST(OptionsTest, ShowMeasuresNothing) {
-  EXPECT_EQ(parse({"--show", "r.json", "--table"}).show, std::vector<std::string>{"r.json"});
-  EXPECT_EQ(parse({"--show", "a.json", "b.json", "--filter", "x"}).show.size(), 2U);
+  EXPECT_EQ(parse({"--show", "r.json", "--table"}).get<"--show">(),
+            std::vector<std::string>{"r.json"});
+  EXPECT_EQ(parse({"--show", "a.json", "b.json", "--filter", "x"}).get<"--show">().size(), 2U);
   for (const char* flag : {"--resume", "--doctor", "--quiet", "--list", "--force"}) {
     EXPECT_THROW(parse({"--show", "r.json", flag}), UsageError) << flag;
   }

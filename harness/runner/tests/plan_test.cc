@@ -168,9 +168,9 @@ TEST(RequireUnique, RefusesOneNameForTwoCasesOfASide) {
 
 TEST(PlanJson, ComesBackAsItWas) {
   Plan plan = make_test_plan("standard", 3);
-  plan.cpu = 3;
-  plan.exact_rounds = 4;
-  plan.filter = "a \"quote\"";
+  plan.settings.get<"--cpu">() = 3;
+  plan.settings.get<"--rounds">() = 4;
+  plan.settings.get<"--filter">() = "a \"quote\"";
   EXPECT_EQ(to_json(parse_plan(to_json(plan))), to_json(plan));
   EXPECT_FALSE(to_json(plan).contains("sides"));
   const Plan sides = parse_plan(to_json(make_two_sides_plan("quick", 2)));
@@ -186,11 +186,11 @@ TEST(RequireSame, NamesWhatDiffers) {
   other.cases.clear();  // the journal's cases hold
   other.started = "later";
   EXPECT_NO_THROW(require_same(plan, other, true));
-  other.seed = 43;
+  other.settings.get<"--seed">() = 43;
   EXPECT_NO_THROW(require_same(plan, other, false));
   EXPECT_THROW(require_same(plan, other, true), UsageError);
   other.kernel = "6.2";
-  other.cpu = 1;
+  other.settings.get<"--cpu">() = 1;
   try {
     require_same(plan, other, false);
     FAIL() << "two kernels in one run";

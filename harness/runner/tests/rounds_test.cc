@@ -84,7 +84,7 @@ TEST(RoundsTest, DoTheLeastNumberOfRoundsWhateverItTakes) {
 TEST(RoundsTest, DoExactlyWhatIsAskedFor) {
   Plan plan = make_test_plan("quick", 2);
   for (const int wanted : {1, 7}) {
-    plan.exact_rounds = wanted;
+    plan.settings.get<"--rounds">() = wanted;
     FakeBench bench(100);
     Kept kept;
     Rounds rounds(plan, {});

@@ -12,16 +12,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from forkcost import __version__, units
+from forkcost import __version__, plugins, units
 from forkcost.errors import ForkcostError, InputError, NoAnswer, give_up, say
-from forkcost.kernels import commands
 
 _FILES = click.Path(path_type=Path)
 _FUNCTIONS = click.option("--functions", "table", type=_FILES, metavar="FILE.toml",
                           help="Group kernel functions by this table, not by ours.")
 
 
-class _Command(click.Group):
+class _Program(plugins.Group):
     """Turns errors into a line on stderr and their exit status. Python's own status for what nobody
     caught, and click's for an interrupt or a closed pipe, is 1: here a regression, so none of them
     may end us."""
@@ -95,14 +94,10 @@ def _die_of(number):
     os.kill(os.getpid(), number)
 
 
-@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="forkcost")
 def main():
     """What forkcost's result files mean. They are written by forkcost-run."""
-
-
-main.add_command(commands.kernels)
-main.add_command(commands.bisect_step)
 
 
 @main.command()
@@ -198,13 +193,11 @@ def claims(runs, measured, preset, save, output, form):
                          "measures now" + (": not both" if runs else ""))
     if not measured and (preset or save):
         raise InputError("--preset and --save are about measuring: they need --run")
-    from forkcost import load, scratch
-    from forkcost.claims import judge, measure
+    from forkcost import load
+    from forkcost.claims import judge
 
     if measured:
-        with scratch.directory() as place:
-            path = save or place / "run.json"
-            measure.measure(path, preset or "quick", kept=save is not None)
+        with plugins.measurement("claims --run")(preset or "quick", save) as path:
             judged = judge(load.load([path]))
     else:
         judged = judge(load.load(runs))
@@ -291,7 +284,11 @@ def aa(runs, preset, count, output):
 
     if runs and (preset or count):
         raise InputError("--preset and --runs are about measuring: give them without files")
-    found = noise.of_files(runs) if runs else noise.measured(preset or "quick", count or 3)
+    if runs:
+        found = noise.of_files(runs)
+    else:
+        with plugins.measurement("aa without files")(preset or "quick", count or 3) as measured:
+            found = noise.of_files(measured)
     for warning in noise.warnings(found):
         click.echo(f"warning: {warning}", err=True)
     text = noise.table(found)

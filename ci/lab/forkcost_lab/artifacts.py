@@ -1,21 +1,22 @@
-"""The comparison in the forms that a CI takes, beside the result files it was made of."""
+"""The files that a CI job keeps: the comparison in each format, beside the result files that it was
+made of."""
 
 from pathlib import Path
 
 from forkcost.compare import outputs
 from forkcost.estimators import write as write_whole
 
-_NAMES = {"compare.md": "markdown", "compare.html": "html", "compare.json": "json",
-          "compare.junit.xml": "junit", "compare.ktap": "ktap", "compare.github": "github"}
+_FORMATS = {"compare.md": "markdown", "compare.html": "html", "compare.json": "json",
+            "compare.junit.xml": "junit", "compare.ktap": "ktap", "compare.github": "github"}
 
 
 def write(comparisons, strict, directory):
     """Raises InputError."""
-    for name, form in _NAMES.items():
+    for name, form in _FORMATS.items():
         write_whole(outputs.FORMATS[form](comparisons, strict), Path(directory) / name)
 
 
 def remove(directory):
     """Those of an earlier call, which are no news of this one."""
-    for name in _NAMES:
+    for name in _FORMATS:
         (Path(directory) / name).unlink(missing_ok=True)

@@ -2,14 +2,19 @@
 named for what they do, and hold the result file that comes out. ci/tests/test_vm_kernels.py boots
 for real."""
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import forkcost
+import forkcost_lab
 import synthetic
 from conftest import write
 from forkcost.cli import main
+
 
 BOOT = """#!{python}
 import os, sys, time
@@ -55,6 +60,12 @@ if kernel.name == "broken":
 FORMS = ["compare.github", "compare.html", "compare.json", "compare.junit.xml", "compare.ktap",
          "compare.md"]
 FORK = "fork/path:fork/heap:64MiB"
+
+
+def as_module():
+    """The environment of `python3 -m forkcost` with the laboratory."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(
+        str(Path(package.__file__).parents[1]) for package in (forkcost, forkcost_lab))}
 
 
 def document(scale=1.0):

@@ -3,9 +3,6 @@
 import fcntl
 import json
 import os
-import re
-import shutil
-import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +11,7 @@ from forkcost import load
 from forkcost.errors import InputError, NoAnswer
 from forkcost.estimators import write
 from forkcost_lab import artifacts, exact, jobs, programs
+from forkcost_lab.boot import qemu
 from forkcost_lab.options import HOST
 
 _GUEST_RESULT = "/tmp/run.json"
@@ -254,7 +252,7 @@ class _Laboratory:
             "mode": HOST if variant.kernel == HOST else mode, "kernel": variant.name,
             "arch": self._suite.arch, "boot": number, "append": variant.append,
             "sysctls": variant.sysctls} | (
-            {} if variant.kernel == HOST else {"qemu": qemu_version(self._suite.arch)})
+            {} if variant.kernel == HOST else {"qemu": qemu.version(self._suite.arch)})
         if mode == "exact":
             exact.only_figures(document)
         write(_text(document), path)
@@ -272,13 +270,3 @@ def _text(document):
     context = json.dumps(document["context"], indent=1, ensure_ascii=False)
     return (f'{{\n"context": {context},\n"benchmarks": [\n{lists("benchmarks")}\n],\n'
             f'"unmeasured": [\n{lists("unmeasured")}\n]\n}}\n')
-
-
-def qemu_version(arch):
-    """`7.2.22`, or what else it says of itself."""
-    program = shutil.which(f"qemu-system-{arch}")
-    if program is None:
-        return "unknown"
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"version (\S+)", said.stdout)
-    return found[1] if found else "unknown"

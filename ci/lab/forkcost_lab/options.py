@@ -7,6 +7,7 @@ from pathlib import Path
 from forkcost.errors import InputError, NoAnswer
 from forkcost.load import files_in, is_result
 from forkcost_lab import programs
+from forkcost_lab.boot.elf import MACHINES, read_elf
 
 HOST = "host"  # in place of a kernel: the one that runs here
 
@@ -25,8 +26,6 @@ EXACT_ROUNDS = 3
 _PROFILE = "--profile=cpu-clock:period=50021"
 
 _LABEL = r"\w[\w.-]*"
-# e_machine of an ELF header.
-_MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -169,14 +168,12 @@ def find_suite(directory=None):
     else:
         run = Path(directory).absolute() / "bin" / "forkcost-run"
     try:
-        with open(run, "rb") as file:
-            head = file.read(20)
+        elf = read_elf(run)
     except OSError as error:
         raise InputError(f"{run}: {error.strerror}; {remedy}") from error
-    arch = _MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
-    if arch is None:
-        raise InputError(f"{run} is no program for {' or '.join(_MACHINES.values())}; {remedy}")
-    return Suite(run.parents[1], arch)
+    if elf is None or elf.machine not in MACHINES.values():
+        raise InputError(f"{run} is no program for {' or '.join(MACHINES.values())}; {remedy}")
+    return Suite(run.parents[1], elf.machine)
 
 
 @dataclass(frozen=True)

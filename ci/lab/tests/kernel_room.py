@@ -3,6 +3,7 @@ named for what they do, and hold the result file that comes out. ci/tests/test_v
 for real."""
 
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -62,6 +63,12 @@ FORMS = ["compare.github", "compare.html", "compare.json", "compare.junit.xml", 
 FORK = "fork/path:fork/heap:64MiB"
 
 
+def fake_elf(machine):
+    """A header without segments."""
+    return (b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+            + struct.pack("<HHI", 2, machine, 1).ljust(48, b"\0"))
+
+
 def as_module():
     """The environment of `python3 -m forkcost` with the laboratory."""
     return os.environ | {"PYTHONPATH": os.pathsep.join(
@@ -106,7 +113,7 @@ def room(tmp_path, monkeypatch):
     for name in ("bin/forkcost-run", "bin/bench_fork", "libexec/forkcost/init",
                  "libexec/forkcost/nolibc", "libexec/forkcost/other"):
         (suite / name).parent.mkdir(parents=True, exist_ok=True)
-        (suite / name).write_bytes(b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little"))
+        (suite / name).write_bytes(fake_elf(62))
         (suite / name).chmod(0o755)
     boot = tmp_path / "forkcost-boot"
     boot.write_text(BOOT.format(python=sys.executable, log=tmp_path / "log"))

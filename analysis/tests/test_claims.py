@@ -13,7 +13,7 @@ from claims_evidence import EVIDENCE, FURTHER, LIMITS, UNJUDGED
 from conftest import write
 from forkcost import claims, report
 from forkcost.claims import output
-from forkcost.claims.gather import HOW_TO_GET
+from forkcost.claims.evidence import HOW_TO_GET
 from forkcost.claims.verdict import BUT, FAILS, HOLDS, UNTESTABLE, Missing
 from forkcost.cli import main
 from forkcost.load import load

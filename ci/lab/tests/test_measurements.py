@@ -10,13 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import synthetic
 import synthetic_claims
 from conftest import write
 from forkcost import claims
-from forkcost.cli import main
 from forkcost_lab import measurements
 from kernel_room import as_module
 from test_claims import call, ktap

@@ -92,7 +92,31 @@ class Outcome:
     status: int | None  # None: we ended it
     said: str  # on its stderr
     limit: str | None = None  # which time limit passed
-    seconds_to_init: float | None = None
+
+
+class _Limits:
+    """How long it may take until init starts, and in all."""
+
+    def __init__(self, time_limit_s: float, boot_limit_s: float) -> None:
+        self._time_limit_s, self._boot_limit_s = time_limit_s, boot_limit_s
+        begin = time.monotonic()
+        self._deadline, self._boot_deadline = begin + time_limit_s, begin + boot_limit_s
+
+    def left(self, console: Console) -> float:
+        """Seconds until the next limit; at most 0 where it has passed."""
+        now = time.monotonic()
+        if console.over:
+            # It ends by itself, unless the kernel knows no way to.
+            self._deadline = min(self._deadline, now + 5)
+        return (self._deadline if console.started else min(self._deadline, self._boot_deadline)) - now
+
+    def passed(self, console: Console) -> str | None:
+        """The limit that has passed, for people; None where nothing more was waited for."""
+        if console.over:
+            return None
+        if console.started or self._deadline <= self._boot_deadline:
+            return f"the time limit of {self._time_limit_s:g} s"
+        return f"the boot limit of {self._boot_limit_s:g} s"
 
 
 def run(
@@ -105,7 +129,7 @@ def run(
 ) -> Outcome:
     """Feeds the console until QEMU ends, or has to. keep: descriptors that QEMU inherits."""
     parent = os.getpid()
-    begin = time.monotonic()
+    limits = _Limits(time_limit_s, boot_limit_s)
     with subprocess.Popen(
         arguments,
         stdin=subprocess.DEVNULL,
@@ -120,27 +144,13 @@ def run(
         selector.register(qemu.stderr, selectors.EVENT_READ)
         outcome = Outcome(None, "")
         errors = b""
-        deadline = begin + time_limit_s
-        boot_deadline = begin + boot_limit_s
         try:
             while selector.get_map() and not console.refused:
-                now = time.monotonic()
-                if console.started and outcome.seconds_to_init is None:
-                    outcome.seconds_to_init = now - begin
-                if console.finished or console.panic or console.trouble:
-                    # It ends by itself, unless the kernel knows no way to.
-                    deadline = min(deadline, now + 5)
-                until = deadline if console.started else min(deadline, boot_deadline)
-                if now >= until:
-                    if not (console.finished or console.panic or console.trouble):
-                        whole = console.started or deadline <= boot_deadline
-                        outcome.limit = (
-                            f"the time limit of {time_limit_s:g} s"
-                            if whole
-                            else f"the boot limit of {boot_limit_s:g} s"
-                        )
+                left = limits.left(console)
+                if left <= 0:
+                    outcome.limit = limits.passed(console)
                     break
-                for key, _ in selector.select(until - now):
+                for key, _ in selector.select(left):
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fileobj)

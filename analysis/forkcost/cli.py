@@ -97,7 +97,7 @@ def _die_of(number):
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="forkcost")
 def main():
-    """What forkcost's result files mean. They are written by forkcost-run."""
+    """Analyse result files, which forkcost-run writes."""
 
 
 @main.command()
@@ -231,8 +231,8 @@ def _put(judged, output, form):
               help="This table of thresholds, not ours (forkcost aa writes one).")
 @click.option("--quantity", default="", metavar="REGEX", help="Only these quantities.")
 @click.option("--case", default="", metavar="REGEX", help="Only these cases.")
-@click.option("--strict", is_flag=True, help="What is unclear is a regression too.")
-@click.option("--force", is_flag=True, help="Compare although it is meaningless.")
+@click.option("--strict", is_flag=True, help="Treat unclear results as regressions.")
+@click.option("--force", is_flag=True, help="Compare runs that are not comparable.")
 @click.option("--explain", is_flag=True,
               help="Show counters and kernel functions that moved, where both sides have them.")
 @click.option("--format", "form", default="text", show_default=True, type=click.Choice(
@@ -275,7 +275,7 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
               help="Without files: so many runs of both sides.  [default: 3]")
 @click.option("-o", "--output", type=_FILES, metavar="FILE.toml", help="Write here, not to stdout.")
 def aa(runs, preset, count, output):
-    """Measure how far the same thing differs from itself: the table of thresholds.
+    """Run an A/A comparison and derive thresholds from it.
 
     Of result files of the same thing on one machine, or without any by measuring now: forkcost-run
     measures itself against itself, in turns. The table is for compare --thresholds."""

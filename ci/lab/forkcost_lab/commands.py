@@ -56,7 +56,7 @@ def _of_laboratory(command):
               help="Set at boot: new:vm.overcommit_memory=2")
 @click.option("--functions", "by_function", is_flag=True, help="In mode exact: which kernel "
               "functions execute the instructions that one kernel has more.")
-@click.option("--strict", is_flag=True, help="What is unclear is a regression too.")
+@click.option("--strict", is_flag=True, help="Treat unclear results as regressions.")
 @click.option("--format", "form", default="text", show_default=True, type=click.Choice(
     ["text", "json", "markdown", "html", "junit", "ktap", "bmf", "github"]),
     help="Of the comparison, on stdout.")

@@ -94,6 +94,17 @@ def _die_of(number):
     os.kill(os.getpid(), number)
 
 
+def _put(text, output):
+    """The text on stdout, or in a file whose path is said."""
+    from forkcost.files import write_whole
+
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(output, text)
+        click.echo(output)
+
+
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="forkcost")
 def main():
@@ -141,12 +152,7 @@ def estimators(runs, output):
     Needs three or more runs of the same preset on one machine."""
     from forkcost import estimators as table, load
 
-    text = table.markdown(table.compare([load.load([path]) for path in runs]))
-    if output is None:
-        sys.stdout.write(text)
-        return
-    table.write(text, output)
-    click.echo(output)
+    _put(table.markdown(table.compare([load.load([path]) for path in runs])), output)
 
 
 @main.command()
@@ -194,32 +200,21 @@ def claims(runs, measured, preset, save, output, form):
     if not measured and (preset or save):
         raise InputError("--preset and --save are about measuring: they need --run")
     from forkcost import load
-    from forkcost.claims import judge
+    from forkcost.claims import judge, output as forms
 
     if measured:
         with plugins.measurement("claims --run")(preset or "quick", save) as path:
             judged = judge(load.load([path]))
     else:
         judged = judge(load.load(runs))
-    _put(judged, output, form)
+    if output is None and form == "text" and sys.stdout.isatty():
+        forms.show(judged, Console())
+    else:
+        _put(forms.made(judged, form), output)
     if not any(j.testable for j in judged):
         raise NoAnswer("no claim could be tested: the reasons are given above"
                        if output is None else
                        f"no claim could be tested: the reasons are in {output}")
-
-
-def _put(judged, output, form):
-    """The claims to a file (whole or not at all), a terminal or a pipe."""
-    from forkcost import estimators as files
-    from forkcost.claims import output as forms
-
-    if output is not None:
-        files.write(forms.made(judged, form), output)
-        click.echo(output)
-    elif form == "text" and sys.stdout.isatty():
-        forms.show(judged, Console())
-    else:
-        sys.stdout.write(forms.made(judged, form))
 
 
 @main.command()
@@ -250,18 +245,12 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
 
     Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared or
     have nothing in common."""
-    from forkcost import estimators
     from forkcost.compare import command, outputs, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
     found, without = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
                                          force=force, explained=explain)
-    text = outputs.FORMATS[form](found, strict)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        estimators.write(text, output)
-        click.echo(output)
+    _put(outputs.FORMATS[form](found, strict), output)
     if without:
         raise NoAnswer("\n".join(without))
     ctx.exit(max(c.exit_status(strict) for c in found))
@@ -279,7 +268,6 @@ def aa(runs, preset, count, output):
 
     Of result files of the same thing on one machine, or without any by measuring now: forkcost-run
     measures itself against itself, in turns. The table is for compare --thresholds."""
-    from forkcost import estimators
     from forkcost.compare import aa as noise
 
     if runs and (preset or count):
@@ -291,9 +279,4 @@ def aa(runs, preset, count, output):
             found = noise.of_files(measured)
     for warning in noise.warnings(found):
         click.echo(f"warning: {warning}", err=True)
-    text = noise.table(found)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        estimators.write(text, output)
-        click.echo(output)
+    _put(noise.table(found), output)

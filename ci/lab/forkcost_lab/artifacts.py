@@ -4,7 +4,7 @@ made of."""
 from pathlib import Path
 
 from forkcost.compare import outputs
-from forkcost.estimators import write as write_whole
+from forkcost.files import write_whole
 
 _FORMATS = {"compare.md": "markdown", "compare.html": "html", "compare.json": "json",
             "compare.junit.xml": "junit", "compare.ktap": "ktap", "compare.github": "github"}
@@ -13,7 +13,7 @@ _FORMATS = {"compare.md": "markdown", "compare.html": "html", "compare.json": "j
 def write(comparisons, strict, directory):
     """Raises InputError."""
     for name, form in _FORMATS.items():
-        write_whole(outputs.FORMATS[form](comparisons, strict), Path(directory) / name)
+        write_whole(Path(directory) / name, outputs.FORMATS[form](comparisons, strict))
 
 
 def remove(directory):

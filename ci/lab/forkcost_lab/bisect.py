@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from forkcost import load
-from forkcost import scratch as scratch_files
+from forkcost import files, load
 from forkcost.errors import InputError, NoAnswer
 from forkcost.stats import ESTIMATORS
 from forkcost_lab import laboratory
@@ -37,7 +36,7 @@ def measure(kernel, step, suite, measuring, append, say):
     if kernel == HOST or variant.stored:
         raise InputError(f"--kernel-image {kernel} is no kernel image; name the bzImage or Image "
                          "that was just built")
-    with scratch_files.directory() as scratch:
+    with files.scratch_directory() as scratch:
         try:
             results = laboratory.measure([variant], suite, measuring, scratch, say)
         except NoAnswer as error:  # before it is booted: it is not the kernel's fault

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from forkcost import load
 from forkcost.errors import InputError, NoAnswer
-from forkcost.estimators import write
+from forkcost.files import write_whole
 from forkcost_lab import artifacts, exact, jobs, programs
 from forkcost_lab.boot import qemu
 from forkcost_lab.options import HOST
@@ -255,7 +255,7 @@ class _Laboratory:
             {} if variant.kernel == HOST else {"qemu": qemu.version(self._suite.arch)})
         if mode == "exact":
             exact.only_figures(document)
-        write(_text(document), path)
+        write_whole(path, _text(document))
         try:
             load.load([path])
         except InputError:

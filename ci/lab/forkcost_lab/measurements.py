@@ -5,7 +5,7 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-from forkcost import scratch
+from forkcost import files
 from forkcost.errors import InputError, Interrupted, NoAnswer
 from forkcost_lab import programs
 
@@ -18,7 +18,7 @@ def of_claims(preset, save):
     for good at `save`. A run in which cases failed is still a run."""
     from forkcost.claims import case_filter
 
-    with scratch.directory() as place:
+    with files.scratch_directory() as place:
         path = Path(save or place / "run.json")
         if path.exists():
             raise InputError(f"{path}: exists: name another file with --save, or remove it")
@@ -32,7 +32,7 @@ def of_itself(preset, count):
     """The paths of the files of `count` runs of forkcost-run against itself, in turns, for the
     length of a `with`."""
     suite = str(Path(forkcost_run()).resolve().parent)
-    with scratch.directory() as place:
+    with files.scratch_directory() as place:
         paths = []
         for number in range(count):
             out = place / f"aa{number}.json"

@@ -1,3 +1,3 @@
-"""What forkcost's result files mean: report, claims, estimators."""
+"""Analyses result files: report, claims, comparisons, estimators."""
 
 __version__ = "0.1.0"

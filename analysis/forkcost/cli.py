@@ -12,16 +12,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from forkcost import __version__, units
+from forkcost import __version__, plugins, units
 from forkcost.errors import ForkcostError, InputError, NoAnswer, give_up, say
-from forkcost.kernels import commands
 
 _FILES = click.Path(path_type=Path)
 _FUNCTIONS = click.option("--functions", "table", type=_FILES, metavar="FILE.toml",
                           help="Group kernel functions by this table, not by ours.")
 
 
-class _Command(click.Group):
+class _Program(plugins.Group):
     """Turns errors into a line on stderr and their exit status. Python's own status for what nobody
     caught, and click's for an interrupt or a closed pipe, is 1: here a regression, so none of them
     may end us."""
@@ -95,14 +94,21 @@ def _die_of(number):
     os.kill(os.getpid(), number)
 
 
-@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+def _put(text, output):
+    """The text on stdout, or in a file whose path is said."""
+    from forkcost.files import write_whole
+
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_whole(output, text)
+        click.echo(output)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="forkcost")
 def main():
-    """What forkcost's result files mean. They are written by forkcost-run."""
-
-
-main.add_command(commands.kernels)
-main.add_command(commands.bisect_step)
+    """Analyse result files, which forkcost-run writes."""
 
 
 @main.command()
@@ -146,12 +152,7 @@ def estimators(runs, output):
     Needs three or more runs of the same preset on one machine."""
     from forkcost import estimators as table, load
 
-    text = table.markdown(table.compare([load.load([path]) for path in runs]))
-    if output is None:
-        sys.stdout.write(text)
-        return
-    table.write(text, output)
-    click.echo(output)
+    _put(table.markdown(table.compare([load.load([path]) for path in runs])), output)
 
 
 @main.command()
@@ -198,35 +199,22 @@ def claims(runs, measured, preset, save, output, form):
                          "measures now" + (": not both" if runs else ""))
     if not measured and (preset or save):
         raise InputError("--preset and --save are about measuring: they need --run")
-    from forkcost import load, scratch
-    from forkcost.claims import judge, measure
+    from forkcost import load
+    from forkcost.claims import judge, output as forms
 
     if measured:
-        with scratch.directory() as place:
-            path = save or place / "run.json"
-            measure.measure(path, preset or "quick", kept=save is not None)
+        with plugins.measurement("claims --run")(preset or "quick", save) as path:
             judged = judge(load.load([path]))
     else:
         judged = judge(load.load(runs))
-    _put(judged, output, form)
+    if output is None and form == "text" and sys.stdout.isatty():
+        forms.show(judged, Console())
+    else:
+        _put(forms.made(judged, form), output)
     if not any(j.testable for j in judged):
         raise NoAnswer("no claim could be tested: the reasons are given above"
                        if output is None else
                        f"no claim could be tested: the reasons are in {output}")
-
-
-def _put(judged, output, form):
-    """The claims to a file (whole or not at all), a terminal or a pipe."""
-    from forkcost import estimators as files
-    from forkcost.claims import output as forms
-
-    if output is not None:
-        files.write(forms.made(judged, form), output)
-        click.echo(output)
-    elif form == "text" and sys.stdout.isatty():
-        forms.show(judged, Console())
-    else:
-        sys.stdout.write(forms.made(judged, form))
 
 
 @main.command()
@@ -238,8 +226,8 @@ def _put(judged, output, form):
               help="This table of thresholds, not ours (forkcost aa writes one).")
 @click.option("--quantity", default="", metavar="REGEX", help="Only these quantities.")
 @click.option("--case", default="", metavar="REGEX", help="Only these cases.")
-@click.option("--strict", is_flag=True, help="What is unclear is a regression too.")
-@click.option("--force", is_flag=True, help="Compare although it is meaningless.")
+@click.option("--strict", is_flag=True, help="Treat unclear results as regressions.")
+@click.option("--force", is_flag=True, help="Compare runs that are not comparable.")
 @click.option("--explain", is_flag=True,
               help="Show counters and kernel functions that moved, where both sides have them.")
 @click.option("--format", "form", default="text", show_default=True, type=click.Choice(
@@ -257,18 +245,12 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
 
     Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared or
     have nothing in common."""
-    from forkcost import estimators
     from forkcost.compare import command, outputs, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
     found, without = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
                                          force=force, explained=explain)
-    text = outputs.FORMATS[form](found, strict)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        estimators.write(text, output)
-        click.echo(output)
+    _put(outputs.FORMATS[form](found, strict), output)
     if without:
         raise NoAnswer("\n".join(without))
     ctx.exit(max(c.exit_status(strict) for c in found))
@@ -282,21 +264,19 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
               help="Without files: so many runs of both sides.  [default: 3]")
 @click.option("-o", "--output", type=_FILES, metavar="FILE.toml", help="Write here, not to stdout.")
 def aa(runs, preset, count, output):
-    """Measure how far the same thing differs from itself: the table of thresholds.
+    """Run an A/A comparison and derive thresholds from it.
 
     Of result files of the same thing on one machine, or without any by measuring now: forkcost-run
     measures itself against itself, in turns. The table is for compare --thresholds."""
-    from forkcost import estimators
     from forkcost.compare import aa as noise
 
     if runs and (preset or count):
         raise InputError("--preset and --runs are about measuring: give them without files")
-    found = noise.of_files(runs) if runs else noise.measured(preset or "quick", count or 3)
+    if runs:
+        found = noise.of_files(runs)
+    else:
+        with plugins.measurement("aa without files")(preset or "quick", count or 3) as measured:
+            found = noise.of_files(measured)
     for warning in noise.warnings(found):
         click.echo(f"warning: {warning}", err=True)
-    text = noise.table(found)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        estimators.write(text, output)
-        click.echo(output)
+    _put(noise.table(found), output)

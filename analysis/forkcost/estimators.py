@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
-from forkcost import scratch, stats, units
+from forkcost import stats, units
 from forkcost.errors import InputError, NoAnswer
 from forkcost.load import must_match
 
@@ -52,8 +53,6 @@ def compare(runs):
     if not rows:
         raise NoAnswer(f"{', '.join(str(r.paths[0]) for r in runs)}: no timed case is in all of "
                        "them: measure the same cases in each run")
-    import pandas as pd  # whoever writes a file by `write` has no use for it
-
     cases = pd.DataFrame(rows)
     groups = cases.groupby(["quantity", "estimator"], sort=False)
     table = groups.agg(
@@ -127,12 +126,3 @@ def markdown(comparison):
                   *(f"| `{q}` | {tried} | {held} |"
                     for q, (held, tried) in comparison.exact.items())]
     return "\n".join(lines) + "\n"
-
-
-def write(text, path):
-    """Writes the document whole or not at all; raises InputError."""
-    try:
-        scratch.write(path, text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}: give another path with "
-                         "-o") from error

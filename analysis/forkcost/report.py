@@ -8,9 +8,8 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from forkcost import (__version__, answers, counters, functions, functions_output, loading,
-                      processes, units)
-from forkcost import scratch as scratch_files
+from forkcost import (__version__, answers, counters, files, functions, functions_output,
+                      loading, processes, units)
 from forkcost.claims import judge
 from forkcost.claims.output import summary
 from forkcost.errors import InputError, NoAnswer
@@ -33,7 +32,7 @@ def write(run, directory, progress=lambda what: None):
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with scratch_files.directory(directory) as scratch:
+        with files.scratch_directory(directory) as scratch:
             (scratch / "figures").mkdir()
             page = render(run, scratch / "figures", progress)
             (scratch / "index.html").write_text(page, encoding="utf-8")

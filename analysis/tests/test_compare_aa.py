@@ -83,30 +83,6 @@ def test_a_single_round_is_status_3(tmp_path):
     assert call("aa", run(tmp_path, "r", 1, rounds=1)).exit_code == 3
 
 
-def test_it_measures_with_forkcost_run_against_itself(tmp_path, monkeypatch):
-    """A stand-in that takes the flags and leaves two files."""
-    source = run(tmp_path, "source", 3)
-    program = tmp_path / "bin" / "forkcost-run"
-    program.parent.mkdir()
-    program.write_text(f"""#!/bin/sh
-echo "$@" >> {tmp_path}/words
-while [ "$1" != --out ]; do shift; done
-stem=${{2%.json}}
-cp {source} "$stem-a.json" && cp {source} "$stem-b.json"
-""")
-    program.chmod(0o755)
-    monkeypatch.setenv("FORKCOST_RUN", str(program))
-    result = call("aa", "--runs", "2", "--preset", "smoke")
-    assert result.exit_code == 0, result.stderr
-    words = (tmp_path / "words").read_text().splitlines()
-    suite = program.parent
-    assert len(words) == 2
-    assert words[0].startswith(f"--preset smoke --interleave {suite} {suite} --out ")
-    program.write_text("#!/bin/sh\nexit 2\n")
-    result = call("aa")
-    assert result.exit_code == 2 and "status 2" in result.stderr
-
-
 def noisy(tmp_path, name, seed, quantities, cases=CASES, noise=0.05, **context):
     """A run in which every case has these quantities."""
     rng = np.random.default_rng(seed)

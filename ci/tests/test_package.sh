@@ -27,6 +27,7 @@ try_programs() {
   "$1/bin/forkcost-run" --list --preset smoke >"$work/list" || fail "$1: forkcost-run --list"
   grep -q '^fork/' "$work/list" || fail "$1: forkcost-run --list names no case of bench_fork"
   "$1/bin/forkcost" --version | grep -q '[0-9]\.[0-9]' || fail "$1: forkcost --version"
+  "$1/bin/forkcost" kernels --help | grep -q '^Usage: ' || fail "$1: forkcost without the laboratory"
 }
 
 # look_for_strangers PREFIX: nothing may come from outside but what belongs to libc, and where the

@@ -1,4 +1,5 @@
-"""The wheel of analysis/: built as a packager does, without a network, and used where the tree is not."""
+"""The wheels of analysis/ and ci/lab: built as a packager does, without a network, and used where the
+tree is not."""
 
 import importlib.util
 import os
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ANALYSIS = Path(__file__).resolve().parents[2] / "analysis"
+CI = Path(__file__).resolve().parents[1]
+ANALYSIS, LAB = CI.parent / "analysis", CI / "lab"
 # What pip is told elsewhere (another index, directories with wheels) must not help, nor the tree itself.
 CLEAN = {name: value for name, value in os.environ.items()
          if not name.startswith(("PIP_", "PYTHON", "FORKCOST_"))}
@@ -35,40 +37,71 @@ def outside(tmp_path_factory):
     return tmp_path_factory.mktemp("outside")
 
 
+def built(project, work):
+    """The project's wheel. setuptools leaves its work beside the sources, so those are copied."""
+    source = work / project.name
+    shutil.copytree(project, source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
+    run(sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w", work / "wheels", source,
+        cwd=work)
+    [wheel] = (work / "wheels").glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    # setuptools leaves its work beside the sources.
-    work = tmp_path_factory.mktemp("wheel")
-    source = work / "analysis"
-    shutil.copytree(ANALYSIS, source, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
-    run(sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w", work, source, cwd=work)
-    return next(work.glob("forkcost-*.whl"))
+    return built(ANALYSIS, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
-def venv(wheel, outside):
+def lab_wheel(tmp_path_factory):
+    return built(LAB, tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="module")
+def venv(wheel, lab_wheel, outside):
     """An environment that sees the distribution's numpy and so on. pip checks that they suffice."""
     run(sys.executable, "-m", "venv", "--system-site-packages", outside / "venv", cwd=outside)
-    run(outside / "venv/bin/python", "-m", "pip", "install", wheel, cwd=outside)
+    run(outside / "venv/bin/python", "-m", "pip", "install", wheel, lab_wheel, cwd=outside)
     return outside / "venv/bin"
 
 
-def test_every_file_of_the_package_is_in_the_wheel(wheel):
-    room = ANALYSIS / "forkcost"
-    ours = {f"forkcost/{path.relative_to(room)}" for path in room.rglob("*")
+def packages(project, *names):
+    """Every file of these packages, as a wheel has it."""
+    return {str(path.relative_to(project)) for name in names for path in (project / name).rglob("*")
             if path.is_file() and "__pycache__" not in path.parts}
-    theirs = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert theirs == ours
+
+
+def contents(wheel):
+    return {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+
+def test_every_file_of_the_packages_is_in_a_wheel(wheel, lab_wheel):
+    assert contents(wheel) == packages(ANALYSIS, "forkcost")
+    assert contents(lab_wheel) == packages(LAB, "forkcost_lab", "forkcost_plugins")
+
+
+def test_both_have_one_version(wheel, lab_wheel):
+    assert wheel.name.split("-")[1] == lab_wheel.name.split("-")[1]
 
 
 def test_every_command_tells_its_use(venv, outside):
-    where = run(venv / "python", "-c", "import forkcost; print(forkcost.__file__)", cwd=outside)
-    assert Path(where.strip()).is_relative_to(outside), "the tree's package was used, not the wheel's"
-    commands = run(venv / "python", "-c", "from forkcost.cli import main; print(*main.commands)",
+    where = run(venv / "python", "-c", "import forkcost, forkcost_lab; print(forkcost.__file__, forkcost_lab.__file__)",
+                cwd=outside).split()
+    assert all(Path(file).is_relative_to(outside) for file in where), f"the tree's packages were used: {where}"
+    commands = run(venv / "python", "-c", "from forkcost.cli import main; print(*main.list_commands(None))",
                    cwd=outside).split()
-    assert {"report", "compare", "claims", "kernels"} <= set(commands)
+    assert {"report", "compare", "claims", "aa", "kernels", "bisect-step"} <= set(commands)
     for command in commands:
         assert "Usage: " in run(venv / "forkcost", command, "--help", cwd=outside), command
+
+
+def test_alone_it_reads_files_and_says_where_the_rest_is(wheel, outside):
+    place = outside / "alone"
+    run(sys.executable, "-m", "pip", "install", "--no-deps", "--target", place, wheel, cwd=outside)
+    for words, status, said in ((["--help"], 0, "More commands"), (["kernels"], 3, "ci/lab"), (["claims", "--run"], 3, "ci/lab")):
+        done = subprocess.run([sys.executable, "-m", "forkcost", *words], cwd=outside, capture_output=True, text=True,
+                              env=CLEAN | {"PYTHONPATH": str(place)})
+        assert done.returncode == status and said in done.stdout + done.stderr, words
 
 
 def test_it_reports_and_compares(venv, outside):

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from forkcost.claims import calls, heap, kernel, libraries, text
-from forkcost.claims.gather import View
+from forkcost.claims.evidence import View
 from forkcost.claims.verdict import UNTESTABLE, Missing, Picture
 
 GROUPS = (  # in this order everywhere: it numbers the KTAP lines

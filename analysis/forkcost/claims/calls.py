@@ -3,7 +3,7 @@
 import errno
 
 from forkcost import choose, units
-from forkcost.claims.gather import HOW_TO_GET, ratio
+from forkcost.claims.evidence import HOW_TO_GET, ratio
 from forkcost.claims.verdict import (
     Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many, none_of, number,
     own_cases, surely, times, untestable)

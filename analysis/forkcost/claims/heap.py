@@ -1,10 +1,11 @@
 """Claims: fork and the heap: what is shared, what is copied, and when."""
 
 from forkcost import units
-from forkcost.claims.gather import HOW_TO_GET
+from forkcost.claims.evidence import HOW_TO_GET
+from forkcost.claims.sources import FAULTS, FRAMES, Found, decide_by, remark
 from forkcost.claims.verdict import (
-    BY_FAULTS, BY_SMAPS, Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many,
-    none_of, number, own_cases, untestable)
+    Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many, none_of, number,
+    own_cases, untestable)
 
 MUCH = 0.05  # share of the heap that is more than "nothing much"
 REGIONS = ("heap", "stack", "data", "bss", "library")
@@ -18,13 +19,15 @@ def gather_not_copied(view):
 def judge_not_copied(e):
     """After both read everything: holds if all frames are equal (else: nothing copied by smaps)
     and reading took no fault; with the faults as limit; not if a page was copied."""
-    if "equal_frames" in e:
-        copied = not all_of(e["equal_frames"], e["pages"])
-        seen = f"{number(e['equal_frames'])} of {many(e['pages'], 'page')} are the same frame"
+    found = decide_by(e, frames="equal_frames", smaps="copied_bytes")
+    [pages] = found.pages(e["page_bytes"])
+    if found.source == FRAMES:
+        copied = not all_of(pages, e["pages"])
+        seen = f"{number(pages)} of {many(e['pages'], 'page')} are the same frame"
     else:
-        copied = not none_of(e["copied_bytes"] // e["page_bytes"], e["pages"])
-        seen = (f"{amount(e['copied_bytes'])} of {amount(e['pages'] * e['page_bytes'])} are copied "
-                f"({BY_SMAPS})")
+        copied = not none_of(pages, e["pages"])
+        seen = (f"{amount(found.value)} of {amount(e['pages'] * e['page_bytes'])} are copied"
+                f"{remark(found)}")
     seen = f"Parent and child read everything: {seen}, {many(e['faults'], 'fault')}."
     if copied:
         return fails(seen)
@@ -48,20 +51,19 @@ def judge_pagewise(e):
     """Per backing: base pages copied for k pages written (new frames, else private dirty memory of
     the child). Base pages: exactly k, else it does not hold. Other backings that copy more are the
     limit; one where smaps shows no copy (hugetlb) is not seen without frames."""
-    copied, hidden, single = {}, False, {}
+    copied, single, sources = {}, {}, []
     for row in e["rows"]:
-        n = row.get("new_frames")
-        if n is None:
-            hidden, n = True, row["copied_bytes"] / e["page_bytes"]
-            if not n and row["backing"] != e["base"]:
-                continue
-        copied.setdefault(row["backing"], {})[row["written"]] = n
+        found = decide_by(row, frames="new_frames", smaps="copied_bytes")
+        sources.append(found)
+        [n] = found.pages(e["page_bytes"])
+        if n or found.source == FRAMES or row["backing"] == e["base"]:
+            copied.setdefault(row["backing"], {})[row["written"]] = n
     for backing, by_written in copied.items():
         single[backing] = by_written[min(by_written)]
     words = "; ".join(f"{backing}: " + ", ".join(
         f"{number(n)} for {number(k)}" for k, n in sorted(by_written.items()))
         for backing, by_written in copied.items())
-    seen = f"Base pages copied for pages written: {words}{f' ({BY_SMAPS})' if hidden else ''}."
+    seen = f"Base pages copied for pages written: {words}{remark(*sources)}."
     picture = Picture(tuple((f"{backing}, {min(copied[backing])} written", n)
                             for backing, n in single.items()), "1")
     if any(not (all_of(n, k) and none_of(n - k, k)) for k, n in copied[e["base"]].items()):
@@ -90,13 +92,13 @@ def judge_everything(e):
     (where frames are hidden: a fault). All REGIONS: holds; some: those that are not, and those that
     were not measured, are the limit; none: not. The heap alone decides nothing: the claim is about
     the others."""
-    hidden = [r for r, f in e.items() if "new_frames" not in f]
+    copies = {r: decide_by(f, frames="new_frames", faults="faults") for r, f in e.items()}
     covered = [r for r, f in e.items() if f.get("equal_frames_before", 1) >= 1
-               and f.get("new_frames", f["faults"]) >= 1]
+               and copies[r].value >= 1]
     seen = "One page written: " + ", ".join(
         f"{region} {many(f['faults'], 'fault')}" + (
             f" and {many(f['new_frames'], 'new frame')}" if "new_frames" in f else "")
-        for region, f in e.items()) + (f" ({BY_FAULTS})." if hidden else ".")
+        for region, f in e.items()) + f"{remark(*copies.values())}."
     if set(e) == {"heap"}:
         return untestable("no region but the heap was measured")
     if not covered:
@@ -118,12 +120,11 @@ def judge_grandchild(e):
     """The grandchild has written everything. Holds if parent and child still have all frames in
     common and the grandchild has a new one for each page (frames hidden: smaps and faults)."""
     pages = e["pages"]
-    hidden = "parent_child_equal_frames" not in e or "grandchild_new_frames" not in e
-    shared = e.get("parent_child_equal_frames", e["parent_child_shared_bytes"] // e["page_bytes"])
-    own = e.get("grandchild_new_frames", e["grandchild_faults"])
+    sources = (decide_by(e, frames="parent_child_equal_frames", smaps="parent_child_shared_bytes"),
+               decide_by(e, frames="grandchild_new_frames", faults="grandchild_faults"))
+    (shared,), (own,) = (found.pages(e["page_bytes"]) for found in sources)
     seen = (f"Of {many(pages, 'page')} parent and child share {number(shared)}, the grandchild has "
-            f"{number(own)} of its own")
-    seen += " (page frames are hidden here: by smaps and faults)." if hidden else "."
+            f"{number(own)} of its own{remark(*sources)}.")
     return holds(seen) if all_of(shared, pages) and all_of(own, pages) else fails(seen)
 
 
@@ -138,21 +139,23 @@ def judge_zero(e):
     (frames hidden: reading adds no RSS, writing all of it). Several zero pages (coloured ones, huge
     ones), up to one for eight pages, are a limit. Else not."""
     pages, size = e["pages"], e["pages"] * e["page_bytes"]
-    frames = e.get("distinct_frames")
-    if frames is None:
-        one, few = e["read_rss_bytes"] <= size // 100, False
-    else:
+    read = decide_by(e, frames="distinct_frames", smaps="read_rss_bytes")
+    by_frames, frames = read.source == FRAMES, read.value
+    if by_frames:
         there = all_of(e.get("present_pages", pages), pages)
         one, few = there and frames == 1, there and 0 < frames <= pages / 8
-    copies = (all_of(e["new_frames"], pages) if "new_frames" in e else
-              e["write_rss_bytes"] - e["read_rss_bytes"] >= 0.99 * size)
+    else:
+        one, few = none_of(read.value, size), False
+    written = decide_by(e, frames="new_frames", smaps=("read_rss_bytes", "write_rss_bytes"))
+    copies = (all_of(written.value, pages) if written.source == FRAMES else
+              all_of(written.values[1] - written.values[0], size))
     seen = (f"Reading {many(pages, 'page')}: "
-            + (f"{many(frames, 'different frame')}, " if frames is not None else "")
+            + (f"{many(frames, 'different frame')}, " if by_frames else "")
             + (f"{many(e['present_pages'], 'page')} there, " if "present_pages" in e else "")
             + f"{many(e['read_faults'], 'fault')}, {amount(e['read_rss_bytes'])} of RSS; writing: "
             + (f"{many(e['new_frames'], 'new frame')}, " if "new_frames" in e else "")
             + f"{many(e['write_faults'], 'fault')}, {amount(e['write_rss_bytes'])}")
-    seen += f" ({BY_SMAPS})." if frames is None else "."
+    seen += f"{remark(read)}."
     picture = Picture((("read", e["read_rss_bytes"]), ("written", e["write_rss_bytes"])), "bytes")
     if copies and one:
         return holds(seen, picture)
@@ -166,13 +169,15 @@ def judge_data(e):
     faults (frames hidden: no private dirty memory before, some after)."""
     dirty = (f"private dirty {amount(e['private_dirty_before_bytes'])} before the write, "
              f"{amount(e['private_dirty_after_bytes'])} after, {many(e['faults'], 'fault')}")
-    if "frame_is_page_cache_before" in e and "frame_is_page_cache_after" in e:
-        before, after = e["frame_is_page_cache_before"] == 1, e["frame_is_page_cache_after"] == 1
+    found = decide_by(e, frames=("frame_is_page_cache_before", "frame_is_page_cache_after"),
+                   smaps=("private_dirty_before_bytes", "private_dirty_after_bytes"))
+    if found.source == FRAMES:
+        before, after = (value == 1 for value in found.values)
         seen = (f"The page cache's frame before the write: {_yes(before)}, after: {_yes(after)}; "
                 f"{dirty}.")
     else:
-        before, after = e["private_dirty_before_bytes"] == 0, e["private_dirty_after_bytes"] == 0
-        seen = f"{dirty[0].upper()}{dirty[1:]} ({BY_SMAPS})."
+        before, after = (value == 0 for value in found.values)
+        seen = f"{dirty[0].upper()}{dirty[1:]}{remark(found)}."
     return holds(seen) if before and not after and e["faults"] >= 1 else fails(seen)
 
 
@@ -192,17 +197,20 @@ def judge_shell_out(e):
     parent; if only with an idle one, that is the limit; if not even then, not. Where frames are
     hidden a parent that writes copies at most as many as it faults (more than 5% is a limit then,
     not a refutation), and one that does not is not seen."""
-    hidden = any("parent_copied_pages" not in f for f in e.values())
-    copied, said = {}, []
+    copied, said, sources = {}, [], []
     for who, f in e.items():
-        of_parent = f.get("parent_copied_pages", f.get("parent_faults"))
-        copied[who] = (of_parent or 0) + f["child_faults_before_exec"]
-        parent = ("not seen" if of_parent is None else number(of_parent)
-                  if "parent_copied_pages" in f else f"at most {number(of_parent)}")
+        # Of a parent that does not write no faults are counted.
+        found = decide_by(f, frames="parent_copied_pages",
+                          faults="parent_faults") or Found(FAULTS, (0,))
+        sources.append(found)
+        copied[who] = found.value + f["child_faults_before_exec"]
+        parent = (number(found.value) if found.source == FRAMES else
+                  f"at most {number(found.value)}" if "parent_faults" in f else "not seen")
         said.append(f"{who} parent of {many(f['pages'], 'page')}: its copies until exec {parent}, "
                     f"its child's at most {number(f['child_faults_before_exec'])}")
     seen = "; ".join(said)
-    seen = f"{seen[0].upper()}{seen[1:]}{f' ({BY_FAULTS})' if hidden else ''}."
+    hidden = remark(*sources)
+    seen = f"{seen[0].upper()}{seen[1:]}{hidden}."
     much = {who: copied[who] > MUCH * f["pages"] for who, f in e.items()}
     picture = Picture(tuple((f"{who} parent", n) for who, n in copied.items()), "1")
     if much["idle"]:

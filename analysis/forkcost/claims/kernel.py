@@ -1,13 +1,15 @@
 """Claims: what the MMU and the kernel do."""
 
 from forkcost import choose, units
-from forkcost.claims.gather import HOW_TO_GET, difference, plain, ratio
+from forkcost.claims.evidence import HOW_TO_GET, difference, plain, ratio
+from forkcost.claims.sources import decide_by, remark
 from forkcost.claims.verdict import (
-    BY_SMAPS, Claim, Missing, Picture, all_of, but, fails, holds, listed, many, none_of,
-    number, own_cases, surely, times, untestable)
+    Claim, Missing, Picture, all_of, but, fails, holds, listed, many, none_of, number, own_cases,
+    surely, times, untestable)
 
 SLOWER = 1.1  # a write that takes up to this factor longer is not slower
 REUSED = 0.8  # a write after the child's end that takes at most this share of a copying one
+_SHARED = ("shared_bytes_before", "shared_bytes_after")
 
 
 def gather_same_va(view):
@@ -20,14 +22,11 @@ def judge_same_va(e):
     """Holds if at the same addresses all frames are equal before the break and none after; a part
     that stays equal is the limit; all of it: not. Nothing shared before: not testable."""
     pages = e["pages"]
-    if "equal_frames_before" in e and "equal_frames_after" in e:
-        before, after, how = e["equal_frames_before"], e["equal_frames_after"], ""
-    else:
-        before, after = (e[k] // e["page_bytes"] for k in ("shared_bytes_before",
-                                                           "shared_bytes_after"))
-        how = f" ({BY_SMAPS})"
+    found = decide_by(e, frames=("equal_frames_before", "equal_frames_after"), smaps=_SHARED)
+    before, after = found.pages(e["page_bytes"])
     seen = (f"{'The same' if e['equal_addresses'] else 'Different'} addresses; of "
-            f"{many(pages, 'page')} {number(before)} in common before, {number(after)} after{how}.")
+            f"{many(pages, 'page')} {number(before)} in common before, {number(after)} after"
+            f"{remark(found)}.")
     if none_of(before, pages):
         return untestable(f"nothing was shared before the break: {seen}")
     if not e["equal_addresses"] or all_of(after, before):
@@ -166,12 +165,9 @@ def judge_exec_ends(e):
     shared are a limit up to all of them, and copies by the parent refute. Nothing shared before:
     not testable."""
     pages = e["pages"]
-    if "mapped_twice_before" in e and "mapped_twice_after" in e:
-        before, after, how = e["mapped_twice_before"], e["mapped_twice_after"], ""
-    else:
-        before, after = (e[k] // e["page_bytes"] for k in ("shared_bytes_before",
-                                                           "shared_bytes_after"))
-        how = " (map counts cannot be read here: by smaps)"
+    found = decide_by(e, frames=("mapped_twice_before", "mapped_twice_after"), smaps=_SHARED)
+    before, after = found.pages(e["page_bytes"])
+    how = remark(found, hidden="map counts cannot be read here")
     copied = e.get("new_frames", 0)
     seen = (f"Of {many(pages, 'page')} {number(before)} are mapped twice before the exec, "
             f"{number(after)} after{how}; the parent's writes then take "

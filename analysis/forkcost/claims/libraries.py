@@ -3,7 +3,8 @@
 from collections import defaultdict
 
 from forkcost import model, units
-from forkcost.claims.gather import HOW_TO_GET, number_of, ratio, whole
+from forkcost.claims.evidence import HOW_TO_GET, number_of, ratio, whole
+from forkcost.claims.sources import HIDDEN
 from forkcost.claims.verdict import (
     Claim, Missing, Picture, amount, but, fails, holds, listed, many, number, own_cases, surely,
     times)
@@ -78,7 +79,7 @@ def judge_second(e):
     seen = "; ".join(f"{state}: {many(f['child_major_faults'], 'major fault')}, main after "
                      f"{units.time(f['main_start_ns'])}" for state, f in e.items())
     seen += (f"; new frames of text in the second: {number(second['new_frames'])}."
-             if "new_frames" in second else "; page frames are hidden here: by major faults.")
+             if "new_frames" in second else f"; {HIDDEN}: by major faults.")
     picture = Picture(tuple((s, f["main_start_ns"]) for s, f in e.items()), "ns")
     if second["child_major_faults"] > 0 or second.get("new_frames", 0) > 0:
         return fails(seen, picture)

@@ -1,25 +1,28 @@
 """Claims: sharing of program text, and of any file that is only read."""
 
 from forkcost import units
-from forkcost.claims.gather import whole
+from forkcost.claims.evidence import whole
+from forkcost.claims.sources import FRAMES, HIDDEN, decide_by, remark
 from forkcost.claims.verdict import (
-    BY_SMAPS, Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many, none_of,
-    number, own_cases, untestable)
+    Claim, Missing, Picture, all_of, amount, but, fails, holds, listed, many, none_of, number,
+    own_cases, untestable)
 
 LINKS = ("hard-links", "symlinks", "bind-mounts")
 _FILES = ("one-inode", "copies", *LINKS, "reflinks")
 
 
-def sharing(e, frames="equal_frames", shared="shared_bytes", private="private_bytes"):
-    """(share of the pages that two processes have in common, words): by frames, else by smaps."""
-    if frames in e:
-        share = (1.0 if all_of(e[frames], e["pages"]) else 0.0 if none_of(e[frames], e["pages"])
-                 else e[frames] / e["pages"])
-        return share, f"{number(e[frames])} of {many(e['pages'], 'page')} are the same frame"
-    mapped = e[shared] + e[private]
-    share = e[shared] / mapped if mapped else 0.0
-    share = 1.0 if share >= 0.99 else 0.0 if share <= 0.01 else share
-    return share, f"{amount(e[shared])} of {amount(mapped)} are shared ({BY_SMAPS})"
+def sharing(e):
+    """(share of the pages that two processes have in common, words)."""
+    found = decide_by(e, frames="equal_frames", smaps="shared_bytes")
+    if found.source == FRAMES:
+        mapped = e["pages"]
+        seen = f"{number(found.value)} of {many(mapped, 'page')} are the same frame"
+    else:
+        mapped = e["shared_bytes"] + e["private_bytes"]
+        seen = f"{amount(found.value)} of {amount(mapped)} are shared{remark(found)}"
+    if none_of(found.value, mapped):
+        return 0.0, seen
+    return (1.0 if all_of(found.value, mapped) else found.value / mapped), seen
 
 
 def _gather_pair(view, needed=(), optional=()):
@@ -71,11 +74,11 @@ def _common(by_files):
     return [n for n in by_files["one-inode"] if n in by_files["copies"] and n > 1]
 
 
-def _times_in_memory(e, figures):
-    """How often the thing is in memory: by frames, else by the sum of PSS."""
-    if "distinct_frames" in figures:
-        return figures["distinct_frames"] / figures["pages"]
-    return figures["pss_bytes"] / (figures["pages"] * e["page_bytes"])
+def _times_in_memory(page_bytes, figures):
+    """(how often the thing is in memory, the source): different frames, else the sum of PSS."""
+    found = decide_by(figures, frames="distinct_frames", smaps="pss_bytes")
+    [pages] = found.pages(page_bytes)
+    return pages / figures["pages"], found
 
 
 def judge_inode(e):
@@ -84,9 +87,11 @@ def judge_inode(e):
     more than 1.05 times: not. Where no kind of link was measured, that is a limit. Reflinks decide
     nothing: the claim leaves them open."""
     n = e["processes"]
-    found = {files: _times_in_memory(e, figures) for files, figures in e["files"].items()}
-    hidden = any("distinct_frames" not in figures for figures in e["files"].values())
-    seen = [f"In memory with {n} processes{f' ({BY_SMAPS})' if hidden else ''}: " + ", ".join(
+    counted = {files: _times_in_memory(e["page_bytes"], figures)
+               for files, figures in e["files"].items()}
+    found = {files: times for files, (times, _) in counted.items()}
+    hidden = remark(*(source for _, source in counted.values()))
+    seen = [f"In memory with {n} processes{hidden}: " + ", ".join(
         f"{files} {units.number(times)}×" for files, times in found.items())]
     if "cold" in e:
         seen.append(_first_execs(e["cold"]))
@@ -137,7 +142,7 @@ def judge_no_alloc(e):
     seen = (f"Page cache before the later processes {many(e['cached_pages_before'], 'page')}, "
             f"after {number(e['cached_pages_after'])}; ")
     seen += (f"{many(e['new_frames'], 'new frame')} under {many(e['pages'], 'page')} of text"
-             if "new_frames" in e else "page frames are hidden here: by page cache and faults")
+             if "new_frames" in e else f"{HIDDEN}: by page cache and faults")
     seen += (f"; per process {many(e['child_minor_faults'], 'minor fault')}, "
              f"{number(e['child_major_faults'])} major.")
     new = added > 0 or e.get("new_frames", 0) > 0 or e["child_major_faults"] > 0
@@ -160,18 +165,18 @@ def judge_independent(e):
     Sharing without COW: a file that unrelated processes only read is in the same frames. Holds if
     both were seen, not if one was not."""
     heap, file = e["heap"], e["file"]
-    if all("equal_frames_before" in part for part in (heap, file)):
-        shared = {name: e[name]["equal_frames_before"] for name in ("heap", "file")}
-        copied, how = heap.get("new_frames_after_write", 0), ""
-    else:
-        shared = {n: e[n]["shared_bytes_before"] // e["page_bytes"] for n in ("heap", "file")}
-        copied = (heap["shared_bytes_before"] - heap["shared_bytes_after"]) // e["page_bytes"]
-        how = f" ({BY_SMAPS})"
-    seen = (f"Heap after fork: {number(shared['heap'])} of {many(heap['pages'], 'page')} shared, "
+    common = [decide_by(part, frames="equal_frames_before", smaps="shared_bytes_before")
+              for part in (heap, file)]
+    (of_heap,), (of_file,) = (found.pages(e["page_bytes"]) for found in common)
+    writes = decide_by(heap, frames="new_frames_after_write",
+                    smaps=("shared_bytes_before", "shared_bytes_after"))
+    copied = writes.pages(e["page_bytes"])
+    copied = copied[0] if writes.source == FRAMES else copied[0] - copied[1]
+    seen = (f"Heap after fork: {number(of_heap)} of {many(heap['pages'], 'page')} shared, "
             f"{many(copied, 'new frame')} after writing; file in unrelated readers: "
-            f"{number(shared['file'])} of {number(file['pages'])} shared{how}.")
-    cow = not none_of(shared["heap"], heap["pages"]) and copied > 0
-    without = not none_of(shared["file"], file["pages"])
+            f"{number(of_file)} of {number(file['pages'])} shared{remark(*common, writes)}.")
+    cow = not none_of(of_heap, heap["pages"]) and copied > 0
+    without = not none_of(of_file, file["pages"])
     return holds(seen) if cow and without else fails(seen)
 
 
@@ -190,12 +195,12 @@ def judge_file_once(e):
     by the file's size); up to 1.1 times with that limit; not beyond."""
     if e["processes"] < 2:
         return untestable("one process only")
-    often = _times_in_memory(e, e)
+    often, source = _times_in_memory(e["page_bytes"], e)
     size = e["pages"] * e["page_bytes"]
     seen = f"A file of {amount(size)} read by {e['processes']} processes is in memory "
-    seen += (f"{units.number(often)}× ({many(e['distinct_frames'], 'frame')} for "
-             f"{many(e['pages'], 'page')})" if "distinct_frames" in e else
-             f"{units.number(often)}× ({BY_SMAPS})")
+    seen += f"{units.number(often)}×" + (
+        f" ({many(source.value, 'frame')} for {many(e['pages'], 'page')})"
+        if source.source == FRAMES else remark(source))
     seen += f"; sum of PSS {amount(e['pss_bytes'])}"
     if "page_table_bytes" in e:
         seen += f", page tables {amount(e['page_table_bytes'])}"

@@ -7,8 +7,6 @@ from forkcost import units
 
 HOLDS, BUT, FAILS, UNTESTABLE = (
     "holds", "holds, but", "does not hold here", "not testable here")
-BY_SMAPS = "page frames are hidden here: by smaps"
-BY_FAULTS = "page frames are hidden here: by fault counts"
 UNSURE = "no interval: too few rounds"
 
 
@@ -38,7 +36,7 @@ class Verdict:
 @dataclass(frozen=True)
 class Claim:
     """`cases`: regular expressions (the part that Python and std::regex share) for the beginning of
-    the names of all cases that `gather` may see. `gather`: Evidence of a run (gather.View) -> dict
+    the names of all cases that `gather` may see. `gather`: Evidence of a run (evidence.View) -> dict
     of plain numbers, lists and dicts; a key that could not be measured is absent. Raises Missing.
     `judge`: that dict -> Verdict; a pure function."""
 

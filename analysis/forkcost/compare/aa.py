@@ -9,8 +9,6 @@ from itertools import combinations
 from pathlib import Path
 
 from forkcost import load, stats, units
-from forkcost import scratch as scratch_files
-from forkcost.claims import measure
 from forkcost.compare import rows, sides, thresholds, words
 from forkcost.errors import InputError, NoAnswer
 
@@ -90,21 +88,6 @@ def _differences(a, b, found):
 
 def _data(observed):
     return [observed.rounds[key] for key in sorted(observed.rounds)]
-
-
-def measured(preset, count):
-    """The Noise of forkcost-run against itself, `count` times. Raises InputError, NoAnswer."""
-    program = measure.program()
-    suite = str(Path(program).resolve().parent)
-    with scratch_files.directory() as scratch:
-        paths = []
-        for number in range(count):
-            out = scratch / f"aa{number}.json"
-            both = [out.with_name(f"{out.stem}-{side}.json") for side in "ab"]
-            measure.run([program, "--preset", preset, "--interleave", suite, suite, "--out",
-                         str(out)], both[0])
-            paths += both
-        return of_files(paths)
 
 
 def measured_thresholds(noise):

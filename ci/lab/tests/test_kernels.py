@@ -16,10 +16,10 @@ from conftest import SCHEMA_2, write
 from forkcost import units
 from forkcost.cli import main
 from forkcost.errors import InputError, NoAnswer
-from forkcost.kernels import exact, lab, options
 from forkcost.load import load
-from kernel_room import FORK, FORMS, calls, document, kernels, room  # noqa: F401: a fixture
-from test_cli import ROOM
+from forkcost_lab import exact, laboratory, options
+from kernel_room import (  # noqa: F401: a fixture
+    FORK, FORMS, as_module, calls, document, kernels, room)
 
 
 def test_two_kernels_have_a_file_each_and_are_compared(room):
@@ -73,8 +73,8 @@ def test_the_host_is_no_directory_of_that_name(room, monkeypatch):
     monkeypatch.chdir(room)
     (room / "host").mkdir()
     write(document(), room / "host" / "boot-1.json")
-    [side] = options.sides(["here=host"], [], [])
-    assert side.stored == []
+    [variant] = options.variants(["here=host"], [], [])
+    assert variant.stored == []
 
 
 def test_a_stored_time_without_kvm_says_what_can_be_done(room):
@@ -94,7 +94,7 @@ def test_forms_are_there_where_stdout_is_not(room):
         ended = subprocess.run(
             [sys.executable, "-m", "forkcost", "kernels", *words, "-o", str(room / "out")],
             check=False, stdout=full, stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOM)})
+            env=as_module())
     assert ended.returncode == 2 and "No space left" in ended.stderr
     assert [p.name for p in sorted((room / "out").glob("compare.*"))] == FORMS
 
@@ -106,15 +106,15 @@ def test_a_stored_result_may_have_any_name(room):
     assert result.exit_code == 1 and "+27" in result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("words, laboratory, status, said", [
+@pytest.mark.parametrize("words, stored_by, status, said", [
     (["--mode", "tcg"], {}, 2, "base is in mode exact, new in mode tcg"),
     ([], {"arch": "aarch64"}, 2, "base is of aarch64, new of x86_64"),
     ([], {"mode": "host"}, 3, "no KVM to measure new in time as well")])
-def test_what_cannot_be_compared_is_not_measured(room, words, laboratory, status, said):
+def test_what_cannot_be_compared_is_not_measured(room, words, stored_by, status, said):
     kernels(room, "--mode", "exact", base="good")
     booted = len(calls(room))
     stored = json.loads((room / "out/base/boot-1.json").read_text())
-    stored["context"]["forkcost"]["laboratory"] |= laboratory
+    stored["context"]["forkcost"]["laboratory"] |= stored_by
     write(stored, room / "ours.json")
     result = kernels(room, *words, out="again", base="ours.json", new="slow")
     assert result.exit_code == status and said in result.stderr
@@ -222,21 +222,21 @@ def test_a_setting_that_is_not_in_force_is_a_failure(room, kernel, said):
 
 
 def test_a_setting_is_read_as_the_kernel_writes_it():
-    side = options.Side("a", "x", sysctls={
+    variant = options.Variant("a", "x", sysctls={
         "vm.lowmem_reserve_ratio": "0x40", "kernel.hostname": "a", "kernel.printk": "7"})
-    assert side.sysctl_files == {"vm.lowmem_reserve_ratio": "/proc/sys/vm/lowmem_reserve_ratio",
+    assert variant.sysctl_files == {"vm.lowmem_reserve_ratio": "/proc/sys/vm/lowmem_reserve_ratio",
                                  "kernel.hostname": "/proc/sys/kernel/hostname"}
-    side.must_be_in_force("vm.lowmem_reserve_ratio", "64\t32\t0\n")
-    side.must_be_in_force("kernel.hostname", "a\n")
+    variant.must_be_in_force("vm.lowmem_reserve_ratio", "64\t32\t0\n")
+    variant.must_be_in_force("kernel.hostname", "a\n")
     with pytest.raises(NoAnswer):
-        side.must_be_in_force("kernel.hostname", "b\n")
+        variant.must_be_in_force("kernel.hostname", "b\n")
 
 
 def test_a_kernels_argument_with_a_colon_is_no_label():
-    [side] = options.sides(["a=x"], ["console=ttyS1:115200 isolcpus=1"], [])
-    assert side.append == "console=ttyS1:115200 isolcpus=1"
+    [variant] = options.variants(["a=x"], ["console=ttyS1:115200 isolcpus=1"], [])
+    assert variant.append == "console=ttyS1:115200 isolcpus=1"
     with pytest.raises(InputError, match="running kernel"):
-        options.sides(["a=host"], ["quiet"], [])
+        options.variants(["a=host"], ["quiet"], [])
 
 
 def test_a_kernel_that_is_not_there_is_found_before_any_boots(room):
@@ -289,7 +289,7 @@ def test_a_directory_has_nothing_but_this_calls(room):
 
 
 def test_two_calls_do_not_share_a_directory(room):
-    with lab.kept(room / "out"):
+    with laboratory.exclusive(room / "out"):
         result = kernels(room, "--mode", "exact", base="good")
         assert result.exit_code == 2 and "another forkcost kernels" in result.stderr
         assert (room / "out").exists() and not (room / "log").exists()
@@ -304,7 +304,7 @@ def test_the_running_kernel_is_measured_without_a_boot(room):
     with pytest.raises(InputError, match="no program for"):  # a script has no architecture
         options.find_suite()
     suite = options.Suite(room / "suite", "x86_64")
-    results = lab.measure(options.sides(["now=host"], [], []), suite,
+    results = laboratory.measure(options.variants(["now=host"], [], []), suite,
                           options.Measuring("auto"), room / "out", lambda line: None)
     assert results.failures == [] and not (room / "log").exists()
     context = load(results.files["now"]).context
@@ -313,9 +313,9 @@ def test_the_running_kernel_is_measured_without_a_boot(room):
 
 def test_counters_are_asked_for_where_the_emulated_cpu_has_them():
     measuring = options.Measuring("exact")
-    assert any("instructions:k" in w for w in measuring.words("exact", "aarch64", 1))
-    assert not any("instructions:k" in w for w in measuring.words("exact", "x86_64", 1))
-    assert not any("instructions:k" in w for w in measuring.words("kvm", "aarch64", 1))
+    assert any("instructions:k" in w for w in measuring.arguments("exact", "aarch64", 1))
+    assert not any("instructions:k" in w for w in measuring.arguments("exact", "x86_64", 1))
+    assert not any("instructions:k" in w for w in measuring.arguments("kvm", "aarch64", 1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -327,7 +327,7 @@ def test_nothing_outlives_us(room, number, command, tmp_path_factory):
              "bisect-step": ["--kernel-image", str(room / "hangs"), "--case", FORK, "--good", "1",
                              "--bad", "2"]}[command]
     ours = subprocess.Popen([sys.executable, "-m", "forkcost", command, *words],
-                            env=os.environ | {"PYTHONPATH": str(ROOM), "TMPDIR": str(scratch)},
+                            env=as_module() | {"TMPDIR": str(scratch)},
                             stderr=subprocess.PIPE, text=True,
                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wanted = 2 if command == "kernels" and len(os.sched_getaffinity(0)) > 1 else 1
@@ -346,7 +346,7 @@ def test_signals_that_are_ignored_stay_ignored(room):
     ignored = (signal.SIGHUP, signal.SIGINT)
     ours = subprocess.Popen(
         [sys.executable, "-m", "forkcost", "kernels", "--kernel", f"a={room}/hangs", "--mode",
-         "exact", "-o", str(room / "out")], env=os.environ | {"PYTHONPATH": str(ROOM)},
+         "exact", "-o", str(room / "out")], env=as_module(),
         stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored])
     wait_for(lambda: list(room.glob("pid-*")))
@@ -407,7 +407,7 @@ def test_a_file_of_schema_2_keeps_figures_only(tmp_path):
 
 def test_the_stored_baseline_compares_with_a_new_exact_run(tmp_path):
     """Schema 1 with schema 2: of the same names."""
-    baseline = Path(__file__).parents[2] / "results" / "baseline" / "x86_64-exact-6.1.json"
+    baseline = Path(__file__).parents[3] / "results" / "baseline" / "x86_64-exact-6.1.json"
     document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
     exact.only_figures(document)
     document["context"]["forkcost"]["laboratory"] = {"mode": "exact", "kernel": "new"}

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from forkcost import scratch
+from forkcost import files
+from forkcost.errors import InputError
 
 HOLD = """
 import sys
-from forkcost import scratch
-with scratch.directory(sys.argv[1]) as made:
+from forkcost import files
+with files.scratch_directory(sys.argv[1]) as made:
     (made / "file").write_text("x")
     print(made, flush=True)
     sys.stdin.read()
@@ -35,10 +36,10 @@ def names(place):
 
 
 def test_a_directory_goes_away(tmp_path):
-    with scratch.directory(tmp_path) as made:
+    with files.scratch_directory(tmp_path) as made:
         (made / "deep").mkdir()
         assert names(tmp_path) == {made.name} and made.name.startswith(".")
-    with pytest.raises(ValueError), scratch.directory(tmp_path):
+    with pytest.raises(ValueError), files.scratch_directory(tmp_path):
         raise ValueError
     assert names(tmp_path) == set()
 
@@ -47,7 +48,7 @@ def test_what_a_kill_left_is_removed_by_the_next(tmp_path, holder):
     holder.kill()
     holder.wait()
     assert os.path.exists(holder.made)
-    with scratch.directory(tmp_path) as made:
+    with files.scratch_directory(tmp_path) as made:
         assert names(tmp_path) == {made.name}
 
 
@@ -63,7 +64,7 @@ def test_nothing_else_is_removed(tmp_path, holder):
         (tmp_path / ".forkcost-scratch-cccccccc").mkdir()
         os.chown(tmp_path / ".forkcost-scratch-cccccccc", 65534, 65534)
     before = names(tmp_path)
-    with scratch.directory(tmp_path):
+    with files.scratch_directory(tmp_path):
         pass
     assert names(tmp_path) == before and os.path.exists(f"{holder.made}/file")
     assert holder.poll() is None
@@ -71,23 +72,23 @@ def test_nothing_else_is_removed(tmp_path, holder):
 
 def test_a_file_is_written_whole(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
-    link = scratch._link
+    link = files._link
 
     def seen(*arguments):
         assert names(tmp_path) == set(), "it has a name before it is whole"
         link(*arguments)
 
-    monkeypatch.setattr(scratch, "_link", seen)
-    scratch.write(path, "öne")
+    monkeypatch.setattr(files, "_link", seen)
+    files.write_whole(path, "öne")
     assert path.read_text(encoding="utf-8") == "öne"
-    monkeypatch.setattr(scratch, "_link", link)
-    scratch.write(path, "two")
+    monkeypatch.setattr(files, "_link", link)
+    files.write_whole(path, "two")
     assert path.read_text() == "two" and names(tmp_path) == {"page.html"}
 
 
 def test_a_file_system_without_nameless_files(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "O_TMPFILE", os.O_WRONLY | os.O_DIRECTORY)  # EISDIR, as old kernels say
-    scratch.write(tmp_path / "page.html", "one")
+    files.write_whole(tmp_path / "page.html", "one")
     assert (tmp_path / "page.html").read_text() == "one" and names(tmp_path) == {"page.html"}
 
 
@@ -96,7 +97,7 @@ def test_a_place_that_cannot_be_listed_will_do(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", refused)
-    with scratch.directory(tmp_path) as made:
+    with files.scratch_directory(tmp_path) as made:
         assert os.path.isdir(made)
     assert not os.path.exists(made)
 
@@ -106,7 +107,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path):
     (tmp_path / "page.html").write_text("old")
     (tmp_path / "victim").write_text("precious")
     (tmp_path / ".page.html.part").symlink_to("victim")
-    scratch.write(tmp_path / "page.html", "new")
+    files.write_whole(tmp_path / "page.html", "new")
     assert (tmp_path / "victim").read_text() == "precious"
     assert (tmp_path / "page.html").read_text() == "new"
     assert not (tmp_path / "page.html").is_symlink()
@@ -117,20 +118,20 @@ def test_what_is_no_file_is_written_to_and_stays_what_it_is(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    scratch.write(pipe, "text")
+    files.write_whole(pipe, "text")
     assert os.read(reader, 100) == b"text"
     os.close(reader)
     assert pipe.is_fifo() and names(tmp_path) == {"pipe"}
     # Never by writing there: were it replaced, the machine would have to be mended.
-    assert all(scratch._is_special(Path(p)) for p in ("/dev/stdout", "/dev/null", "/proc/self/fd/1"))
-    assert not any(scratch._is_special(p) for p in (Path("/dev/shm/new"), tmp_path, tmp_path / "new"))
+    assert all(files._is_special(Path(p)) for p in ("/dev/stdout", "/dev/null", "/proc/self/fd/1"))
+    assert not any(files._is_special(p) for p in (Path("/dev/shm/new"), tmp_path, tmp_path / "new"))
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "directory").mkdir()
     (tmp_path / "directory" / "full").write_text("x")
-    with pytest.raises(OSError):
-        scratch.write(tmp_path / "directory", "text")
-    with pytest.raises(OSError):
-        scratch.write(tmp_path / "none" / "page.html", "text")
+    with pytest.raises(InputError, match="cannot be written: Is a directory"):
+        files.write_whole(tmp_path / "directory", "text")
+    with pytest.raises(InputError, match="cannot be written: No such file"):
+        files.write_whole(tmp_path / "none" / "page.html", "text")
     assert names(tmp_path) == {"directory"}

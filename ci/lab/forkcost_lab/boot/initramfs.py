@@ -55,10 +55,6 @@ class Initramfs:
         if guest != "/":
             self._set(dirname(guest), Entry())
 
-    def add_data(self, guest: str, data: bytes) -> None:
-        """A file of ours."""
-        self._set(guest, Entry(data=data))
-
     def add(self, source: Path, guest: str) -> None:
         """A file, or a directory and all that is in it. Links in a directory stay links."""
         guest = normpath("/" + guest.lstrip("/"))

@@ -6,7 +6,6 @@ import io
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -15,13 +14,12 @@ from pathlib import Path
 
 import pytest
 
-CI = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(CI / "boot"))
+from forkcost_lab.boot import cli, cpio, elf, guest, kernel
+from forkcost_lab.boot.errors import BadCall, Cannot
+from forkcost_lab.boot.initramfs import Initramfs, library_directories
+from kernel_room import fake_elf
 
-from forkcost_boot import cli, cpio, elf, guest, kernel  # noqa: E402
-from forkcost_boot.errors import BadCall, Cannot  # noqa: E402
-from forkcost_boot.initramfs import Initramfs, library_directories  # noqa: E402
-
+CI = Path(__file__).resolve().parents[2]
 NATIVE = os.uname().machine
 
 
@@ -37,11 +35,6 @@ def read_archive(data: bytes) -> dict[str, tuple[int, bytes]]:
             return found
         found[name] = (fields[1], data[content : content + fields[6]])
         at = (content + fields[6] + 3) // 4 * 4
-
-
-def fake_elf(machine: int) -> bytes:
-    """A header without segments."""
-    return b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + struct.pack("<HHI", 2, machine, 1).ljust(48, b"\0")
 
 
 def fake_image(arch: str) -> bytes:
@@ -326,6 +319,13 @@ def test_a_written_file_has_no_other_name(tmp_path: Path, monkeypatch: pytest.Mo
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"out": b"two", "other": b"three"}
     with pytest.raises(Cannot, match="No such file"):
         cli.write_whole(tmp_path / "none" / "out", b"x")
+
+
+def test_it_takes_nothing_but_python() -> None:
+    """Where a kernel is booted by hand there may be no numpy: -S is without any other package."""
+    words = [sys.executable, "-I", "-S", str(CI / "forkcost-boot")]
+    done = subprocess.run([*words, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "usage: forkcost-boot" in done.stdout, done.stderr
 
 
 def test_without_qemu_it_says_what_to_install(boot: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,13 @@
-"""What is to be booted and measured: the words of the call, understood and checked."""
+"""What is to be booted and measured: the arguments of the call, understood and checked."""
 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forkcost import programs
 from forkcost.errors import InputError, NoAnswer
 from forkcost.load import files_in, is_result
+from forkcost_lab import programs
+from forkcost_lab.boot.elf import MACHINES, read_elf
 
 HOST = "host"  # in place of a kernel: the one that runs here
 
@@ -25,13 +26,12 @@ EXACT_ROUNDS = 3
 _PROFILE = "--profile=cpu-clock:period=50021"
 
 _LABEL = r"\w[\w.-]*"
-# e_machine of an ELF header.
-_MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
 @dataclass(frozen=True)
-class Side:
-    """A kernel as it is booted. `append`: added to its command line, without the sysctls."""
+class Variant:
+    """What is measured and compared: a kernel as it is booted, the running one, or what an earlier
+    call stored. `append`: added to the command line, without the sysctls."""
 
     label: str
     kernel: str
@@ -86,8 +86,8 @@ def _number(text):
         return text
 
 
-def sides(kernels, appends, sysctls):
-    """The Sides of `LABEL=KERNEL`…, `[LABEL:]ARGS`… and `[LABEL:]KEY=VALUE`…."""
+def variants(kernels, appends, sysctls):
+    """The Variants of `LABEL=KERNEL`…, `[LABEL:]ARGS`… and `[LABEL:]KEY=VALUE`…."""
     named = {}
     for word in kernels:
         label, equals, kernel = word.partition("=")
@@ -97,7 +97,7 @@ def sides(kernels, appends, sysctls):
         if label in named:
             raise InputError(f"--kernel {word}: there is a kernel labelled {label} already; give "
                              "this one another label")
-        if kernel != HOST and Path(kernel).is_dir() and not Side(label, kernel).stored:
+        if kernel != HOST and Path(kernel).is_dir() and not Variant(label, kernel).stored:
             raise InputError(f"--kernel {word}: {kernel} has no *.json; name a kernel, or a "
                              "directory with result files of an earlier call")
         named[label] = kernel
@@ -112,14 +112,14 @@ def sides(kernels, appends, sysctls):
                 raise InputError(f"--sysctl {word}: say KEY=VALUE, as in vm.overcommit_memory=2")
             settings[label][key] = value
     for label, kernel in named.items():
-        if kernel != HOST and Side(label, kernel).stored and (lines[label] or settings[label]):
+        if kernel != HOST and Variant(label, kernel).stored and (lines[label] or settings[label]):
             raise InputError(f"{label} was measured already, as its command line and sysctls were; "
                              "name the label that is meant: --append LABEL:…")
         if kernel == HOST and (lines[label] or settings[label]):
             raise InputError(f"{label} is the running kernel: its command line and its sysctls are "
                              "as they are; name a kernel to boot, or the label that is meant: "
                              "--append LABEL:…")
-    return [Side(label, kernel, " ".join(lines[label]), settings[label])
+    return [Variant(label, kernel, " ".join(lines[label]), settings[label])
             for label, kernel in named.items()]
 
 
@@ -168,14 +168,12 @@ def find_suite(directory=None):
     else:
         run = Path(directory).absolute() / "bin" / "forkcost-run"
     try:
-        with open(run, "rb") as file:
-            head = file.read(20)
+        elf = read_elf(run)
     except OSError as error:
         raise InputError(f"{run}: {error.strerror}; {remedy}") from error
-    arch = _MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
-    if arch is None:
-        raise InputError(f"{run} is no program for {' or '.join(_MACHINES.values())}; {remedy}")
-    return Suite(run.parents[1], arch)
+    if elf is None or elf.machine not in MACHINES.values():
+        raise InputError(f"{run} is no program for {' or '.join(MACHINES.values())}; {remedy}")
+    return Suite(run.parents[1], elf.machine)
 
 
 @dataclass(frozen=True)
@@ -197,20 +195,20 @@ class Measuring:
         """Whether the call says which cases."""
         return bool(self.preset or self.filter or self.heap)
 
-    def words(self, mode, arch, seed):
+    def arguments(self, mode, arch, seed):
         """Arguments of forkcost-run. `seed`: of the order of cases: another one in every boot, as
-        what ran before a case moves its figures a little; the same one on all sides."""
+        what ran before a case moves its figures a little; the same one for all variants."""
         exact = mode == "exact"
-        words = ["--quiet", "--seed", str(seed)]
+        arguments = ["--quiet", "--seed", str(seed)]
         for flag, value, otherwise in (
                 ("--preset", self.preset, None),
                 ("--filter", self.filter, EXACT_FILTER if exact and not self.selected else None),
                 ("--heap", self.heap, EXACT_HEAPS if exact and not self.selected else None),
                 ("--rounds", self.rounds, EXACT_ROUNDS if exact else None)):
             if value or otherwise:
-                words += [flag, str(value or otherwise)]
+                arguments += [flag, str(value or otherwise)]
         if exact and arch == "aarch64":  # its PMU is real; QEMU has none for x86_64
-            words.append("--counters=instructions:k,instructions:u,minor-faults")
+            arguments.append("--counters=instructions:k,instructions:u,minor-faults")
         if self.functions:
-            words.append(_PROFILE)
-        return words
+            arguments.append(_PROFILE)
+        return arguments

@@ -1,4 +1,5 @@
-"""Files that a kill does not leave behind, or that the next call removes."""
+"""Files that are written whole or not at all, and directories that a kill leaves only until the
+next call."""
 
 import contextlib
 import errno
@@ -9,12 +10,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from forkcost.errors import InputError
+
 _PREFIX = "forkcost-scratch-"
 _DEAD = re.compile(r"\.?" + _PREFIX + "[a-z0-9_]{8}")  # as tempfile names them
 
 
 @contextlib.contextmanager
-def directory(place=None):
+def scratch_directory(place=None):
     """A directory in `place` (hidden), or where temporary files are made, for the length of a
     `with`. It is locked: the next call in the same place removes those that are not, whose process
     was killed."""
@@ -34,11 +37,18 @@ def directory(place=None):
         os.close(lock)
 
 
-def write(path, text):
+def write_whole(path, text):
     """Writes a file whole or not at all. A new one has no name until it is whole; one in place of
     an older file is for a moment .NAME.part beside it, which the next write removes. What is no
-    file, like /dev/null, is written to."""
-    path = Path(path)
+    file, like /dev/null, is written to. Raises InputError."""
+    try:
+        _write(Path(path), text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}: give another path with "
+                         "-o") from error
+
+
+def _write(path, text):
     if _is_special(path):
         with path.open("a", encoding="utf-8") as stream:
             stream.write(text)

@@ -56,7 +56,7 @@ def _of_laboratory(command):
               help="Set at boot: new:vm.overcommit_memory=2")
 @click.option("--functions", "by_function", is_flag=True, help="In mode exact: which kernel "
               "functions execute the instructions that one kernel has more.")
-@click.option("--strict", is_flag=True, help="What is unclear is a regression too.")
+@click.option("--strict", is_flag=True, help="Treat unclear results as regressions.")
 @click.option("--format", "form", default="text", show_default=True, type=click.Choice(
     ["text", "json", "markdown", "html", "junit", "ktap", "bmf", "github"]),
     help="Of the comparison, on stdout.")
@@ -72,15 +72,15 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
 
     Exit status: 0 no regression, 1 a regression, 2 the call or its input is wrong, 3 a kernel did
     not boot, or there is nothing to compare."""
-    from forkcost.kernels import lab
-    from forkcost.kernels.options import Measuring, find_suite, sides
+    from forkcost_lab import laboratory
+    from forkcost_lab.options import Measuring, find_suite, variants
 
-    chosen, found = sides(named, appends, sysctls), find_suite(suite)
+    chosen, found = variants(named, appends, sysctls), find_suite(suite)
     measuring = Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s,
                           by_function)
     status = 0
-    with lab.kept(output):
-        results = lab.measure(chosen, found, measuring, output, _say)
+    with laboratory.exclusive(output):
+        results = laboratory.measure(chosen, found, measuring, output, _say)
         try:
             status = _compare(results.files, by_function, form, strict, output)
         except (InputError, NoAnswer) as error:
@@ -93,16 +93,16 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
 
 
 def _compare(files, by_function, form, strict, directory):
-    """Prints how all sides that have results compare with the first of them, and writes that in
-    all forms into the directory. Gives the exit status."""
+    """Prints how all variants that have results compare with the first of them, and writes that in
+    all formats into the directory. Gives the exit status."""
     from forkcost.compare import command, outputs, thresholds
-    from forkcost.kernels import forms
+    from forkcost_lab import artifacts
 
     words = [f"{label}={path}" for label, paths in files.items() for path in paths]
     if sum(bool(paths) for paths in files.values()) < 2:
         return 0
     found, without = command.comparisons(words, None, thresholds.read(), explained=by_function)
-    forms.write(found, strict, directory)  # first: stdout may be closed or full
+    artifacts.write(found, strict, directory)  # first: stdout may be closed or full
     sys.stdout.write(outputs.FORMATS[form](found, strict))
     if without:
         raise NoAnswer("\n".join(without))
@@ -163,8 +163,8 @@ def bisect_step(kernel_image, case, quantity, good, bad, mode, appends, suite, m
     which skips this kernel, when it does not boot or the case has no figure on it; 128 or more,
     which ends the bisection, when the call is wrong."""
     from forkcost import units
-    from forkcost.kernels import bisect
-    from forkcost.kernels.options import find_suite
+    from forkcost_lab import bisect
+    from forkcost_lab.options import find_suite
 
     step = bisect.Step(case, quantity, good, bad)
     name, value = bisect.measure(

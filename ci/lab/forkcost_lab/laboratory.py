@@ -3,18 +3,16 @@
 import fcntl
 import json
 import os
-import re
-import shutil
-import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forkcost import load, programs
+from forkcost import load
 from forkcost.errors import InputError, NoAnswer
-from forkcost.estimators import write
-from forkcost.kernels import boots, exact, forms
-from forkcost.kernels.options import HOST
+from forkcost.files import write_whole
+from forkcost_lab import artifacts, exact, jobs, programs
+from forkcost_lab.boot import qemu
+from forkcost_lab.options import HOST
 
 _GUEST_RESULT = "/tmp/run.json"
 _PROBE_LIMIT_S = 15  # a stock kernel under KVM is there in two; KVM may be there and hang
@@ -31,7 +29,7 @@ class Results:
 
 
 @contextmanager
-def kept(directory):
+def exclusive(directory):
     """Makes the directory, and keeps other calls out of it meanwhile. It goes again where nothing
     came of it. Raises InputError."""
     made = not directory.exists()
@@ -63,56 +61,56 @@ def _lock(descriptor, directory):
         pass  # not every file system knows locks
 
 
-def measure(sides, suite, measuring, directory, say):
-    """Results of all sides, in `directory`/LABEL/boot-N.json, or where they are stored. `say`:
+def measure(variants, suite, measuring, directory, say):
+    """Results of all variants, in `directory`/LABEL/boot-N.json, or where they are stored. `say`:
     function of a line of progress. Raises InputError before anything is booted, where the call is
     wrong."""
-    results = Results({side.label: side.stored for side in sides})
-    _must_be_free(directory, sides)
+    results = Results({variant.label: variant.stored for variant in variants})
+    _must_be_free(directory, variants)
     laboratory = _Laboratory(suite, measuring)
-    mode = laboratory.mode(sides, say)
-    calls = {}
+    mode = laboratory.mode(variants, say)
+    boots = {}
     for number in range(1, measuring.boots + 1):
-        for side in sides:
-            if not side.stored:
-                path = Path(directory) / side.label / f"boot-{number}.json"
+        for variant in variants:
+            if not variant.stored:
+                path = Path(directory) / variant.label / f"boot-{number}.json"
                 _make(path.parent)
-                calls[laboratory.call(side, number, mode, path)] = (side, number, path)
+                boots[laboratory.boot(variant, number, mode, path)] = (variant, number, path)
 
-    def keep(ended):
-        side, number, path = calls[ended.call]
+    def keep(outcome):
+        variant, number, path = boots[outcome.job]
         try:
-            if ended.document is None:
-                raise NoAnswer(ended.why)
-            for key, text in zip(side.sysctl_files, ended.asides):
-                side.must_be_in_force(key, text)
-            laboratory.keep(ended.document, side, number, mode, path)
+            if outcome.document is None:
+                raise NoAnswer(outcome.why)
+            for key, text in zip(variant.sysctl_files, outcome.extras):
+                variant.must_be_in_force(key, text)
+            laboratory.keep(outcome.document, variant, number, mode, path)
         except (InputError, NoAnswer) as error:
-            results.failures.append(f"{ended.call.title}: {error}")
-            results.bad_call |= ended.bad_call
-            say(f"{ended.call.title}: failed after {ended.seconds:.0f} s")
+            results.failures.append(f"{outcome.job.title}: {error}")
+            results.bad_call |= outcome.bad_call
+            say(f"{outcome.job.title}: failed after {outcome.seconds:.0f} s")
             return
-        results.files[side.label].append(path)
-        say(f"{ended.call.title}: {ended.seconds:.0f} s")
+        results.files[variant.label].append(path)
+        say(f"{outcome.job.title}: {outcome.seconds:.0f} s")
 
     at_a_time = min(2, len(os.sched_getaffinity(0))) if mode == "exact" else 1
-    forms.remove(directory)
-    boots.run(list(calls), at_a_time, ended=keep)
-    order = [path for *_, path in calls.values()]
-    for side in sides:
-        if not side.stored:
-            results.files[side.label].sort(key=order.index)
+    artifacts.remove(directory)
+    jobs.run(list(boots), at_a_time, ended=keep)
+    order = [path for *_, path in boots.values()]
+    for variant in variants:
+        if not variant.stored:
+            results.files[variant.label].sort(key=order.index)
     return results
 
 
-def _must_be_free(directory, sides):
+def _must_be_free(directory, variants):
     """Whoever is given DIR/LABEL compares all that is there: it has to be this call's."""
-    for side in sides:
-        known = {path.resolve() for path in side.stored}
-        for path in load.files_in(Path(directory) / side.label):
+    for variant in variants:
+        known = {path.resolve() for path in variant.stored}
+        for path in load.files_in(Path(directory) / variant.label):
             if path.resolve() not in known:
-                raise InputError(f"{path} exists, and is not of {side.label} as it is called for; "
-                                 "name another directory with -o, or remove it")
+                raise InputError(f"{path} exists, and is not of {variant.label} as it is called "
+                                 "for; name another directory with -o, or remove it")
 
 
 def _make(directory):
@@ -124,8 +122,8 @@ def _make(directory):
 
 
 @dataclass(frozen=True)
-class _Where:
-    """`mode`: None where that is not settled yet."""
+class _Origin:
+    """Where figures are from. `mode`: None where that is not settled yet."""
 
     label: str
     mode: str | None
@@ -137,19 +135,19 @@ class _Where:
         return "time" if self.mode in (HOST, "kvm") else self.mode
 
 
-def _where_stored(label, path):
+def _stored_origin(label, path):
     """Raises InputError."""
     laboratory = load.load([path]).context.get("laboratory", {})
     if laboratory.get("mode") is None:
         raise InputError(f"{path}: was not measured by forkcost kernels; it can be compared by "
                          "forkcost compare")
-    return _Where(label, laboratory["mode"], laboratory.get("arch"))
+    return _Origin(label, laboratory["mode"], laboratory.get("arch"))
 
 
-def _must_be_alike(places):
+def _must_be_alike(origins):
     """Before hours are spent on what cannot be compared. Raises InputError."""
-    settled = [place for place in places if place.mode]
-    for one, other in ((p, places[0]) for p in places[1:]):
+    settled = [origin for origin in origins if origin.mode]
+    for one, other in ((p, origins[0]) for p in origins[1:]):
         if one.arch != other.arch:
             raise InputError(f"{other.label} is of {other.arch}, {one.label} of {one.arch}, and "
                              "they cannot be compared; name kernels of one architecture, and the "
@@ -165,24 +163,25 @@ class _Laboratory:
     def __init__(self, suite, measuring):
         self._suite, self._measuring = suite, measuring
 
-    def mode(self, sides, say):
-        """In which the kernels that are not the host's are booted. Raises what would keep a side
+    def mode(self, variants, say):
+        """In which the kernels that are not the host's are booted. Raises what would keep a variant
         from being measured, or from being compared with the others."""
-        known = [_where_stored(side.label, path) for side in sides for path in side.stored]
-        measured = [side for side in sides if not side.stored]
-        booted = [side for side in measured if side.kernel != HOST]
+        known = [_stored_origin(variant.label, path)
+                 for variant in variants for path in variant.stored]
+        measured = [variant for variant in variants if not variant.stored]
+        booted = [variant for variant in measured if variant.kernel != HOST]
         if not measured:
             return HOST
-        known += [_Where(side.label, HOST, self._suite.arch) for side in measured
-                  if side.kernel == HOST]
+        known += [_Origin(variant.label, HOST, self._suite.arch) for variant in measured
+                  if variant.kernel == HOST]
         wanted = self._measuring.mode
         # Time can also be measured on the host: whether there is KVM is found out first.
-        stored = {place.mode for place in known} & {"exact", "tcg"}
+        stored = {origin.mode for origin in known} & {"exact", "tcg"}
         if wanted == "auto" and len(stored) == 1:
             [wanted] = stored
         self._must_fit(None if wanted == "auto" else wanted, known, booted)
-        for side in booted:
-            self._check(side, "exact" if wanted == "auto" else wanted)
+        for variant in booted:
+            self._check(variant, "exact" if wanted == "auto" else wanted)
         if not booted:
             return HOST
         if wanted == "auto":
@@ -199,60 +198,64 @@ class _Laboratory:
 
     def _must_fit(self, mode, known, booted):
         """`mode`: of those that are booted; None where that is not settled yet."""
-        _must_be_alike(known + [_Where(side.label, mode, self._suite.arch) for side in booted])
+        _must_be_alike(known + [_Origin(variant.label, mode, self._suite.arch)
+                                for variant in booted])
         if self._measuring.functions and booted and mode not in (None, "exact"):
             raise InputError("--functions counts the instructions of kernel functions, and only an "
                              "emulator can: --mode exact")
 
-    def _why_no_kvm(self, side):
+    def _why_no_kvm(self, variant):
         """None where it works."""
-        [ended] = boots.run([boots.Call("KVM", (
-            *self._boot_words(side, "kvm"), "--boot-limit-s", str(_PROBE_LIMIT_S), "--",
+        [outcome] = jobs.run([jobs.Job("KVM", (
+            *self._boot_arguments(variant, "kvm"), "--boot-limit-s", str(_PROBE_LIMIT_S), "--",
             "/suite/bin/forkcost-run", "--version"))], 1)
-        return ended.why.splitlines()[0].removeprefix("forkcost-boot: ") if ended.status else None
+        if outcome.status == 0:
+            return None
+        return outcome.why.splitlines()[0].removeprefix("forkcost-boot: ")
 
-    def _check(self, side, mode):
+    def _check(self, variant, mode):
         """Raises what would keep it from being booted: the call, or this machine."""
-        [ended] = boots.run([boots.Call(side.label, (
-            *self._boot_words(side, mode), "--check", "--", "/suite/bin/forkcost-run"))], 1)
-        if ended.status:
-            raise (InputError if ended.bad_call else NoAnswer)(f"{side.label}: {ended.why}")
+        [outcome] = jobs.run([jobs.Job(variant.label, (
+            *self._boot_arguments(variant, mode), "--check", "--", "/suite/bin/forkcost-run"))], 1)
+        if outcome.status:
+            raise (InputError if outcome.bad_call else NoAnswer)(f"{variant.label}: {outcome.why}")
 
-    def call(self, side, number, mode, path):
-        """The boots.Call that leaves the figures of a boot."""
+    def boot(self, variant, number, mode, path):
+        """The jobs.Job that leaves the figures of a boot."""
         new = path.with_name(f".{path.stem}.new")  # no *.json
-        run = self._measuring.words(HOST if side.kernel == HOST else mode, self._suite.arch, number)
-        if side.kernel == HOST:
-            return boots.Call(side.label + f" run {number}", (
+        booted = variant.kernel != HOST
+        run = self._measuring.arguments(mode if booted else HOST, self._suite.arch, number)
+        if not booted:
+            return jobs.Job(f"{variant.label} run {number}", (
                 str(self._suite.run), *run, "--out", str(new), "--force"), new)
-        sysctls = side.sysctl_files
-        asides = tuple(path.with_name(f".{path.stem}.{key.replace('/', '.')}") for key in sysctls)
-        read_back = (f"--out={guest}:{aside}" for guest, aside in zip(sysctls.values(), asides))
-        words = [*self._boot_words(side, mode),
-                 "--time-limit-s", f"{self._measuring.time_limit_s:g}",
-                 "--console", str(path.with_suffix(".console")), "--out", f"{_GUEST_RESULT}:{new}",
-                 *read_back, "--", "/suite/bin/forkcost-run", *run, "--out", _GUEST_RESULT]
-        return boots.Call(f"{side.label} boot {number}", tuple(words), new, asides)
+        sysctls = variant.sysctl_files
+        extras = tuple(path.with_name(f".{path.stem}.{key.replace('/', '.')}") for key in sysctls)
+        read_back = (f"--out={guest}:{extra}" for guest, extra in zip(sysctls.values(), extras))
+        return jobs.Job(f"{variant.label} boot {number}", (
+            *self._boot_arguments(variant, mode),
+            "--time-limit-s", f"{self._measuring.time_limit_s:g}",
+            "--console", str(path.with_suffix(".console")), "--out", f"{_GUEST_RESULT}:{new}",
+            *read_back, "--", "/suite/bin/forkcost-run", *run, "--out", _GUEST_RESULT), new, extras)
 
-    def _boot_words(self, side, mode):
+    def _boot_arguments(self, variant, mode):
         files = self._suite.files(all_images=mode != "exact" or self._measuring.selected)
         return [programs.find("forkcost-boot", "FORKCOST_BOOT", "name it there"),
-                "--kernel", side.kernel, "--arch", self._suite.arch, "--mode", mode,
+                "--kernel", variant.kernel, "--arch", self._suite.arch, "--mode", mode,
                 "--init", str(self._suite.init), "--memory", self._measuring.memory,
                 *(f"--file={path}:{guest}" for path, guest in files),
-                *([f"--append={side.command_line}"] if side.command_line else [])]
+                *([f"--append={variant.command_line}"] if variant.command_line else [])]
 
-    def keep(self, document, side, number, mode, path):
+    def keep(self, document, variant, number, mode, path):
         """Writes a result file with what it is a measurement of, and with nothing but figures.
         Raises InputError where it is none."""
         document["context"]["forkcost"]["laboratory"] = {
-            "mode": HOST if side.kernel == HOST else mode, "kernel": side.name,
-            "arch": self._suite.arch, "boot": number, "append": side.append,
-            "sysctls": side.sysctls} | (
-            {} if side.kernel == HOST else {"qemu": qemu_version(self._suite.arch)})
+            "mode": HOST if variant.kernel == HOST else mode, "kernel": variant.name,
+            "arch": self._suite.arch, "boot": number, "append": variant.append,
+            "sysctls": variant.sysctls} | (
+            {} if variant.kernel == HOST else {"qemu": qemu.version(self._suite.arch)})
         if mode == "exact":
             exact.only_figures(document)
-        write(_text(document), path)
+        write_whole(path, _text(document))
         try:
             load.load([path])
         except InputError:
@@ -267,13 +270,3 @@ def _text(document):
     context = json.dumps(document["context"], indent=1, ensure_ascii=False)
     return (f'{{\n"context": {context},\n"benchmarks": [\n{lists("benchmarks")}\n],\n'
             f'"unmeasured": [\n{lists("unmeasured")}\n]\n}}\n')
-
-
-def qemu_version(arch):
-    """`7.2.22`, or what else it says of itself."""
-    program = shutil.which(f"qemu-system-{arch}")
-    if program is None:
-        return "unknown"
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    found = re.search(r"version (\S+)", said.stdout)
-    return found[1] if found else "unknown"

@@ -2,14 +2,20 @@
 named for what they do, and hold the result file that comes out. ci/tests/test_vm_kernels.py boots
 for real."""
 
+import os
+import struct
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import forkcost
+import forkcost_lab
 import synthetic
 from conftest import write
 from forkcost.cli import main
+
 
 BOOT = """#!{python}
 import os, sys, time
@@ -57,6 +63,18 @@ FORMS = ["compare.github", "compare.html", "compare.json", "compare.junit.xml", 
 FORK = "fork/path:fork/heap:64MiB"
 
 
+def fake_elf(machine):
+    """A header without segments."""
+    return (b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+            + struct.pack("<HHI", 2, machine, 1).ljust(48, b"\0"))
+
+
+def as_module():
+    """The environment of `python3 -m forkcost` with the laboratory."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(
+        str(Path(package.__file__).parents[1]) for package in (forkcost, forkcost_lab))}
+
+
 def document(scale=1.0):
     """Two cases with CPU time, and one that has nothing but a wall clock."""
     maker = synthetic.Maker(rounds=3, samples=5, noise=1e-6)
@@ -95,7 +113,7 @@ def room(tmp_path, monkeypatch):
     for name in ("bin/forkcost-run", "bin/bench_fork", "libexec/forkcost/init",
                  "libexec/forkcost/nolibc", "libexec/forkcost/other"):
         (suite / name).parent.mkdir(parents=True, exist_ok=True)
-        (suite / name).write_bytes(b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little"))
+        (suite / name).write_bytes(fake_elf(62))
         (suite / name).chmod(0o755)
     boot = tmp_path / "forkcost-boot"
     boot.write_text(BOOT.format(python=sys.executable, log=tmp_path / "log"))

@@ -3,12 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from forkcost import load
-from forkcost import scratch as scratch_files
+from forkcost import files, load
 from forkcost.errors import InputError, NoAnswer
-from forkcost.kernels import lab
-from forkcost.kernels.options import HOST, Measuring, Side
 from forkcost.stats import ESTIMATORS
+from forkcost_lab import laboratory
+from forkcost_lab.options import HOST, Measuring, Variant
 
 _SPECIAL = ".^$|()*+?{}[]\\"
 
@@ -33,18 +32,18 @@ def measure(kernel, step, suite, measuring, append, say):
     if not all(math.isfinite(v) and v > 0 for v in (step.good, step.bad)) or step.good == step.bad:
         raise InputError(f"--good {step.good:g} and --bad {step.bad:g}: say two different figures "
                          "above 0, as `forkcost kernels` prints them for this case")
-    side = Side("kernel", kernel, append)
-    if kernel == HOST or side.stored:
+    variant = Variant("kernel", kernel, append)
+    if kernel == HOST or variant.stored:
         raise InputError(f"--kernel-image {kernel} is no kernel image; name the bzImage or Image "
                          "that was just built")
-    with scratch_files.directory() as scratch:
+    with files.scratch_directory() as scratch:
         try:
-            results = lab.measure([side], suite, measuring, scratch, say)
+            results = laboratory.measure([variant], suite, measuring, scratch, say)
         except NoAnswer as error:  # before it is booted: it is not the kernel's fault
             raise InputError(str(error)) from error
         if results.failures:
             raise (InputError if results.bad_call else NoAnswer)(results.failures[0])
-        run = load.load(results.files[side.label])
+        run = load.load(results.files[variant.label])
     return _figure(run, step)
 
 

@@ -43,6 +43,11 @@ class Console:
     _blank: bool = False
     _encoded: list[bytes] | None = None  # of the file that is arriving
 
+    @property
+    def over(self) -> bool:
+        """Is there nothing more to wait for?"""
+        return bool(self.finished or self.panic or self.trouble)
+
     def feed(self, data: bytes) -> None:
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:

@@ -1,8 +1,8 @@
 """QEMU: its command line, and a life that ends with ours."""
 
-import ctypes
 import os
 import platform
+import re
 import selectors
 import shutil
 import signal
@@ -12,12 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..lifetime import end_with
 from .errors import Cannot
 from .guest import Console
 from .kernel import Kernel
-
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 # The first serial port, as the kernel calls it.
 CONSOLES = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
@@ -77,10 +75,14 @@ def command_line(machine: Machine) -> list[str]:
     ]
 
 
-def _die_with(parent: int) -> None:
-    """In the child before exec: whatever ends us, be it SIGKILL, ends QEMU."""
-    if LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != parent:
-        os._exit(127)
+def version(arch: str) -> str:
+    """`7.2.22`; `unknown` where it does not say."""
+    program = shutil.which(f"qemu-system-{arch}")
+    if program is None:
+        return "unknown"
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version (\S+)", said.stdout)
+    return found[1] if found else "unknown"
 
 
 @dataclass
@@ -90,7 +92,31 @@ class Outcome:
     status: int | None  # None: we ended it
     said: str  # on its stderr
     limit: str | None = None  # which time limit passed
-    seconds_to_init: float | None = None
+
+
+class _Limits:
+    """How long it may take until init starts, and in all."""
+
+    def __init__(self, time_limit_s: float, boot_limit_s: float) -> None:
+        self._time_limit_s, self._boot_limit_s = time_limit_s, boot_limit_s
+        begin = time.monotonic()
+        self._deadline, self._boot_deadline = begin + time_limit_s, begin + boot_limit_s
+
+    def left(self, console: Console) -> float:
+        """Seconds until the next limit; at most 0 where it has passed."""
+        now = time.monotonic()
+        if console.over:
+            # It ends by itself, unless the kernel knows no way to.
+            self._deadline = min(self._deadline, now + 5)
+        return (self._deadline if console.started else min(self._deadline, self._boot_deadline)) - now
+
+    def passed(self, console: Console) -> str | None:
+        """The limit that has passed, for people; None where nothing more was waited for."""
+        if console.over:
+            return None
+        if console.started or self._deadline <= self._boot_deadline:
+            return f"the time limit of {self._time_limit_s:g} s"
+        return f"the boot limit of {self._boot_limit_s:g} s"
 
 
 def run(
@@ -103,14 +129,14 @@ def run(
 ) -> Outcome:
     """Feeds the console until QEMU ends, or has to. keep: descriptors that QEMU inherits."""
     parent = os.getpid()
-    begin = time.monotonic()
+    limits = _Limits(time_limit_s, boot_limit_s)
     with subprocess.Popen(
         arguments,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=keep,
-        preexec_fn=lambda: _die_with(parent),
+        preexec_fn=lambda: end_with(parent, signal.SIGKILL),
         start_new_session=True,  # Ctrl-C is for us; we end QEMU
     ) as qemu, selectors.DefaultSelector() as selector:
         assert qemu.stdout and qemu.stderr
@@ -118,27 +144,13 @@ def run(
         selector.register(qemu.stderr, selectors.EVENT_READ)
         outcome = Outcome(None, "")
         errors = b""
-        deadline = begin + time_limit_s
-        boot_deadline = begin + boot_limit_s
         try:
             while selector.get_map() and not console.refused:
-                now = time.monotonic()
-                if console.started and outcome.seconds_to_init is None:
-                    outcome.seconds_to_init = now - begin
-                if console.finished or console.panic or console.trouble:
-                    # It ends by itself, unless the kernel knows no way to.
-                    deadline = min(deadline, now + 5)
-                until = deadline if console.started else min(deadline, boot_deadline)
-                if now >= until:
-                    if not (console.finished or console.panic or console.trouble):
-                        whole = console.started or deadline <= boot_deadline
-                        outcome.limit = (
-                            f"the time limit of {time_limit_s:g} s"
-                            if whole
-                            else f"the boot limit of {boot_limit_s:g} s"
-                        )
+                left = limits.left(console)
+                if left <= 0:
+                    outcome.limit = limits.passed(console)
                     break
-                for key, _ in selector.select(until - now):
+                for key, _ in selector.select(left):
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fileobj)

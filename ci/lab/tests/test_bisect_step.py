@@ -6,10 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from forkcost.cli import main
-from forkcost.kernels import exact
+from forkcost_lab import exact
 from conftest import write
-from kernel_room import FORK, calls, document, kernels, room  # noqa: F401: a fixture
-from test_cli import ROOM
+from kernel_room import (  # noqa: F401: a fixture
+    FORK, as_module, calls, document, kernels, room)
+from test_cli import ROOM, as_shell
 
 
 def step(room, kernel, *words, good=2.19e6, bad=2.79e6, case=FORK):
@@ -99,6 +100,13 @@ def test_nor_is_a_fault_of_ours(room, monkeypatch):
     assert step(room, "good").exit_code == 128
 
 
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-", "2>&- >&-"])
+@pytest.mark.parametrize("words", [
+    "--case x", "--kernel-image none --suite /nowhere --case x --good 1 --bad 2"])
+def test_nor_is_an_error_that_cannot_be_said(words, redirected):
+    assert as_shell(f"bisect-step {words} {redirected}", as_module()["PYTHONPATH"]) == 128
+
+
 def test_nor_is_a_missing_option():
     assert CliRunner().invoke(main, ["bisect-step"]).exit_code == 128
     assert CliRunner().invoke(main, ["bisect-step", "--help"]).exit_code == 0
@@ -107,7 +115,7 @@ def test_nor_is_a_missing_option():
 @pytest.mark.parametrize("command, status", [("bisect-step", 128), ("kernels", 3)])
 def test_nor_is_a_missing_python(tmp_path, command, status):
     script = (ROOM / "forkcost.sh.in").read_text()
-    for name, value in {"@package@": "x", "@python@": "none",
+    for name, value in {"@packages@": "x", "@python@": "none",
                         "@FORKCOST_PYTHON_PROBE@": "raise SystemExit(1)"}.items():
         script = script.replace(name, value)
     (tmp_path / "forkcost").write_text(script)

@@ -1,16 +1,11 @@
-"""The suite's other programs: where they are, and calls that end with us."""
+"""Where the suite's programs are."""
 
-import ctypes
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 
 from forkcost.errors import InputError
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
 def find(program, variable, remedy):
@@ -32,10 +27,3 @@ def find(program, variable, remedy):
         return found
     raise InputError(f"{program}: found neither beside this program nor on PATH: build the suite "
                      f"(ci/bench.sh), name the program in {variable}, or {remedy}")
-
-
-def end_with_us(parent):
-    """In a child before its exec, which has to come from our main thread: whatever ends us, be it
-    SIGKILL, ends it. `parent`: our process."""
-    if _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0 or os.getppid() != parent:
-        os._exit(127)

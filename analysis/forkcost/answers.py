@@ -214,7 +214,7 @@ def trusted(run):
         failed=run.outcomes("failed"), skipped=run.outcomes("skipped"), rounds=len(entries),
         disturbed=sum(bool(c.get("disturbed")) for c in conditions),
         reasons=Counter(r for c in conditions if c.get("disturbed") for r in c.get("reasons", [])),
-        checks=checks, overheads=run.select("harness", "overhead_ratio"),
+        checks=checks, overheads=run.select("harness", "overhead_ratio", ("figure",)),
         widths=tuple(stats.quantile(widths, [0.5, 0.9])) if len(widths) else None,
         warnings=list(warnings.values()),
         interrupted=any(c.get("run", {}).get("interrupted") for c in run.contexts))

@@ -13,6 +13,7 @@ PATHS = ("fork", "_Fork", "clone3", "vfork", "clone-vm", "posix_spawn", "posix_s
 PLACEMENTS = ("other-cpu", "same-cpu", "free")
 IMAGES = ("dynamic", "nolibc", "static")  # what most programs are, if measured as widely
 STAMPED = ("nolibc", "static", "dynamic")  # for the phases: dynamic has no image_start_ns
+TOUCHED = ("heap", "backing", "writer", "pattern")  # what `touched` chooses among
 MIDDLE = 256 * MIB  # the size that figures at one size show, where it was measured
 
 
@@ -74,13 +75,15 @@ def _most(rows, axis, preferred):
 
 def series(run, benchmark, quantity, **preferred):
     """A Series of base pages where there are any, with each axis of `preferred` (axis -> values)
-    held at the one that most cases have; or None if the run has nothing of it."""
-    rows = run.select(benchmark, quantity)
+    held at the one that most cases have, any further one at its default; or None if the run has
+    nothing of it."""
+    preferred = {"backing": (), **preferred}
+    rows = run.select(benchmark, quantity, drawn=("path", "heap", *preferred))
     rows = rows[rows.heap_bytes.notna()]
     if "axis.path" not in rows or rows.empty:
         return None
     fixed, exceptions = {}, {}
-    for axis, values in {"backing": (), **preferred}.items():
+    for axis, values in preferred.items():
         if f"axis.{axis}" in rows and rows[f"axis.{axis}"].notna().any():
             plain = axis == "backing" and (rows["axis.backing"] == run.base).any()
             fixed[axis] = run.base if plain else _most(rows, axis, values)
@@ -91,6 +94,7 @@ def series(run, benchmark, quantity, **preferred):
                               for path, of_path in others.groupby("axis.path")}
                 fits |= rows[f"axis.{axis}"] == rows["axis.path"].map(exceptions)
             rows = rows[fits]
+    # What is left has one row per point, unless a file edited by hand names the same axes twice.
     rows = rows[rows["axis.path"].notna()].drop_duplicates(["axis.path", "heap_bytes"])
     return Series(run, quantity, rows, fixed, exceptions) if len(rows) else None
 
@@ -129,21 +133,26 @@ def first_of(rows, **preferred):
 def touched(run, quantity, benchmark="cow", **axes):
     """The row of touch_ns, fault_ns or debt_ns that stands for a kind of touch, or None. Axes given
     are required, so are base pages; the others as in the question what a fork's parent pays."""
-    rows = run.select(benchmark, quantity, **axes)
-    return first_of(rows[rows.heap_bytes.notna()], **{axis: values for axis, values in (
+    preferred = {axis: values for axis, values in (
         ("backing", (run.base,)), ("writer", ("parent", "child", "grandchild")),
-        ("pattern", ("sequential", "random", "stride"))) if axis not in axes})
+        ("pattern", ("sequential", "random", "stride"))) if axis not in axes}
+    rows = run.select(benchmark, quantity, TOUCHED, **axes)
+    return first_of(rows[rows.heap_bytes.notna()], **preferred)
 
 
-# What figures along an axis that counts hold the other axes at, where several were measured as
-# widely; and the counts at which other axes mean nothing, but for those that are named: with one
-# process all kinds of files are the same.
+# Of benchmarks with an axis that counts: the axes that their figures know; further ones are held at
+# their default.
+AROUND = {"load": ("libraries", "shape", "relocations", "kind", "binding", "hash", "page-cache"),
+          "share": ("what", "files", "processes", "page-cache"),
+          "zygote": ("path", "libraries", "placement", "page-cache")}
+# What these hold the other axes at, where several were measured as widely; and the counts at which
+# some axes mean nothing: with one process all kinds of files are the same.
 CENTRE = {"shape": ("flat",), "libraries": ("16", "64", "4"), "relocations": ("1000", "0"),
           "kind": ("rela",), "binding": ("lazy", "now"), "hash": ("gnu",),
           "page-cache": ("warm",), "by": ("futex",)}
-FIRST = {"libraries": (0, ("page-cache", "path")),
-         "relocations": (0, ("libraries", "shape", "page-cache")),
-         "processes": (1, ("what", "page-cache"))}
+FIRST = {"libraries": (0, ("shape", "relocations", "kind", "binding", "hash")),
+         "relocations": (0, ("kind", "binding")),
+         "processes": (1, ("files",))}
 
 
 @dataclass(frozen=True)
@@ -171,21 +180,22 @@ class Along:
 
 
 def along(run, benchmark, quantity, axis, **held):
-    """The Along with the axes in `held` as given, and each other one at the value that was measured
-    at most counts; None if the run has nothing of it. A point of FIRST is that of several series,
-    and was measured in one of them."""
-    rows = _counted(run.select(benchmark, quantity, **held), axis)
+    """The Along with the axes in `held` as given, each other one of AROUND at the value that was
+    measured at most counts, and further ones at their default; None if the run has nothing of it. A
+    point of FIRST is that of several series, and was measured in one of them."""
+    known = (axis, *AROUND.get(benchmark, ()))
+    rows = _counted(run.select(benchmark, quantity, known, **held), axis)
     fixed = dict(held)
     for other in (a.removeprefix("axis.") for a in rows if a.startswith("axis.")):
-        if other not in (axis, *held) and rows[f"axis.{other}"].notna().any():
+        if other in known and other not in (axis, *held) and rows[f"axis.{other}"].notna().any():
             fixed[other] = _widest(rows, other)
             rows = rows[rows[f"axis.{other}"] == fixed[other]]
     if rows.empty:
         return None
-    first, meant = FIRST.get(axis, (None, ()))
+    first, meaningless = FIRST.get(axis, (None, ()))
     if not (rows.x == first).any():
-        kept = {a: v for a, v in fixed.items() if a in meant}
-        every = _counted(run.select(benchmark, quantity, **kept), axis)
+        kept = {a: v for a, v in fixed.items() if a not in meaningless}
+        every = _counted(run.select(benchmark, quantity, known, **kept), axis)
         rows = pd.concat([every[every.x == first].iloc[:1], rows])
     return Along(run, axis, quantity, rows.drop_duplicates("x").sort_values("x"), fixed)
 

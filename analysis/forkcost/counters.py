@@ -115,7 +115,7 @@ def touches(run):
     """[(label, row of debt_ns)] of TOUCHES, base pages first, then other backings."""
     found = []
     for label, benchmark, axes in TOUCHES:
-        rows = run.select(benchmark, "debt_ns", **axes)
+        rows = run.select(benchmark, "debt_ns", choose.TOUCHED, **axes)
         backings = rows.get("axis.backing")
         others = [] if backings is None else sorted(set(backings.dropna()) - {run.base})
         for backing in [run.base, *others]:
@@ -207,7 +207,7 @@ def per_page(run):
     series = choose.calls(run)
     if series is None:
         return []
-    rows = run.select("fork", series.quantity, path="fork", **(
+    rows = run.select("fork", series.quantity, ("heap", "backing"), path="fork", **(
         {"placement": series.fixed["placement"]} if "placement" in series.fixed else {}))
     backings = dict.fromkeys(rows.get("axis.backing", rows["name"][:0]).dropna())
     found = []
@@ -270,7 +270,7 @@ def copying(run):
     if row is None:
         return "this run has no `cow` case that writes base pages first after a fork"
     fault = run.cases[row["name"]]
-    yards = run.select("copy-page", "debt_ns")
+    yards = run.select("copy-page", "debt_ns", ("heap",))
     copy = None
     if len(yards):
         near = np.argmin(np.abs(np.log(yards.heap_bytes.astype(float) / row.heap_bytes)))

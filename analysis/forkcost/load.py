@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from forkcost import functions, passes, processes, schemas
+from forkcost import functions, passes, processes, schemas, units
 from forkcost.checks import REPEAT, Broken, expect, optional, optional_flag, optional_list
 from forkcost.errors import InputError
 from forkcost.quantity import pooled
@@ -39,6 +39,26 @@ class Case:
         """Every round was checked, and every check held."""
         return all(e.get("verification") and all(c.get("ok") for c in e["verification"])
                    for e in self.entries)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Names of cases that figures, tables or sentences could show. `left_out`: name -> the axes that
+    somebody who selected did not know, and that are not at their default."""
+
+    selected: set = field(default_factory=set)
+    left_out: dict = field(default_factory=dict)
+
+    def at(self, name, unknown):
+        if unknown:
+            self.left_out[name] = self.left_out.get(name, unknown) & unknown
+        else:
+            self.selected.add(name)
+
+    def add(self, other):
+        self.selected.update(other.selected)
+        for name, unknown in other.left_out.items():
+            self.at(name, unknown)
 
 
 @dataclass(frozen=True)
@@ -91,9 +111,36 @@ class Run:
         """(benchmark, quantity) -> rows of the table."""
         return self.table.groupby(["benchmark", "quantity"], sort=False).indices
 
-    def select(self, benchmark, quantity, **axes):
-        """The rows of `table` for one quantity; an axis may be given one value or several."""
-        rows = self.table.iloc[self._places.get((benchmark, quantity), [])]
+    @cached_property
+    def _defaults(self):
+        """axis -> its default; of an axis that always stands in a name None, or nothing."""
+        return {axis: row.get("default") for context in self.contexts
+                for axis, row in context["axes"].items()}
+
+    @cached_property
+    def _off_default(self):
+        """Of each row of the table, the axes that do not have their default."""
+        of_case = {name: frozenset(axis for axis, value in case.axes.items()
+                                   if value != self._defaults.get(axis))
+                   for name, case in self.cases.items()}
+        return [of_case[name] for name in self.table.name]
+
+    @cached_property
+    def looks(self):
+        """What `select` gave and left out so far."""
+        return Looks()
+
+    def select(self, benchmark, quantity, drawn=(), **axes):
+        """The rows of `table` for one quantity. An axis may be given one value or several, those in
+        `drawn` vary, and every other one is at its default: rows that differ by an axis that the
+        caller does not know are never mixed. What that leaves out is in `looks`."""
+        places, known = [], {*drawn, *axes}
+        for place in self._places.get((benchmark, quantity), ()):
+            unknown = self._off_default[place] - known
+            if not unknown:
+                places.append(place)
+            self.looks.at(self.table.name.iat[place], unknown)
+        rows = self.table.iloc[places]
         for axis, wanted in axes.items():
             if f"axis.{axis}" not in rows:
                 return rows.iloc[:0]
@@ -103,6 +150,21 @@ class Run:
     def quantity(self, name, quantity):
         """The Quantity of a case, or None."""
         return self.cases[name].quantities.get(quantity) if name in self.cases else None
+
+    def in_no_figure(self, looks):
+        """Sentences about the cases that all of `looks` left out for an axis that nobody knows."""
+        found = defaultdict(list)
+        for name, unknown in looks.left_out.items():
+            if name not in looks.selected:
+                found[min(unknown)].append(self.cases[name].axes)
+        said = []
+        for axis, cases in sorted(found.items()):
+            default = self._defaults.get(axis)
+            why = f"its default {default}" if default is not None else "a default, as it has none"
+            values = ", ".join(sorted({axes[axis] for axes in cases}))
+            said.append(f"{units.many([len(cases)], 'case')} with {axis} not at {why} ({values}): "
+                        "in no figure and no table but that of all cases")
+        return said
 
     def outcomes(self, status):
         """The unmeasured cases with this status: name -> {reason: number of rounds}."""
@@ -240,6 +302,10 @@ def _check_context(ours):
     optional(clock, "stamp_cost_ns", (int, float), f"{where}.clock")
     optional_list(ours, "warnings", dict, where)
     environment = optional(ours, "environment", dict, where) or {}
+    for axis in optional(ours, "axes", dict, where) or {}:
+        row = expect(ours["axes"], axis, dict, f"{where}.axes")
+        if row.get("default") is not None:
+            expect(row, "default", str, f"{where}.axes '{axis}'")
     for group in ("machine", "kernel"):
         optional(environment, group, dict, f"{where}.environment")
     optional(environment.get("machine", {}), "page_size", int, f"{where}.environment.machine")

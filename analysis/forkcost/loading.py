@@ -124,7 +124,7 @@ def _straight(found):
 
 def dlopen(run):
     """The table of dlopen, or a sentence that says what the run lacks."""
-    rows = run.select("dlopen", "dlopen_ns")
+    rows = run.select("dlopen", "dlopen_ns", ("libraries", "mode", "scope", "time"))
     if rows.empty or "axis.time" not in rows or "axis.mode" not in rows:
         return "this run has no `dlopen` cases with dlopen_ns"
     rows = rows.assign(scope=rows.get("axis.scope", ""), n=rows.get("axis.libraries", ""))

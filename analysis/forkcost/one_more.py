@@ -219,7 +219,7 @@ def _points(cases, plus, minus, scales=None):
 
 def _order(run, axis, known, benchmark="load", quantity="main_start_ns", **held):
     """The values of an axis that were measured, the known ones first and in their order."""
-    rows = run.select(benchmark, quantity, **held)
+    rows = run.select(benchmark, quantity, choose.AROUND[benchmark], **held)
     column = f"axis.{axis}"
     there = list(rows[column].dropna().unique()) if column in rows else []
     return [v for v in known if v in there] + [v for v in there if v not in known]

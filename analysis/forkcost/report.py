@@ -13,6 +13,7 @@ from forkcost import (__version__, answers, counters, files, functions, function
 from forkcost.claims import judge
 from forkcost.claims.output import summary
 from forkcost.errors import InputError, NoAnswer
+from forkcost.load import Looks
 from forkcost.plots import FIGURES, SECTIONS, common
 from forkcost.plots.claims import bars
 
@@ -59,7 +60,7 @@ def _why(run):
 
 def render(run, figure_directory, progress=lambda what: None):
     """The page as text; the figures go to `figure_directory`."""
-    made = _made(run, figure_directory, progress)
+    made, looks = _made(run, figure_directory, progress)
     progress("page")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("forkcost"), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -68,7 +69,7 @@ def render(run, figure_directory, progress=lambda what: None):
     return environment.get_template("report.html.j2").render(
         version=__version__, run=run, sections=_sections(made), machine=_machine(run),
         commands=_commands(run), settings=_settings(run), columns=_COLUMNS,
-        percent=units.percent, many=units.many, number=units.number,
+        in_no_figure=run.in_no_figure(looks), percent=units.percent, many=units.many, number=units.number,
         **{name: made[name] for name in _PARTS})
 
 
@@ -79,15 +80,19 @@ def _answers(run):
 
 
 def _made(run, directory, progress):
-    """{stem: figure for the page} of FIGURES, and {name: value} of _PARTS."""
+    """{stem: figure for the page} of FIGURES and {name: value} of _PARTS; and the Looks of all."""
     run.table  # of which all are made: once, not in each process
 
     jobs = {stem: (title, lambda stem=stem, draw=draw: _figure(draw(run), stem, directory))
             for stem, (title, draw) in FIGURES.items()}
     jobs |= {name: (name, lambda part=part: part(run)) for name, part in _PARTS.items()}
     titles, works = zip(*jobs.values())
-    return dict(zip(jobs, processes.spread(lambda i: works[i](), len(works),
-                                           lambda i: progress(titles[i]))))
+    made = processes.spread(lambda i: (works[i](), run.looks), len(works),
+                            lambda i: progress(titles[i]))
+    looks = Looks()
+    for _, of_process in made:
+        looks.add(of_process)
+    return dict(zip(jobs, (found for found, _ in made))), looks
 
 
 def _figure(drawing, stem, directory):

@@ -5,7 +5,7 @@ That form: a name leaves out axes that have their default, `axes` has all of the
 order; an entry has what its case has (`benchmark`, `heap_bytes`, `primary`, `verification`), and its
 quantities have `unit`, `better`, `n` and their values as an array, `samples` (those that have the
 quantity) or `histogram` (rows low, high, count). `context.forkcost` has `quantities`: name ->
-`unit`, `better`, `estimator`.
+`unit`, `better`, `estimator`; and `axes`: axis -> `default`.
 """
 
 import numpy as np
@@ -34,11 +34,13 @@ def in_one_form(document, schema):
     ours = document["context"]["forkcost"]
     (_from_1 if schema < 2 else _from_2)(document, ours)
     ours["quantities"] = _table(document, ours)
+    ours.setdefault("axes", {})
 
 
 def _from_1(document, ours):
     page = ours.get("environment", {}).get("machine", {}).get("page_size", 4096)
     defaults = _DEFAULTS_1 | {"backing": f"{page // 1024}k"}
+    ours["axes"] = {axis: {"default": default} for axis, default in defaults.items()}
     for where, entry in _entries(document):
         parts, axes = entry["name"].split("/"), entry["axes"]
         left_out = {f"{axis}:{defaults.get(axis)}" for axis in axes}

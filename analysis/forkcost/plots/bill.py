@@ -61,7 +61,7 @@ def bill(run):
 def _whole(run, benchmark, size):
     """(ns for all pages of `size` bytes, from the yardstick's debt at the size nearest to it; that
     size), or (None, None)."""
-    rows = run.select(benchmark, "debt_ns")
+    rows = run.select(benchmark, "debt_ns", ("heap", "backing"))
     if rows.get("axis.backing", pd.Series(dtype=object)).notna().any():
         rows = rows[rows["axis.backing"] == run.base]
     rows = rows[rows.heap_bytes > 0]

@@ -12,7 +12,8 @@ def draw(run):
     scale, labels = common.size_lines(ax, series)
     rows = [series.rows]
     for backing, line in (("thp", (0, (5, 1))), ("hugetlb", (0, (1, 1)))):
-        other = run.select("fork", "blocked_ns", path="fork", backing=backing)
+        other = run.select("fork", "blocked_ns", ("heap", "placement"), path="fork",
+                           backing=backing)
         if "placement" in series.fixed:
             other = other[other["axis.placement"] == series.fixed["placement"]]
         if other.empty or not set(other.heap_bytes) <= set(series.sizes):

@@ -40,7 +40,7 @@ def draw(run):
 
 def first_touches(run):
     """(pattern, page cache) -> row of touch_ns, of the text with most pages."""
-    rows = run.select("text-touch", "touch_ns")
+    rows = run.select("text-touch", "touch_ns", ("pattern", "page-cache", "pages"))
     if "axis.pattern" not in rows or "axis.page-cache" not in rows:
         return {}
     found = {}
@@ -53,7 +53,7 @@ def first_touches(run):
 
 
 def first_calls(run):
-    rows = run.select("call", "call_ns")
+    rows = run.select("call", "call_ns", ("binding", "time"))
     if "axis.binding" not in rows or "axis.time" not in rows:
         return {}
     return {key: of.iloc[0] for key in CALLS

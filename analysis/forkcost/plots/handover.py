@@ -10,7 +10,7 @@ COLOURS = {"futex": common.BLUE, "pipe": common.ORANGE}
 
 
 def draw(run):
-    rows = run.select("switch", "handover_ns")
+    rows = run.select("switch", "handover_ns", ("between", "by", "touch"))
     if rows.empty or not {"axis.between", "axis.by"} <= set(rows):
         return "this run has no `switch` cases with handover_ns"
     rows = rows.assign(touch=rows.get("axis.touch", "0"))

@@ -36,7 +36,7 @@ def stack(case):
 
 
 def draw(run):
-    rows = run.select("exec", "total_ns", **CENTRE)
+    rows = run.select("exec", "total_ns", ("image", "page-cache"), **CENTRE)
     found = {}
     for cache in ("warm", "cold"):
         of_cache = rows[rows["axis.page-cache"] == cache] if "axis.page-cache" in rows else rows[:0]

@@ -56,7 +56,7 @@ def huge_faults(run):
     found = []
     for what, benchmark, axes in (("copy after fork", *KINDS["copy"][1:]),
                                   ("fresh memory", *KINDS["fresh"][1:])):
-        rows = run.select(benchmark, "fault_ns", **axes)
+        rows = run.select(benchmark, "fault_ns", choose.TOUCHED, **axes)
         for backing in rows["axis.backing"].dropna().unique() if "axis.backing" in rows else ():
             row = choose.touched(run, "fault_ns", benchmark, backing=backing, **axes)
             # A case with both had it for single samples: its touches are a curve.

@@ -15,7 +15,7 @@ from pathlib import Path
 from forkcost import functions, passes, processes, schemas, units
 from forkcost.checks import REPEAT, Broken, expect, optional, optional_flag, optional_list
 from forkcost.errors import InputError
-from forkcost.quantity import pooled
+from forkcost.quantity import numbered, pooled
 from forkcost.schemas import NEWEST
 
 
@@ -208,15 +208,18 @@ def assemble(paths, documents, groups):
     machines = [_machine(d["context"]) for d in documents]
     for path, machine in zip(paths, machines):
         must_match("machine or kernel", (path, machine), (paths[0], machines[0]))
-    entries = defaultdict(list)
-    for document in documents:
+    rounds = defaultdict(list)
+    for file, document in enumerate(documents):
+        entries = defaultdict(list)
         for entry in document["benchmarks"]:
             entries[entry["name"]].append(entry)
+        for name, of_case in entries.items():
+            rounds[name] += numbered(file, of_case)
     return Run(
         paths=tuple(Path(p) for p in paths),
         contexts=tuple(d["context"]["forkcost"] for d in documents),
         machine=machines[0],
-        cases={name: _case(name, rounds) for name, rounds in entries.items()}, groups=groups,
+        cases={name: _case(name, of_case) for name, of_case in rounds.items()}, groups=groups,
         unmeasured=tuple(e for d in documents for e in d.get("unmeasured", [])))
 
 
@@ -235,13 +238,15 @@ def _machine(context):
             str(environment.get("kernel", {}).get("release", "unknown kernel")))
 
 
-def _case(name, entries):
+def _case(name, rounds):
+    """The Case of [((file, round), entry)]."""
+    entries = tuple(e for _, e in rounds)
     names = dict.fromkeys(q for e in entries for q in e["quantities"])
     quantities = {q: found for q in names if (found := pooled(
-        q, (e["quantities"].get(q, {}) for e in entries), f"{name} {q}")) is not None}
+        q, ((key, e["quantities"].get(q, {})) for key, e in rounds), f"{name} {q}")) is not None}
     first = entries[0]
     return Case(name, first["benchmark"], first["axes"], first.get("heap_bytes"), quantities,
-                tuple(entries), passes.counters(name, entries), passes.profile(entries))
+                entries, passes.counters(name, rounds), passes.profile(entries))
 
 
 def _no_number(constant):

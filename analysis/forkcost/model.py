@@ -95,22 +95,14 @@ class Combined:
         return sum(factor * quantity.median_replicates for factor, quantity in self.terms)
 
     @property
-    def rounds(self):
-        return min((_rounds(quantity) for _, quantity in self.terms), key=len)
-
-    @property
-    def histograms(self):
-        return ()
+    def by_round(self):
+        return min((quantity.by_round for _, quantity in self.terms), key=len)
 
     @property
     def scale(self):
         if self.weigh_as is not None:
             return self.weigh_as
         return sum(factor * quantity.quantile(0.5) for factor, quantity in self.terms if factor > 0)
-
-
-def _rounds(quantity):
-    return quantity.histograms or quantity.rounds
 
 
 def fit(points, from_zero=False):
@@ -128,7 +120,7 @@ def fit(points, from_zero=False):
     medians = np.array([q.quantile(0.5) for _, q in points])
     scales = np.array([getattr(q, "scale", np.nan) for _, q in points])
     slope, intercept = weighted_lines(sizes, medians[None, :], scales)
-    n_rounds = min(len(_rounds(q)) for _, q in points)
+    n_rounds = min(len(q.by_round) for _, q in points)
     intervals, bend = [None, None], None
     if n_rounds >= stats.MIN_ROUNDS:
         replicates = np.column_stack([q.median_replicates for _, q in points])

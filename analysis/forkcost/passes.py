@@ -76,28 +76,29 @@ class Profile:
     left_out: int
 
 
-def counters(name, entries):
-    """The Counters of a case's entries; a string that says why there are none; None if no round
-    was counted."""
-    found = [e["counters"] for e in entries if "counters" in e]
+def counters(name, rounds):
+    """The Counters of a case's [((file, round), entry)]; a string that says why there are none; None
+    if no round was counted."""
+    found = [e["counters"] for _, e in rounds if "counters" in e]
     if not found:
         return None
-    rounds = [c["events"] for c in found if "events" in c]
-    if not rounds:
+    counted = {key: e["counters"]["events"] for key, e in rounds
+               if "events" in e.get("counters", {})}
+    if not counted:
         return found[0]["reason"]
     events, reasons = {}, {}
-    for event in dict.fromkeys(event for r in rounds for event in r):
-        counted = [r[event] for r in rounds if "unit" in r.get(event, {})]
-        of = {who: pooled(event, (c.get(who, {}) for c in counted), f"{name} {event} {who}")
-              for who in WHO}
+    for event in dict.fromkeys(event for r in counted.values() for event in r):
+        of_event = {key: r[event] for key, r in counted.items() if "unit" in r.get(event, {})}
+        of = {who: pooled(event, ((key, c.get(who, {})) for key, c in of_event.items()),
+                          f"{name} {event} {who}") for who in WHO}
         if any(of.values()):
-            inheriting = [c["inheriting"] for c in counted if "inheriting" in c]
+            inheriting = [c["inheriting"] for c in of_event.values() if "inheriting" in c]
             events[event] = Event(
-                event, counted[0]["unit"], **of,
-                running_share=min(c.get("running_share", 1.0) for c in counted),
+                event, next(iter(of_event.values()))["unit"], **of,
+                running_share=min(c.get("running_share", 1.0) for c in of_event.values()),
                 inheriting=float(quantile(inheriting, 0.5)) if inheriting else None)
         else:
-            reasons[event] = next((r[event]["reason"] for r in rounds
+            reasons[event] = next((r[event]["reason"] for r in counted.values()
                                    if "reason" in r.get(event, {})), "it never ran")
     return Counters(events, reasons, _all(c.get("child_end_counted") for c in found))
 

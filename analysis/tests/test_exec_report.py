@@ -189,10 +189,8 @@ def test_no_memory_is_added_where_a_quantity_is_missing(made):
 
 
 class Fixed:
-    histograms = ()
-
     def __init__(self, *rounds):
-        self.rounds = [np.array([r]) for r in rounds]
+        self.by_round = [np.array([r]) for r in rounds]
         self.median = float(np.median(rounds))
         self.median_replicates = np.resize(np.array(rounds, dtype=float), 1000)
 

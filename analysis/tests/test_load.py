@@ -188,7 +188,7 @@ def test_the_reference_run_is_read(reference):
     assert not run.outcomes("failed")
     for case in run.cases.values():
         for quantity in case.quantities.values():
-            for ours, theirs in zip(quantity.rounds, quantity.recorded):
+            for ours, theirs in zip(quantity.rounds, quantity.recorded.values()):
                 # The same definition of a quantile on both sides of the file.
                 if not quantity.histograms:
                     assert np.quantile(ours, 0.9, method="inverted_cdf") == theirs["p90"]

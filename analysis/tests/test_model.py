@@ -52,7 +52,7 @@ class Fixed:
 
     def __init__(self, median):
         self.median = median
-        self.histograms, self.rounds = (), [np.array([median])]
+        self.by_round = [np.array([median])]
 
     def quantile(self, q):
         return self.median
@@ -77,7 +77,7 @@ class Sampled(Fixed):
 
     def __init__(self, median, seed):
         super().__init__(median)
-        self.rounds = [np.array([median])] * 5
+        self.by_round = [np.array([median])] * 5
         self.median_replicates = median * np.random.default_rng(seed).normal(1, 0.01, 999)
 
 

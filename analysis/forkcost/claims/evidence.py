@@ -129,7 +129,7 @@ def difference(one, other):
 
 
 def _interval(one, other, combine):
-    rounds = min(len(q.histograms or q.rounds) for q in (one, other))
+    rounds = min(len(q.by_round) for q in (one, other))
     bounds = rounds >= stats.MIN_ROUNDS and stats.interval(
         combine(one.median_replicates, other.median_replicates), rounds)
     return {"low": float(bounds[0]), "high": float(bounds[1])} if bounds else {}

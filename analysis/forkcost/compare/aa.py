@@ -87,7 +87,7 @@ def _differences(a, b, found):
 
 
 def _data(observed):
-    return [observed.rounds[key] for key in sorted(observed.rounds)]
+    return [observed.by_round[key] for key in sorted(observed.by_round)]
 
 
 def measured_thresholds(noise):

@@ -149,15 +149,15 @@ class Matcher:
     def _arranged(self, base, new):
         """((Rounds of base, of new), are they pairs, what a unit is). Rounds of an interleaved run
         that only one side has are left out."""
-        keys = [sorted(o.rounds) for o in (base, new)]
+        keys = [sorted(q.by_round) for q in (base, new)]
         common = [key for key in keys[0] if self.partner
-                  and (self.partner[key[0]], key[1]) in new.rounds]
+                  and (self.partner[key[0]], key[1]) in new.by_round]
         if common:
             keys = [common, [(self.partner[file], number) for file, number in common]]
         files = [len(side.paths) >= sides.FILES_ARE_UNITS for side in (self.base, self.new)]
         nested = [_nested(k) if of_files else (1,) * len(k) for k, of_files in zip(keys, files)]
-        rounds = tuple(stats.Rounds.of([o.rounds[key] for key in k], n)
-                       for o, k, n in zip((base, new), keys, nested))
+        rounds = tuple(stats.Rounds.of([q.by_round[key] for key in k], n)
+                       for q, k, n in zip((base, new), keys, nested))
         return rounds, bool(common), "file" if any(files) else "round"
 
     def tested(self, found):

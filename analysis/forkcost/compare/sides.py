@@ -12,21 +12,11 @@ from forkcost.checks import Broken, optional
 from forkcost.compare import plain
 from forkcost.compare.result import Side
 from forkcost.errors import InputError, NoAnswer
+from forkcost.quantity import Quantity
 
 FILES_ARE_UNITS = 3  # so many files (boots, runs) of a side are what is replicated, not rounds
 EXACT = "exact"
 COUNTED = ("parent", "child", "family")  # whose instructions
-
-
-@dataclass(frozen=True)
-class Observed:
-    """One quantity of one case on one side. `rounds`: {(file, round): array of samples, or
-    histogram}."""
-
-    name: str
-    unit: str
-    better: str
-    rounds: dict
 
 
 @dataclass(frozen=True)
@@ -86,15 +76,12 @@ class Files:
         return dict(found)
 
     def observed(self, name):
-        """quantity -> Observed of a case, with the instructions that were counted."""
-        found = {}
+        """quantity -> Quantity of a case over all files, with the instructions that were counted."""
+        found = defaultdict(dict)
         for index, case in self.cases[name].items():
-            for quantity, of_case in _quantities(case).items():
-                rounds = found.setdefault(quantity, (of_case, {}))[1]
-                for key, data in _rounds(case, quantity, of_case):
-                    rounds[index, key] = data
-        return {q: Observed(q, first.unit, first.better, rounds)
-                for q, (first, rounds) in found.items()}
+            for quantity, of_file in _quantities(case).items():
+                found[quantity][index] = of_file
+        return {q: Quantity.joined(q, of_files) for q, of_files in found.items()}
 
     @property
     def side(self):
@@ -126,16 +113,6 @@ def _quantities(case):
         found |= {f"{event.name} {who}": quantity for who in COUNTED
                   if (quantity := getattr(event, who)) is not None}
     return found
-
-
-def _rounds(case, name, quantity):
-    """[(round's number, data)]."""
-    data = quantity.histograms or quantity.rounds
-    indices = [entry.get("repetition_index", i) for i, entry in enumerate(case.entries)
-               if entry["quantities"].get(name, {}).get("n")]
-    if len(indices) != len(data) or len(set(indices)) != len(indices):
-        indices = range(len(data))  # counters have their own rounds; files put together repeat them
-    return zip(indices, data)
 
 
 def read(label, paths, force=False):

@@ -35,6 +35,7 @@ base|python3-rich|rich for Python|python rich|python3-rich|python-rich|python3-r
 base|python3-click|click for Python|python click|python3-click|python-click|python3-click
 base|python3-pytest|pytest|python pytest|python3-pytest|python-pytest|python3-pytest
 base|python3-pytest-xdist|pytest-xdist (with it the tests of analysis/ run side by side)|-|-|-|-
+base|python3-fastjsonschema|fastjsonschema for Python (tests check files against results/schema.json)|-|-|-|-
 base|python3-venv|venv for Python (one test installs the wheel)|-|-|-|-
 base|python3-pip|pip for Python (the same test)|-|-|-|-
 base|python3-setuptools|setuptools for Python (the same test)|-|-|-|-

@@ -217,7 +217,7 @@ _QUANTITIES = {
     "resident_after_map": "resident pages after mmap",
     "resident_after_touch": "resident pages after the touches", "touched": "touched pages",
     "faults_at_map": "minor faults of mmap", "major_faults_at_map": "major faults of mmap",
-    "faults_at_touch": "minor faults of the touches", "read_rss_bytes": "RSS after the reads",
+    "faults_at_touch": "minor faults when touched", "read_rss_bytes": "RSS after the reads",
     "write_rss_bytes": "RSS after the writes", "table_bytes_copied": "page tables of the child",
     "error": "errno", "mapping_bytes": "size of the mapping",
     "parent_copied_pages": "pages copied by the parent",

@@ -152,12 +152,13 @@ def _part(axis, value):
 _COUNTED = re.compile(r"instructions(?::([uk]))?(?: (parent|child|family))?")
 
 
-def quantity(name, table):
-    """The title of a quantity. `table`: a file's `context.forkcost.quantities`."""
-    row = table.get(name, {})
-    found = row.get("title") if isinstance(row, dict) else None
-    if isinstance(found, str) and found:
-        return found
+def quantity(name, *tables):
+    """The title of a quantity. `tables`: files' `context.forkcost.quantities`; the first one
+    that has it counts."""
+    for row in (table.get(name) for table in tables):
+        found = row.get("title") if isinstance(row, dict) else None
+        if isinstance(found, str) and found:
+            return found
     if counted := _COUNTED.fullmatch(name):
         of = {"k": "kernel ", "u": "user "}.get(counted[1], "")
         return f"{of}instructions" + (f", {counted[2]}" if counted[2] else "")

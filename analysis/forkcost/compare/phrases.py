@@ -1,5 +1,5 @@
-"""How a comparison is said, the same in every format: its headline, titles, figures, changes, and how
-it was made."""
+"""How a comparison is said, the same in every format: its headline, titles, figures, changes, and
+how it was made."""
 
 import math
 import re
@@ -38,7 +38,7 @@ def name(item):
 
 def title(item):
     """The same for people: `fork, 256 MiB: caller blocked`."""
-    return plain(": ".join(filter(None, (item.title, item.quantity_title))))
+    return plain(": ".join(filter(None, (item.title, item.quantity_title)))) or name(item)
 
 
 def slope(item):

@@ -61,7 +61,8 @@ class Change:
 @dataclass(frozen=True)
 class Row:
     """One quantity of one case. `rounds`, `medians`: of base and new. `family`: key of the Family
-    that it belongs to; None outside all. `quantity` is "" where the whole case is new, gone or
+    that it belongs to; None outside all. `title`, `quantity_title`: what people call them (titles);
+    "" in a Row that nobody gave any. `quantity` is "" where the whole case is new, gone or
     failed."""
 
     case: str
@@ -72,6 +73,8 @@ class Row:
     rounds: tuple[int, int]
     medians: tuple[float | None, float | None]
     family: str | None = None
+    title: str = ""
+    quantity_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Family:
     change: Change
     points: tuple[tuple[float, float, float], ...]
     rows: tuple[Row, ...]
+    title: str = ""
+    quantity_title: str = ""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def _measured(family, mode):
     """The unit of the points, which are no slopes, and what the axis is called."""
     change = family.rows[0].change if family.rows else family.change
     of_unit = phrases.unit(change, mode).partition(" per ")[0]
-    quantity = phrases.plain(family.quantity).replace("$", r"\$")
+    quantity = phrases.plain(family.quantity_title or family.quantity).replace("$", r"\$")
     return of_unit, f"{quantity}, {of_unit}" if of_unit == "instructions" else quantity
 
 

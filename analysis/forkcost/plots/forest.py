@@ -60,7 +60,7 @@ def draw(comparison):
 def _name(item):
     """Lines of a name, broken behind a slash or a space."""
     of = f" ({phrases.slope(item)})" if isinstance(item, Family) else ""
-    lines = textwrap.wrap((phrases.name(item) + of).replace("/", "/ "), _LETTERS,
+    lines = textwrap.wrap((phrases.title(item) + of).replace("/", "/ "), _LETTERS,
                           break_on_hyphens=False)
     return [line.replace("/ ", "/") for line in lines] or [""]
 
@@ -139,9 +139,9 @@ def message(comparison):
     failed = comparison.count(FAILED)
     end = f" {units.many([failed], 'case')} failed." if failed else ""
     if worst is not None:
-        return f"Slower first: {phrases.name(worst)}, {phrases.changed(worst.change)}.{end}"
+        return f"Slower first: {phrases.title(worst)}, {phrases.changed(worst.change)}.{end}"
     if faster:
-        return (f"Nothing is slower. Faster first: {phrases.name(faster[0])}, "
+        return (f"Nothing is slower. Faster first: {phrases.title(faster[0])}, "
                 f"{phrases.changed(faster[0].change)}.{end}")
     return f"Nothing is slower or faster.{end}"
 

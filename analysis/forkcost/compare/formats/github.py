@@ -20,12 +20,19 @@ def document(comparisons, strict=False):
             items = phrases.listed(c, *verdicts)
             room = _ANNOTATIONS - (level == "notice")  # the summary is one
             shown = items if len(items) <= room else items[:room - 1]
-            lines += [_command(level, f"{item.change.verdict}: {phrases.name(item)}",
-                               f"{phrases.said(item, c.mode)}\n{phrases.sides(c)}") for item in shown]
+            lines += [_command(level, f"{item.change.verdict}: {phrases.title(item)}",
+                               _message(item, c)) for item in shown]
             if len(shown) < len(items):
                 lines.append(_command(level, f"forkcost {phrases.sides(c)}",
                                       f"{len(items) - len(shown)} more like these are not shown"))
     return "".join(lines)
+
+
+def _message(item, c):
+    lines = [phrases.said(item, c.mode), phrases.sides(c)]
+    if phrases.title(item) != phrases.name(item):
+        lines.append(phrases.name(item))
+    return "\n".join(lines)
 
 
 def _command(level, title, message):

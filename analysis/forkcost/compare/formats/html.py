@@ -31,7 +31,7 @@ def _comparison(c, number, strict):
                         for d in c.differences],
         "slower": [_line(item, c.mode) for item in phrases.listed(c, SLOWER, FAILED)],
         "forest": _figure(forest.draw(c), f"forest-{number}", "What changed, by how much"),
-        "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", phrases.name(f))
+        "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", phrases.title(f))
                    for n, f in enumerate(curves[:before_after.MOST], 1)],
         "curves_left_out": max(0, len(curves) - before_after.MOST),
         "causes": [_cause(cause) for cause in c.causes],
@@ -47,9 +47,10 @@ def _figure(drawing, stem, title):
 
 
 def _line(item, mode):
-    """(name, what it is, base → new, change)."""
-    return (phrases.name(item), phrases.slope(item), phrases.arrow(item.change, mode),
-            phrases.changed(item.change))
+    """(title, name where that is another, what it is, base → new, change)."""
+    title, name = phrases.title(item), phrases.name(item)
+    return (title, name if name != title else "", phrases.slope(item),
+            phrases.arrow(item.change, mode), phrases.changed(item.change))
 
 
 def _row(item, mode):

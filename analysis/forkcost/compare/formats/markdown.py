@@ -104,9 +104,17 @@ def _item(item, mode, *more):
     if phrases.known(change.ratio) and change.reason and not more:
         how += f"; {change.reason}"
     of = phrases.slope(item)
-    cells = [code(phrases.name(item)) + (f" ({of})" if of else ""),
+    cells = [_called(item, f" ({of})" if of else ""),
              *map(escape, (phrases.arrow(change, mode), how, *more))]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _called(item, more=""):
+    """Its title, its name in small below; where there is no title, the name."""
+    title, name = phrases.title(item), phrases.name(item)
+    if title == name:
+        return code(name) + more
+    return f"{escape(title)}{more}<br><sub>{code(name)}</sub>"
 
 
 def _cause(cause):

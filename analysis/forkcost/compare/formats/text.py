@@ -82,9 +82,15 @@ def _about(item, mode):
                      for x in (item.points[0][0], item.points[-1][0]))
         _, *last = item.points[-1]
         before, after = (phrases.figure(x, phrases.unit(largest, mode)) for x in last)
-        return (f"{item.key} ({low} to {high}, {units.many([len(item.rows)], 'case')}; at {high} "
+        return (f"{_called(item, item.key)} ({low} to {high}, "
+                f"{units.many([len(item.rows)], 'case')}; at {high} "
                 f"{before} → {after})")
-    return f"{item.quantity}  {item.case}"
+    return _called(item, f"{item.quantity}  {item.case}")
+
+
+def _called(item, name):
+    title = phrases.title(item)
+    return name if title == phrases.name(item) else f"{title}  ({name})"
 
 
 def _unclear(console, c, strict):

@@ -126,16 +126,6 @@ class Comparison:
         """Rows with this verdict."""
         return sum(row.change.verdict == verdict for row in self.rows)
 
-    @property
-    def news(self):
-        """[Family | Row], what changed or failed, for a list without repetitions: families first
-        that are slower or faster, with rows that their family does not speak for."""
-        told = {f.key for f in self.families if f.change.verdict in (SLOWER, FASTER)}
-        spoken = {(f.key, f.change.verdict) for f in self.families if f.key in told}
-        rows = [row for row in self.rows if row.change.verdict in (SLOWER, FASTER, FAILED)
-                and (row.family, row.change.verdict) not in spoken]
-        return [f for f in self.families if f.key in told] + rows
-
     def exit_status(self, strict=False):
         """0 no regression; 1 one, or a case that failed on the new side alone. `strict`: unclear
         counts too."""

@@ -54,13 +54,13 @@ def _line(item, mode):
 
 
 def _row(item, mode):
-    """All that is known, as texts; the name first."""
+    """All that is known, as texts; first (title, name) of the case and of the quantity."""
     change = item.change
     base, new = phrases.figures(change, mode)
     quantity = phrases.per(change, mode) or item.quantity
     why = phrases.settle(change) if change.verdict == phrases.UNCLEAR else change.reason
     name = item.key if isinstance(item, Family) else item.case
-    return (name, quantity, change.verdict, base, new,
+    return ((item.title, name), (item.quantity_title, quantity), change.verdict, base, new,
             phrases.percent(change.ratio, change.exact),
             "exact" if change.exact else phrases.interval(change) or "–", phrases.p_value(change.p),
             "–" if change.exact else units.percent(change.threshold), phrases.rounds(item),

@@ -111,12 +111,16 @@ def settles(change):
 
 
 def _list(console, title, c, verdict):
-    rows = [(r.case, r.change.reason) for r in c.rows if r.change.verdict == verdict]
+    rows = [(_case(r), r.change.reason) for r in c.rows if r.change.verdict == verdict]
     if rows:
         hidden = 0 if verdict == FAILED else max(len(rows) - LISTED, 0)
         more = f", {hidden} more with --format json" if hidden else ""
         _table(console, f"{title} ({len(rows)}{more})", ("case", "why"),
                rows[:len(rows) - hidden])
+
+
+def _case(row):
+    return f"{row.title}  ({row.case})" if row.title not in ("", row.case) else row.case
 
 
 def _causes(console, c):

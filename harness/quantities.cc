@@ -23,46 +23,47 @@ struct Row {
 };
 
 constexpr auto kRows = std::to_array<Row>({
-    {{"blocked_ns", "ns", "lower", "p50", Resolution::kClock,
+    {{"blocked_ns", "caller blocked", "ns", "lower", "p50", Resolution::kClock,
       "just before the call to just after it returned in the parent"},
      FORKCOST_CALL,
      FORKCOST_RESUMED},
-    {{"blocked_cpu_ns", "ns", "lower", "p25", Resolution::kClock,
+    {{"blocked_cpu_ns", "caller blocked, CPU time", "ns", "lower", "p25", Resolution::kClock,
       "CPU time of the calling thread from the call until it returned"}},
-    {{"child_start_ns", "ns", "lower", "p25", Resolution::kClock,
+    {{"child_start_ns", "until the child runs", "ns", "lower", "p25", Resolution::kClock,
       "the call to the first instruction of the child"},
      FORKCOST_CALL,
      FORKCOST_CHILD},
-    {{"exec_ns", "ns", "lower", "p25", Resolution::kClock,
+    {{"exec_ns", "until exec is called", "ns", "lower", "p25", Resolution::kClock,
       "the call to the child's call of execve (paths whose child is ours)"},
      FORKCOST_CALL,
      FORKCOST_EXEC},
-    {{"image_start_ns", "ns", "lower", "p25", Resolution::kClock,
+    {{"image_start_ns", "until the image runs", "ns", "lower", "p25", Resolution::kClock,
       "the call to the first user instruction of the new image (images whose entry point is ours)"},
      FORKCOST_CALL,
      FORKCOST_IMAGE},
-    {{"entry_start_ns", "ns", "lower", "p25", Resolution::kClock,
+    {{"entry_start_ns", "until the loader is done", "ns", "lower", "p25", Resolution::kClock,
       "the call to the program's own first instruction, when a loader has finished (images whose "
       "entry point is ours; without a loader the same as image_start_ns)"},
      FORKCOST_CALL,
      FORKCOST_ENTRY},
-    {{"main_start_ns", "ns", "lower", "p25", Resolution::kClock,
+    {{"main_start_ns", "until main", "ns", "lower", "p25", Resolution::kClock,
       "the call to the first line of the new image's main"},
      FORKCOST_CALL,
      FORKCOST_MAIN},
-    {{"teardown_ns", "ns", "lower", "p25", Resolution::kClock,
-      "just before the child's _exit to the return of wait"},
+    {{"teardown_ns", "from the child's exit to wait's return", "ns", "lower", "p25",
+      Resolution::kClock, "just before the child's _exit to the return of wait"},
      FORKCOST_EXIT,
      FORKCOST_REAPED},
-    {{"total_ns", "ns", "lower", "p25", Resolution::kClock, "the call to the return of wait"},
+    {{"total_ns", "until wait returns", "ns", "lower", "p25", Resolution::kClock,
+      "the call to the return of wait"},
      FORKCOST_CALL,
      FORKCOST_REAPED},
-    {{"child_cpu_ns", "ns", "lower", "p25", Resolution::kMicroseconds,
+    {{"child_cpu_ns", "child's CPU time", "ns", "lower", "p25", Resolution::kMicroseconds,
       "the child's user and system time, as wait4 reports it"}},
-    {{"child_minor_faults", "1", "none", "p50", Resolution::kOne,
+    {{"child_minor_faults", "child's minor faults", "1", "none", "p50", Resolution::kOne,
       "the child's minor page faults from its first instruction to its end, as wait4 reports "
       "them"}},
-    {{"child_major_faults", "1", "none", "p50", Resolution::kOne,
+    {{"child_major_faults", "child's major faults", "1", "none", "p50", Resolution::kOne,
       "the child's page faults that waited for a disk, as wait4 reports them"}},
 });
 
@@ -123,6 +124,7 @@ Json describe_quantities() {
       Json& row = rows[std::string(quantity.name)] = {
           {"unit", quantity.unit}, {"better", quantity.better}, {"estimator", quantity.estimator}};
       if (const int64_t step = step_of(quantity)) row["step"] = step;
+      row["title"] = quantity.title;
       row["meaning"] = quantity.meaning;
     }
   }

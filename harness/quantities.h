@@ -20,6 +20,7 @@ enum class Resolution : uint8_t {
 
 struct Quantity {
   std::string_view name;
+  std::string_view title;      // a few words for tables and figures: "caller blocked"
   std::string_view unit;       // "ns", "1" (a count), "ratio", "bytes"
   std::string_view better;     // "lower", "higher", "none"
   std::string_view estimator;  // "min", "p10", "p25", "p50": repeats best, results/estimators.md

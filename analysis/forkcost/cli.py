@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from forkcost import __version__, plugins, units
+from forkcost.compare import formats
 from forkcost.errors import ForkcostError, InputError, NoAnswer, give_up, say
 
 _FILES = click.Path(path_type=Path)
@@ -230,8 +231,8 @@ def claims(runs, measured, preset, save, output, form):
 @click.option("--force", is_flag=True, help="Compare runs that are not comparable.")
 @click.option("--explain", is_flag=True,
               help="Show counters and kernel functions that moved, where both sides have them.")
-@click.option("--format", "form", default="text", show_default=True, type=click.Choice(
-    ["text", "json", "markdown", "html", "junit", "ktap", "bmf", "github"]))
+@click.option("--format", "form", default="text", show_default=True,
+              type=click.Choice(formats.NAMES))
 @click.option("-o", "--output", type=_FILES, metavar="FILE", help="Write here, not to stdout.")
 @click.pass_context
 def compare(ctx, files, base_label, threshold, table, quantity, case, strict, force, explain, form,
@@ -245,12 +246,12 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
 
     Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared or
     have nothing in common."""
-    from forkcost.compare import command, outputs, thresholds
+    from forkcost.compare import command, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
     found, without = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
                                          force=force, explained=explain)
-    _put(outputs.FORMATS[form](found, strict), output)
+    _put(formats.document(form, found, strict), output)
     if without:
         raise NoAnswer("\n".join(without))
     ctx.exit(max(c.exit_status(strict) for c in found))

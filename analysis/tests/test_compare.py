@@ -12,7 +12,7 @@ import synthetic_counts
 from conftest import SCHEMA_2, write
 from forkcost import processes
 from forkcost.cli import main
-from forkcost.compare import engine, sides, thresholds
+from forkcost.compare import engine, phrases, sides, thresholds
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, NOTE, SAME, SLOWER, UNCLEAR, WARNING)
 
@@ -69,7 +69,7 @@ def test_a_slowdown_is_found_and_told_once(pair):
     found = pair(maker(1), maker(2, 1.2), 0.05)
     assert verdicts(found) == {SLOWER} and found.exit_status() == 1
     assert [f.change.verdict for f in found.families] == [SLOWER]
-    assert found.news == [found.families[0]]
+    assert phrases.listed(found, SLOWER) == [found.families[0]]
     row = found.rows[0]
     assert row.change.interval[0] < 1.2 < row.change.interval[1] and row.change.p < 0.05
     assert row.rounds == (10, 10) and row.change.estimator == "min"  # as the files say

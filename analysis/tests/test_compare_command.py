@@ -25,6 +25,23 @@ def test_text_has_what_matters_first(tmp_path):
     assert "\x1b" not in out and "\u00a0" not in out
 
 
+def test_people_read_titles_and_programs_names(tmp_path):
+    paths = files(tmp_path, maker(1), maker(2, 1.2))
+    said = {form: call(*paths, "--threshold", "5%", "--format", form).stdout for form in (
+        "text", "markdown", "html", "github", "json", "junit", "ktap", "bmf")}
+    title, name = "fork, per 4 KiB page: caller blocked", "fork/path:fork blocked_ns per page"
+    for form in ("text", "markdown", "html"):
+        assert title in said[form] and name in said[form], form
+    assert f"<br><sub>`{name}`</sub>" in said["markdown"]
+    assert f"<small><code>{name}</code></small>" in said["html"]
+    assert f"title=slower%3A {title.replace(',', '%2C').replace(':', '%3A')}::" in said["github"]
+    for form in ("junit", "ktap", "bmf"):
+        assert "caller blocked" not in said[form] and "fork/path:fork" in said[form]
+    made = json.loads(said["json"])["comparisons"][0]
+    assert {r["title"] for r in made["rows"]} == {"fork, 16 MiB", "fork, 64 MiB", "fork, 256 MiB"}
+    assert made["families"][0]["quantity_title"] == "caller blocked"
+
+
 def test_json_has_it_all(tmp_path):
     result = call(*files(tmp_path, maker(1), maker(2, 1.2)), "--threshold", "5%", "--format",
                   "json", "-o", tmp_path / "out.json")

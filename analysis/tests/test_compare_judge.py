@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import synthetic
-from forkcost.compare import judge, statistics, words
+from forkcost.compare import judge, statistics
+from forkcost.compare.formats.text import settles
+from forkcost.compare.phrases import settle, statement
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
-from forkcost.compare.statement import statement
 from forkcost.stats import Rounds, drawn_weights
-from forkcost.compare.text import settles
 from test_compare import compared, files, interleaved, laboratory, maker
 
 PAGE = 4096
@@ -66,7 +66,7 @@ def test_a_counts_own_threshold_is_kept_and_it_is_tested(change):
 def test_few_rounds_of_counts_say_what_would_settle_it(change):
     found = change(values("faults", alike(10, 2)), values("faults", alike(11, 2)))
     assert found.verdict == UNCLEAR and found.more_rounds == 1
-    assert "1 more round per side would settle it" in words.settle(found)
+    assert "1 more round per side would settle it" in settle(found)
 
 
 # Values without spread
@@ -145,7 +145,7 @@ def test_two_estimates_of_0_are_no_proof_of_the_same(change, mode):
     nothing = values(quantity, alike(0), estimator="p25", mode=mode)
     assert change(nothing, nothing).verdict == SAME
     said = change(made(100), made(100_000))
-    assert "settle" not in words.settle(said) and settles(said) == "–"
+    assert "settle" not in settle(said) and settles(said) == "–"
 
 
 # Rounds that contradict each other

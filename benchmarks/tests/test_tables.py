@@ -5,6 +5,7 @@ import fnmatch
 import json
 import pathlib
 import re
+import sys
 import tomllib
 
 import pytest
@@ -46,9 +47,19 @@ def test_every_row_says_what_it_is(tables):
         assert row["unit"] in ("ns", "1", "ratio", "bytes") and row["meaning"], name
         assert row["better"] in ("lower", "higher", "none"), name
         assert row["estimator"] in ("min", "p10", "p25", "p50"), name
+        assert 0 < len(row["title"]) <= 40 and "_" not in row["title"], name
         unit = "ns" if name.endswith("_ns") else "bytes" if "bytes" in name else None
         assert unit in (None, row["unit"]), name
     assert all(row["meaning"] for row in tables["axes"].values())
+
+
+def test_titles_are_those_that_analysis_has_for_older_files(tables):
+    sys.path.insert(0, str(SOURCE / "analysis"))
+    from forkcost import titles
+    for name, row in tables["quantities"].items():
+        assert titles.quantity(name, {}) in (name, row["title"]), name
+    found = [row["title"] for row in tables["quantities"].values()]
+    assert len(set(found)) == len(found)
 
 
 def test_every_axis_is_that_of_a_case(tables):

@@ -15,10 +15,11 @@ std::span<const Axis> benchmark_axes() {
 
 std::span<const Quantity> benchmark_quantities() {
   static constexpr std::array kQuantities = {
-      Quantity{"debt_ns", "ns", "lower", "p25", Resolution::kClock, "all touches"},
-      Quantity{"touch_ns", "ns", "lower", "p10", Resolution::kNone, "one touch"},
-      Quantity{"overhead_ratio", "ratio", "lower", "p50", Resolution::kNone,
-               "one time by another"}};
+      Quantity{"debt_ns", "all first touches", "ns", "lower", "p25", Resolution::kClock,
+               "all touches"},
+      Quantity{"touch_ns", "one touch", "ns", "lower", "p10", Resolution::kNone, "one touch"},
+      Quantity{"overhead_ratio", "one against the other", "ratio", "lower", "p50",
+               Resolution::kNone, "one time by another"}};
   return kQuantities;
 }
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from forkcost import load, stats, units
-from forkcost.compare import rows, sides, thresholds, words
+from forkcost.compare import phrases, rows, sides, thresholds
 from forkcost.errors import InputError, NoAnswer
 
 SHARE = 0.95  # of cases and pairs differ by no more than the threshold
@@ -107,7 +107,7 @@ def measured_thresholds(noise):
 
 def warnings(noise):
     """Of what differs from itself by more than a comparison could ever tell."""
-    return [f"{words.plain(quantity)} differs from itself by more than 100%: nothing but a factor "
+    return [f"{phrases.plain(quantity)} differs from itself by more than 100%: nothing but a factor "
             f"of {1 + value:.3g} will be told; measure on a quieter machine, or more rounds"
             for quantity, value in measured_thresholds(noise).items() if value > 1]
 
@@ -124,7 +124,7 @@ def table(noise):
         "# Thresholds of forkcost compare: changes up to these are no news. 0.05 is 5%; false: not",
         f"# compared. [{mode}] is what the same thing differs from itself, at most, in {SHARE:.0%}",
         f"# of cases, rounded up to {100 * STEP[mode]:g}%. Made by forkcost aa.",
-        "# " + words.plain(
+        "# " + phrases.plain(
             f"Machine: {', '.join(first.runs[0].machine[1:])}; {noise.how}; "
             f"{units.many(sorted({rounds[0], rounds[-1]}), 'round')}, preset "
             f"{run.get('preset') or 'none'}, {str(run.get('started', 'date not known'))[:10]}.")]
@@ -155,7 +155,7 @@ def _key(quantity):
     bare = quantity.replace("_", "").replace("-", "")
     if bare.isascii() and bare.isalnum():
         return quantity
-    quoted = json.dumps(words.legal(quantity), ensure_ascii=False)  # TOML's too, but for DEL
+    quoted = json.dumps(phrases.legal(quantity), ensure_ascii=False)  # TOML's too, but for DEL
     return quoted.replace("\x7f", "\\u007f")
 
 

@@ -1,10 +1,11 @@
 """Compares two sides: from files to a Comparison."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
-from forkcost import processes, units
+from forkcost import processes, titles, units
 from forkcost.compare import differences, explain, families, judge, rows, sides, statistics
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, Comparison)
@@ -39,10 +40,17 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     slopes = families.found(measured, base.runs[0].page_size)
     judged, in_families = _judged(matcher, measured, slopes)
     made += judged
-    compared = Comparison(base.side, new.side, mode, found, tuple(sorted(made, key=_rank)),
-                          tuple(sorted(in_families, key=_rank)),
+    tables = [files.context["quantities"] for files in (base, new)]
+    compared = Comparison(base.side, new.side, mode, found,
+                          tuple(_titled(row, tables) for row in sorted(made, key=_rank)),
+                          tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),
                           warnings=(*within, *_warnings(base, new, noticed, wanted)))
     return explain.with_causes(compared, base, new) if explained else compared
+
+
+def _titled(item, tables):
+    return replace(item, title=item.title or titles.case(item.case),
+                   quantity_title=titles.quantity(item.quantity, *tables))
 
 
 def _nothing(base, new, noticed, expressions):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forkcost import model
+from forkcost import model, titles
 from forkcost.compare import judge
 from forkcost.compare.result import Family
 
@@ -21,6 +21,7 @@ class Slope:
     `drawn`, `floor` and `paired` as one of these."""
 
     key: str
+    title: str
     per: str
     sizes: np.ndarray
     members: tuple
@@ -39,7 +40,7 @@ class Slope:
         points = tuple((float(size), m.evidence.base, m.evidence.new)
                        for size, m in zip(self.sizes, self.members))
         return Family(self.key, self.members[0].quantity, self.per, change, points,
-                      tuple(rows[m.case.name, m.quantity] for m in self.members))
+                      tuple(rows[m.case.name, m.quantity] for m in self.members), self.title)
 
 
 def found(measured, page_size):
@@ -101,8 +102,8 @@ def _slope(key, members, page_size):
         float(fitted[0] * scale), float(fitted[1] * scale), f"{unit} per {AXES[axis]}",
         first.estimator, first.threshold, first.sign, what=first.what)
     name = "/".join(part for part in (benchmark, rest) if part)
-    return Slope(f"{name} {quantity} per {AXES[axis]}", AXES[axis], sizes, members, scale, evidence,
-                 of_units, drawn, floor)
+    return Slope(f"{name} {quantity} per {AXES[axis]}", titles.case(name, AXES[axis], page_size),
+                 AXES[axis], sizes, members, scale, evidence, of_units, drawn, floor)
 
 
 def _floor(sizes, members, fitted):

@@ -61,7 +61,8 @@ class Change:
 @dataclass(frozen=True)
 class Row:
     """One quantity of one case. `rounds`, `medians`: of base and new. `family`: key of the Family
-    that it belongs to; None outside all. `quantity` is "" where the whole case is new, gone or
+    that it belongs to; None outside all. `title`, `quantity_title`: what people call them (titles);
+    "" in a Row that nobody gave any. `quantity` is "" where the whole case is new, gone or
     failed."""
 
     case: str
@@ -72,6 +73,8 @@ class Row:
     rounds: tuple[int, int]
     medians: tuple[float | None, float | None]
     family: str | None = None
+    title: str = ""
+    quantity_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Family:
     change: Change
     points: tuple[tuple[float, float, float], ...]
     rows: tuple[Row, ...]
+    title: str = ""
+    quantity_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,16 +125,6 @@ class Comparison:
     def count(self, verdict):
         """Rows with this verdict."""
         return sum(row.change.verdict == verdict for row in self.rows)
-
-    @property
-    def news(self):
-        """[Family | Row], what changed or failed, for a list without repetitions: families first
-        that are slower or faster, with rows that their family does not speak for."""
-        told = {f.key for f in self.families if f.change.verdict in (SLOWER, FASTER)}
-        spoken = {(f.key, f.change.verdict) for f in self.families if f.key in told}
-        rows = [row for row in self.rows if row.change.verdict in (SLOWER, FASTER, FAILED)
-                and (row.family, row.change.verdict) not in spoken]
-        return [f for f in self.families if f.key in told] + rows
 
     def exit_status(self, strict=False):
         """0 no regression; 1 one, or a case that failed on the new side alone. `strict`: unclear

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from forkcost import functions, load, units
+from forkcost import functions, google_benchmark, load, units
 from forkcost.checks import Broken, optional
-from forkcost.compare import plain
 from forkcost.compare.result import Side
 from forkcost.errors import InputError, NoAnswer
 from forkcost.quantity import Quantity
@@ -152,11 +151,11 @@ def _document(path, force):
     """(a checked document, the schema it names)."""
     no_numbers = []  # which Google Benchmark writes, for counters that have no value
     document = load.parsed(path, lambda name: no_numbers.append(name) or float(name))
-    if no_numbers and not plain.is_plain(document):
+    if no_numbers and not google_benchmark.wrote(document):
         load.parsed(path)  # refuses them
-    if plain.is_plain(document):
+    if google_benchmark.wrote(document):
         try:
-            document = plain.converted(document)
+            document = google_benchmark.converted(document)
         except Broken as error:
             raise InputError(f"{path}: {error}") from error
     ours = document["context"].get("forkcost") if (

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from forkcost import units
-from forkcost.compare import words
+from forkcost.compare import phrases
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
 from forkcost.plots import common, forest
 
@@ -16,14 +16,14 @@ LOOKS = ({"color": common.GREY, "marker": "o", "linestyle": "--"},
 
 def chosen(comparison):
     """The families that are drawn: changed ones first, two sizes at least."""
-    ordered = [f for v in (SLOWER, FASTER, UNCLEAR, SAME) for f in words.listed(comparison, v)
+    ordered = [f for v in (SLOWER, FASTER, UNCLEAR, SAME) for f in phrases.listed(comparison, v)
                if f in comparison.families]
     return [f for f in ordered if len(_points(f)) > 1]
 
 
 def _points(family):
     """What a logarithmic axis can hold."""
-    return sorted(p for p in family.points if words.known(p[1]) and words.known(p[2])
+    return sorted(p for p in family.points if phrases.known(p[1]) and phrases.known(p[2])
                   and min(p[1:]) > 0)
 
 
@@ -42,7 +42,7 @@ def draw(family, comparison):
     of_unit, label = _measured(family, comparison.mode)
     digits = 1 if max(map(max, sides)) > 3 * min(map(min, sides)) else 3
     common.log_axis(above.yaxis, label, lambda v: (
-        units.count(v, digits) if of_unit == "instructions" else words.figure(v, of_unit, digits)))
+        units.count(v, digits) if of_unit == "instructions" else phrases.figure(v, of_unit, digits)))
     below.axhline(1, color=common.GREY, linewidth=1)
     _joined(below, x, sides[1] / sides[0], sizes, LOOKS[1])
     below.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
@@ -62,7 +62,7 @@ def _joined(ax, x, y, sizes, look):
 
 
 def _short(label):
-    label = words.plain(label).replace("$", r"\$")
+    label = phrases.plain(label).replace("$", r"\$")
     return label if len(label) <= 14 else label[:13] + "…"
 
 
@@ -76,16 +76,16 @@ def _scale(family, sizes):
 def _measured(family, mode):
     """The unit of the points, which are no slopes, and what the axis is called."""
     change = family.rows[0].change if family.rows else family.change
-    of_unit = words.unit(change, mode).partition(" per ")[0]
-    quantity = words.plain(family.quantity).replace("$", r"\$")
+    of_unit = phrases.unit(change, mode).partition(" per ")[0]
+    quantity = phrases.plain(family.quantity_title or family.quantity).replace("$", r"\$")
     return of_unit, f"{quantity}, {of_unit}" if of_unit == "instructions" else quantity
 
 
 def message(family, comparison):
-    return f"{words.said(family, comparison.mode)}."
+    return f"{phrases.said(family, comparison.mode)}."
 
 
 def _basis(family, drawn):
     left_out = len(family.points) - drawn
-    return (f"medians; n: {words.rounds(family)} rounds of base and new; below: new against base "
+    return (f"medians; n: {phrases.rounds(family)} rounds of base and new; below: new against base "
             "at each size" + (f"; not drawn: {units.many([left_out], 'size')}" if left_out else ""))

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from forkcost import units
-from forkcost.compare import words
+from forkcost.compare import phrases
 from forkcost.compare.result import FAILED, FASTER, SAME, SLOWER, UNCLEAR, Family
 from forkcost.plots import common
 
@@ -22,13 +22,13 @@ _TICKS = (1, 2, 0.5, 1.25, 0.8, 1.1, 0.9, 10, 0.1, 5, 0.2, 100, 0.01)  # the fir
 
 def items(comparison):
     """[Family | Row] with a ratio: slower, faster, unclear, then slopes that are the same."""
-    found = [item for v in (SLOWER, FASTER, UNCLEAR) for item in words.listed(comparison, v)]
+    found = [item for v in (SLOWER, FASTER, UNCLEAR) for item in phrases.listed(comparison, v)]
     found += [f for f in comparison.families if f.change.verdict == SAME]
     return [item for item in found if _drawable(item)]
 
 
 def _drawable(item):
-    return words.known(item.change.ratio) and item.change.ratio > 0
+    return phrases.known(item.change.ratio) and item.change.ratio > 0
 
 
 def draw(comparison):
@@ -59,8 +59,8 @@ def draw(comparison):
 
 def _name(item):
     """Lines of a name, broken behind a slash or a space."""
-    of = f" ({words.slope(item)})" if isinstance(item, Family) else ""
-    lines = textwrap.wrap((words.name(item) + of).replace("/", "/ "), _LETTERS,
+    of = f" ({phrases.slope(item)})" if isinstance(item, Family) else ""
+    lines = textwrap.wrap((phrases.title(item) + of).replace("/", "/ "), _LETTERS,
                           break_on_hyphens=False)
     return [line.replace("/ ", "/") for line in lines] or [""]
 
@@ -68,7 +68,7 @@ def _name(item):
 def _limits(shown):
     """The axis holds all ratios; an interval that goes far beyond them gets an arrow."""
     ratios = [item.change.ratio for item in shown]
-    ends = [end for item in shown if words.interval(item.change) for end in item.change.interval]
+    ends = [end for item in shown if phrases.interval(item.change) for end in item.change.interval]
     bands = [x for item in shown if not item.change.exact
              for x in _band(item.change)]
     least, most = min([*ratios, 1]), max([*ratios, 1])
@@ -91,7 +91,7 @@ def _line(ax, change, y, limits):
         ax.add_patch(Rectangle((least, y - _ROW / 2), most - least, _ROW, color="#e4e4e4",
                                linewidth=0, zorder=0))
     ax.plot((1, 1), (y - _ROW / 2, y + _ROW / 2), color="black", linewidth=0.9)
-    if words.interval(change):
+    if phrases.interval(change):
         ends = np.clip(change.interval, *limits)
         ax.plot(ends, (y, y), color=colour, linewidth=1.4, solid_capstyle="butt")
         for end, whole, arrow in zip(ends, change.interval, "<>"):
@@ -99,7 +99,7 @@ def _line(ax, change, y, limits):
     else:
         ax.plot((1, change.ratio), (y, y), color=colour, linewidth=0.8, linestyle=":")
     ax.plot(change.ratio, y, color=colour, marker=marker, markersize=6)
-    ax.annotate(words.percent(change.ratio, change.exact), (1.02, y),
+    ax.annotate(phrases.percent(change.ratio, change.exact), (1.02, y),
                 xycoords=("axes fraction", "data"), va="center", fontsize=9, annotation_clip=False)
 
 
@@ -120,7 +120,7 @@ def _dress(ax, limits, comparison):
     ax.tick_params(labeltop=True)  # the figure may be longer than a screen
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    sides = [words.plain(side.label) for side in (comparison.new, comparison.base)]
+    sides = [phrases.plain(side.label) for side in (comparison.new, comparison.base)]
     ax.set_xlabel(" against ".join(sides), parse_math=False)
 
 
@@ -134,20 +134,20 @@ def tick(ratio):
 
 def message(comparison):
     """The largest regression, or that there is none."""
-    slower, faster = (words.listed(comparison, v) for v in (SLOWER, FASTER))
-    worst = next((i for i in slower if words.known(i.change.ratio)), None)
+    slower, faster = (phrases.listed(comparison, v) for v in (SLOWER, FASTER))
+    worst = next((i for i in slower if phrases.known(i.change.ratio)), None)
     failed = comparison.count(FAILED)
     end = f" {units.many([failed], 'case')} failed." if failed else ""
     if worst is not None:
-        return f"Slower first: {words.name(worst)}, {words.changed(worst.change)}.{end}"
+        return f"Slower first: {phrases.title(worst)}, {phrases.changed(worst.change)}.{end}"
     if faster:
-        return (f"Nothing is slower. Faster first: {words.name(faster[0])}, "
-                f"{words.changed(faster[0].change)}.{end}")
+        return (f"Nothing is slower. Faster first: {phrases.title(faster[0])}, "
+                f"{phrases.changed(faster[0].change)}.{end}")
     return f"Nothing is slower or faster.{end}"
 
 
 def _basis(comparison, found, shown):
-    parts = ["bars: 95% intervals" if any(words.interval(i.change) for i in shown) else
+    parts = ["bars: 95% intervals" if any(phrases.interval(i.change) for i in shown) else
              "no intervals"]
     if any(not i.change.exact for i in shown):
         parts.append("grey band: the threshold; > slower, < faster, ● unclear, ■ the same; an "
@@ -158,7 +158,7 @@ def _basis(comparison, found, shown):
     if len(found) > len(shown):
         parts.append(f"not drawn: {len(found) - len(shown):,} more of {len(found):,}, the last "
                      "ones in this order: slower, faster, unclear, slopes that are the same")
-    if without := sum(not _drawable(i) for i in words.listed(comparison, SLOWER, FASTER, UNCLEAR)):
+    if without := sum(not _drawable(i) for i in phrases.listed(comparison, SLOWER, FASTER, UNCLEAR)):
         parts.append(f"{without:,} without a ratio above 0")
     same = comparison.count(SAME)
     if same:
@@ -167,5 +167,5 @@ def _basis(comparison, found, shown):
 
 
 def _rounds(shown):
-    found = sorted({words.rounds(item) for item in shown})
+    found = sorted({phrases.rounds(item) for item in shown})
     return found[0] if len(found) == 1 else f"from {found[0]} to {found[-1]}"

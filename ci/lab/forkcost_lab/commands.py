@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from forkcost.compare import formats
 from forkcost.errors import ForkcostError, InputError, Interrupted, NoAnswer, say
 
 _FILES = click.Path(path_type=Path)
@@ -57,9 +58,8 @@ def _of_laboratory(command):
 @click.option("--functions", "by_function", is_flag=True, help="In mode exact: which kernel "
               "functions execute the instructions that one kernel has more.")
 @click.option("--strict", is_flag=True, help="Treat unclear results as regressions.")
-@click.option("--format", "form", default="text", show_default=True, type=click.Choice(
-    ["text", "json", "markdown", "html", "junit", "ktap", "bmf", "github"]),
-    help="Of the comparison, on stdout.")
+@click.option("--format", "form", default="text", show_default=True,
+              type=click.Choice(formats.NAMES), help="Of the comparison, on stdout.")
 @_of_laboratory
 def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, sysctls,
             by_function, strict, form, suite, memory, time_limit_s):
@@ -95,7 +95,7 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
 def _compare(files, by_function, form, strict, directory):
     """Prints how all variants that have results compare with the first of them, and writes that in
     all formats into the directory. Gives the exit status."""
-    from forkcost.compare import command, outputs, thresholds
+    from forkcost.compare import command, thresholds
     from forkcost_lab import artifacts
 
     words = [f"{label}={path}" for label, paths in files.items() for path in paths]
@@ -103,7 +103,7 @@ def _compare(files, by_function, form, strict, directory):
         return 0
     found, without = command.comparisons(words, None, thresholds.read(), explained=by_function)
     artifacts.write(found, strict, directory)  # first: stdout may be closed or full
-    sys.stdout.write(outputs.FORMATS[form](found, strict))
+    sys.stdout.write(formats.document(form, found, strict))
     if without:
         raise NoAnswer("\n".join(without))
     return max(comparison.exit_status(strict) for comparison in found)

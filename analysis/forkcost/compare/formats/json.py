@@ -1,17 +1,17 @@
-"""Comparisons as JSON: all that is known of them."""
+"""JSON: all that is known of the comparisons."""
 
 import json
 import math
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from forkcost.compare import words
-from forkcost.compare.statement import statement
+from forkcost.compare import phrases
+
+ARTIFACT = "compare.json"
 
 
-def as_json(comparisons, strict=False):
-    """`strict`: what is unclear is a regression."""
-    made = [_plain(c) | {"regression": c.exit_status(strict) == 1, "statement": statement(c)}
+def document(comparisons, strict=False):
+    made = [_plain(c) | {"regression": c.exit_status(strict) == 1, "statement": phrases.statement(c)}
             for c in comparisons]
     return json.dumps({"comparisons": made}, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -21,12 +21,12 @@ def _plain(value):
     if is_dataclass(value):
         made = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
         if "points" in made:
-            made["rows"] = [words.legal(row.case) for row in value.rows]
+            made["rows"] = [phrases.legal(row.case) for row in value.rows]
         return made
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
-        return {words.legal(k): _plain(v) for k, v in value.items()}
+        return {phrases.legal(k): _plain(v) for k, v in value.items()}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return words.legal(value) if isinstance(value, (str, Path)) else value
+    return phrases.legal(value) if isinstance(value, (str, Path)) else value

@@ -11,7 +11,7 @@ _UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 QUANTITIES = ("real_time", "cpu_time")
 
 
-def is_plain(document):
+def wrote(document):
     return (isinstance(document, dict) and isinstance(document.get("context"), dict)
             and isinstance(document.get("benchmarks"), list)
             and "forkcost" not in document["context"])

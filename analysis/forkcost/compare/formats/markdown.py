@@ -1,12 +1,13 @@
-"""A comparison as Markdown for a pull request."""
+"""Markdown for a pull request."""
 
 import re
 from dataclasses import dataclass, field
 
 from forkcost import units
-from forkcost.compare import words
+from forkcost.compare import phrases
 from forkcost.compare.result import FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR
 
+ARTIFACT = "compare.md"
 LIMIT = 65_536  # characters that GitHub takes in a comment; we count bytes, which are more
 _ROOM = 65_000  # what we take of them: whoever posts it may want to add a line
 _CELL = 400  # characters of a text of others, before Markdown's own
@@ -31,7 +32,7 @@ def document(comparisons, strict=False):
 
 def escape(text):
     """Text of others as text: no markup, no table cell, nobody is notified by an @."""
-    text = re.sub(r"[\t\n\r ]+", " ", words.legal(text))  # a figure keeps its own kind of space
+    text = re.sub(r"[\t\n\r ]+", " ", phrases.legal(text))  # a figure keeps its own kind of space
     if len(text) > _CELL:
         text = text[:_CELL - 1] + "…"
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -40,44 +41,44 @@ def escape(text):
 
 def code(text):
     """Text of others in a cell as code, whatever backticks and bars are in it."""
-    text = words.plain(text)[:_CELL]
+    text = phrases.plain(text)[:_CELL]
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") or not text else ""
     return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
 
 
 def _comparison(c, strict):
-    title = f"{words.verdict(c, strict)}: {c.base.label} → {c.new.label}"
-    yield Block(f"## forkcost: {escape(title)}\n\n{escape(words.counts(c))}.\n"
-                f"{words.MODES.get(c.mode, escape(c.mode))}\n\n"
+    title = f"{phrases.verdict(c, strict)}: {c.base.label} → {c.new.label}"
+    yield Block(f"## forkcost: {escape(title)}\n\n{escape(phrases.counts(c))}.\n"
+                f"{phrases.MODES.get(c.mode, escape(c.mode))}\n\n"
                 f"- {escape(c.base.label)}: {escape(c.base.says)}\n"
                 f"- {escape(c.new.label)}: {escape(c.new.says)}\n")
     if c.differences:
         yield Block("\n**The sides are not alike**\n\n"
                     + _header("what", c.base.label, c.new.label, "it is"),
-                    [_row(d.what, d.base, d.new, words.SEVERITIES.get(d.severity, d.severity))
+                    [_row(d.what, d.base, d.new, phrases.SEVERITIES.get(d.severity, d.severity))
                      for d in c.differences], cut="differences", rank=2)
     if c.warnings:
         yield Block("\n", [f"- {escape(w)}\n" for w in c.warnings], cut="warnings", rank=3)
-    if slower := words.listed(c, SLOWER, FAILED):
+    if slower := phrases.listed(c, SLOWER, FAILED):
         yield Block("\n### Slower or failed\n\n" + _header("what", "base → new", "change (95%)"),
                     [_item(item, c.mode) for item in slower], cut="regressions", rank=1)
-    if faster := words.listed(c, FASTER):
+    if faster := phrases.listed(c, FASTER):
         yield Block(_open(faster, "faster") + _header("what", "base → new", "change (95%)"),
                     [_item(item, c.mode) for item in faster], _CLOSE, "improvements", 4)
-    if unclear := words.listed(c, UNCLEAR):
+    if unclear := phrases.listed(c, UNCLEAR):
         yield Block(_open(unclear, "unclear")
                     + _header("what", "base → new", "change (95%)", "what it would take"),
-                    [_item(item, c.mode, words.settle(item.change)) for item in unclear],
+                    [_item(item, c.mode, phrases.settle(item.change)) for item in unclear],
                     _CLOSE, "unclear ones", 7)
     if c.causes:
         yield Block(_open(c.causes, "counter or kernel function moved",
                           "counters and kernel functions moved")
                     + _header("case", "what", "base → new", "share of the difference"),
                     [_cause(cause) for cause in c.causes], _CLOSE, "causes", 5)
-    if gone := words.listed(c, NEW, GONE):
+    if gone := phrases.listed(c, NEW, GONE):
         yield Block(_open(gone, "measured on one side only"),
-                    [f"- {item.change.verdict}: {code(words.name(item))}\n" for item in gone],
+                    [f"- {item.change.verdict}: {code(phrases.name(item))}\n" for item in gone],
                     _CLOSE, "new and gone ones", 6)
 
 
@@ -99,13 +100,21 @@ def _row(*cells):
 
 def _item(item, mode, *more):
     change = item.change
-    how = words.changed(change)
-    if words.known(change.ratio) and change.reason and not more:
+    how = phrases.changed(change)
+    if phrases.known(change.ratio) and change.reason and not more:
         how += f"; {change.reason}"
-    of = words.slope(item)
-    cells = [code(words.name(item)) + (f" ({of})" if of else ""),
-             *map(escape, (words.arrow(change, mode), how, *more))]
+    of = phrases.slope(item)
+    cells = [_called(item, f" ({of})" if of else ""),
+             *map(escape, (phrases.arrow(change, mode), how, *more))]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _called(item, more=""):
+    """Its title, its name in small below; where there is no title, the name."""
+    title, name = phrases.title(item), phrases.name(item)
+    if title == name:
+        return code(name) + more
+    return f"{escape(title)}{more}<br><sub>{code(name)}</sub>"
 
 
 def _cause(cause):

@@ -1,12 +1,14 @@
-"""A comparison as one HTML page that needs nothing beside it."""
+"""One HTML page that needs no network, no JavaScript and no file beside it."""
 
 import jinja2
 from markupsafe import Markup
 
 from forkcost import __version__, units
-from forkcost.compare import words
+from forkcost.compare import phrases
 from forkcost.compare.result import FAILED, SLOWER, Family
 from forkcost.plots import before_after, common, forest
+
+ARTIFACT = "compare.html"
 
 
 def document(comparisons, strict=False):
@@ -16,20 +18,20 @@ def document(comparisons, strict=False):
     page = environment.get_template("compare.html.j2").render(
         version=__version__, many=units.many,
         comparisons=[_comparison(c, n, strict) for n, c in enumerate(comparisons, 1)])
-    return words.legal(page)
+    return phrases.legal(page)
 
 
 def _comparison(c, number, strict):
     curves = before_after.chosen(c)
     return {
-        "base": c.base, "new": c.new, "headline": words.verdict(c, strict),
-        "bad": c.exit_status(strict) != 0, "counts": words.counts(c),
-        "mode": words.MODES.get(c.mode, c.mode), "warnings": c.warnings,
-        "differences": [(d.what, d.base, d.new, words.SEVERITIES.get(d.severity, d.severity))
+        "base": c.base, "new": c.new, "headline": phrases.verdict(c, strict),
+        "bad": c.exit_status(strict) != 0, "counts": phrases.counts(c),
+        "mode": phrases.MODES.get(c.mode, c.mode), "warnings": c.warnings,
+        "differences": [(d.what, d.base, d.new, phrases.SEVERITIES.get(d.severity, d.severity))
                         for d in c.differences],
-        "slower": [_line(item, c.mode) for item in words.listed(c, SLOWER, FAILED)],
+        "slower": [_line(item, c.mode) for item in phrases.listed(c, SLOWER, FAILED)],
         "forest": _figure(forest.draw(c), f"forest-{number}", "What changed, by how much"),
-        "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", words.name(f))
+        "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", phrases.title(f))
                    for n, f in enumerate(curves[:before_after.MOST], 1)],
         "curves_left_out": max(0, len(curves) - before_after.MOST),
         "causes": [_cause(cause) for cause in c.causes],
@@ -45,28 +47,29 @@ def _figure(drawing, stem, title):
 
 
 def _line(item, mode):
-    """(name, what it is, base → new, change)."""
-    return (words.name(item), words.slope(item), words.arrow(item.change, mode),
-            words.changed(item.change))
+    """(title, name where that is another, what it is, base → new, change)."""
+    title, name = phrases.title(item), phrases.name(item)
+    return (title, name if name != title else "", phrases.slope(item),
+            phrases.arrow(item.change, mode), phrases.changed(item.change))
 
 
 def _row(item, mode):
-    """All that is known, as texts; the name first."""
+    """All that is known, as texts; first (title, name) of the case and of the quantity."""
     change = item.change
-    base, new = words.figures(change, mode)
-    quantity = words.per(change, mode) or item.quantity
-    why = words.settle(change) if change.verdict == words.UNCLEAR else change.reason
+    base, new = phrases.figures(change, mode)
+    quantity = phrases.per(change, mode) or item.quantity
+    why = phrases.settle(change) if change.verdict == phrases.UNCLEAR else change.reason
     name = item.key if isinstance(item, Family) else item.case
-    return (name, quantity, change.verdict, base, new,
-            words.percent(change.ratio, change.exact),
-            "exact" if change.exact else words.interval(change) or "–", words.p_value(change.p),
-            "–" if change.exact else units.percent(change.threshold), words.rounds(item),
-            change.estimator, "–" if not words.known(change.detectable) else
+    return ((item.title, name), (item.quantity_title, quantity), change.verdict, base, new,
+            phrases.percent(change.ratio, change.exact),
+            "exact" if change.exact else phrases.interval(change) or "–", phrases.p_value(change.p),
+            "–" if change.exact else units.percent(change.threshold), phrases.rounds(item),
+            change.estimator, "–" if not phrases.known(change.detectable) else
             units.percent(change.detectable), why)
 
 
 def _cause(cause):
     said = units.time if cause.unit == "ns" else units.count
     return (cause.case, f"{cause.kind} {cause.name}", said(cause.base), said(cause.new),
-            words.percent(cause.new / cause.base) if cause.base else "–",
+            phrases.percent(cause.new / cause.base) if cause.base else "–",
             "–" if cause.share is None else units.percent(cause.share))

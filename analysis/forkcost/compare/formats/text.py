@@ -7,10 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from forkcost import units
-from forkcost.compare import words
+from forkcost.compare import phrases
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, Family)
-from forkcost.compare.statement import statement
 from forkcost.compare.statistics import MOST_ROUNDS
 
 UNCLEAR_SHOWN = 10
@@ -18,15 +17,15 @@ LISTED = 20  # cases that one side has alone
 _WIDTH = 1000  # nothing is folded: a case's name stands at the end of its line
 
 
-def text(comparisons, strict=False):
-    """Of one or several Comparisons. `strict`: unclear ones count as news, so all are listed."""
+def document(comparisons, strict=False):
+    """With `strict` unclear ones are news, so all are listed."""
     out = io.StringIO()
     console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, soft_wrap=True)
     for i, comparison in enumerate(comparisons):
         if i:
             console.print()
         _one(console, comparison, strict)
-    plain = words.legal(out.getvalue()).replace(units.NBSP, " ")
+    plain = phrases.legal(out.getvalue()).replace(units.NBSP, " ")
     return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
 
@@ -53,13 +52,13 @@ def _one(console, c, strict):
         _list(console, title, c, verdict)
     console.print()
     console.print(Text(summary(c)))
-    console.print(Text(statement(c)))
+    console.print(Text(phrases.statement(c)))
 
 
 def summary(c):
     """`2 slower, 1 faster, 3 unclear, 80 same; slopes: 1 slower`."""
-    slopes = f"; slopes: {words.numbers(c.families)}" if c.families else ""
-    return f"{c.new.label} against {c.base.label}: {words.numbers(c.rows) or 'nothing'}{slopes}"
+    slopes = f"; slopes: {phrases.numbers(c.families)}" if c.families else ""
+    return f"{c.new.label} against {c.base.label}: {phrases.numbers(c.rows) or 'nothing'}{slopes}"
 
 
 def _changes(console, title, items, c):
@@ -68,9 +67,9 @@ def _changes(console, title, items, c):
     rows = []
     for item in items:
         change = item.change
-        interval = "counted" if change.exact else words.interval(change) or "–"
+        interval = "counted" if change.exact else phrases.interval(change) or "–"
         rows.append((
-            words.percent(change.ratio, change.exact), interval, words.arrow(change, c.mode),
+            phrases.percent(change.ratio, change.exact), interval, phrases.arrow(change, c.mode),
             "–" if change.exact else units.percent(change.threshold), _about(item, c.mode)))
     _table(console, title, ("change", "95%", f"{c.base.label} → {c.new.label}", "threshold", ""),
            rows)
@@ -82,10 +81,16 @@ def _about(item, mode):
         low, high = (units.size(x) if item.per == "page" else units.whole(x)
                      for x in (item.points[0][0], item.points[-1][0]))
         _, *last = item.points[-1]
-        before, after = (words.figure(x, words.unit(largest, mode)) for x in last)
-        return (f"{item.key} ({low} to {high}, {units.many([len(item.rows)], 'case')}; at {high} "
+        before, after = (phrases.figure(x, phrases.unit(largest, mode)) for x in last)
+        return (f"{_called(item, item.key)} ({low} to {high}, "
+                f"{units.many([len(item.rows)], 'case')}; at {high} "
                 f"{before} → {after})")
-    return f"{item.quantity}  {item.case}"
+    return _called(item, f"{item.quantity}  {item.case}")
+
+
+def _called(item, name):
+    title = phrases.title(item)
+    return name if title == phrases.name(item) else f"{title}  ({name})"
 
 
 def _unclear(console, c, strict):
@@ -94,7 +99,7 @@ def _unclear(console, c, strict):
         return
     shown = items if strict else items[:UNCLEAR_SHOWN]
     rest = f", {len(items) - len(shown)} more with --strict" if len(shown) < len(items) else ""
-    rows = [(words.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason,
+    rows = [(phrases.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason,
              _about(i, c.mode)) for i in shown]
     _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
 
@@ -106,7 +111,7 @@ def settles(change):
 
 
 def _list(console, title, c, verdict):
-    rows = [(r.case, r.change.reason) for r in c.rows if r.change.verdict == verdict]
+    rows = [(_case(r), r.change.reason) for r in c.rows if r.change.verdict == verdict]
     if rows:
         hidden = 0 if verdict == FAILED else max(len(rows) - LISTED, 0)
         more = f", {hidden} more with --format json" if hidden else ""
@@ -114,11 +119,15 @@ def _list(console, title, c, verdict):
                rows[:len(rows) - hidden])
 
 
+def _case(row):
+    return f"{row.title}  ({row.case})" if row.title not in ("", row.case) else row.case
+
+
 def _causes(console, c):
     if not c.causes:
         return
-    rows = [(cause.case, cause.kind, cause.name, words.figure(cause.base, cause.unit),
-             words.figure(cause.new, cause.unit), cause.unit,
+    rows = [(cause.case, cause.kind, cause.name, phrases.figure(cause.base, cause.unit),
+             phrases.figure(cause.new, cause.unit), cause.unit,
              "" if cause.share is None else units.percent(cause.share)) for cause in c.causes]
     previous = None
     for i, row in enumerate(rows):

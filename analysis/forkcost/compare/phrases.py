@@ -1,12 +1,15 @@
-"""How a comparison is said, the same in every output: its headline, names, figures, changes."""
+"""How a comparison is said, the same in every format: its headline, titles, figures, changes, and
+how it was made."""
 
 import math
 import re
+from collections import Counter
 
 from forkcost import units
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, NOTE, SAME, SLOWER, UNCLEAR, VERDICTS, WARNING, Family)
-from forkcost.compare.statistics import MOST_ROUNDS
+from forkcost.compare.sides import FILES_ARE_UNITS
+from forkcost.compare.statistics import ALPHA, MOST_ROUNDS
 
 MODES = {"time": "Figures are time, measured with a clock.",
          "exact": "Figures are executed instructions of a deterministic machine (one nanosecond of "
@@ -27,10 +30,15 @@ def plain(text):
 
 
 def name(item):
-    """What a Row or a Family is about, in one line."""
+    """What a Row or a Family is about, in one line, for programs."""
     if isinstance(item, Family):
         return plain(item.key if item.quantity in item.key else f"{item.key}, {item.quantity}")
     return plain(f"{item.case} {item.quantity}")
+
+
+def title(item):
+    """The same for people: `fork, 256 MiB: caller blocked`."""
+    return plain(": ".join(filter(None, (item.title, item.quantity_title)))) or name(item)
 
 
 def slope(item):
@@ -79,6 +87,15 @@ def verdict(comparison, strict=False):
     if SAME not in found:
         return "Unclear: no verdict could be reached"
     return "No change found" + (", but some of it is unclear" if UNCLEAR in found else "")
+
+
+def is_bad(verdict, strict):
+    """Whether it is a regression. `strict`: what is unclear is one."""
+    return verdict in (SLOWER, FAILED) or (strict and verdict == UNCLEAR)
+
+
+def sides(comparison):
+    return plain(f"{comparison.base.label} → {comparison.new.label}")
 
 
 def counts(comparison):
@@ -237,3 +254,36 @@ def details(item, mode):
     elif change.reason:
         found.append(("reason", change.reason))
     return [(word, plain(text)) for word, text in found]
+
+
+def replicated(comparison):
+    """What is: `the file` on a side that has several, else `the round`."""
+    of_sides = {side.label: "file" if len(side.paths) >= FILES_ARE_UNITS else "round"
+                for side in (comparison.base, comparison.new)}
+    if len(set(of_sides.values())) == 1:
+        return f"the {next(iter(of_sides.values()))}"
+    return ", ".join(f"of {plain(label)} the {what}" for label, what in of_sides.items())
+
+
+def statement(comparison):
+    """How it was made, in sentences: which estimator, what was replicated, how corrected."""
+    changes = [i.change for i in (*comparison.rows, *comparison.families)]
+    tested = [c for c in changes if c.p is not None]
+    parts = [MODES[comparison.mode]]
+    if tested:
+        used = Counter(c.estimator for c in tested)
+        by = ", ".join(f"{name} ({n})" for name, n in used.most_common())
+        what = replicated(comparison)
+        paired = any(c.paired for c in tested)
+        parts += [
+            f"Ratios are new / base of the estimator that the files name: {by}.",
+            f"Replicated is {what}" + (", in pairs that were measured in turns." if paired
+                                       else "."),
+            f"95% intervals: bootstrap of {'files, then ' if 'file' in what else ''}rounds, then "
+            "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "
+            f"significant at {ALPHA:.0%} after Holm's correction for all "
+            f"{units.many([len(tested)], 'ratio')} of this comparison, slopes among them. same: "
+            "the whole interval is inside."]
+    if any(c.exact for c in changes):
+        parts.append("Counts that are the same in all samples of a side are compared exactly.")
+    return " ".join(parts)

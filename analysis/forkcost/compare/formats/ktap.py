@@ -1,0 +1,22 @@
+"""KTAP: a result per slope and per quantity of a case, its figures in a diagnostic line before it.
+Unclear, new and gone are skipped."""
+
+from forkcost import ktap
+from forkcost.compare import phrases
+from forkcost.compare.result import GONE, NEW, UNCLEAR
+
+ARTIFACT = "compare.ktap"
+
+
+def document(comparisons, strict=False):
+    results = []
+    for c in comparisons:
+        side = f"{phrases.plain(c.new.label)}: " if len(comparisons) > 1 else ""
+        for item in (*c.families, *c.rows):
+            verdict = item.change.verdict
+            said = f"{verdict}: {phrases.said(item, c.mode)}"
+            skipped = verdict in (NEW, GONE) or (verdict == UNCLEAR and not strict)
+            results.append(ktap.Result(
+                side + phrases.name(item), not phrases.is_bad(verdict, strict), () if skipped else (said,),
+                said if skipped else None))
+    return ktap.document(results)

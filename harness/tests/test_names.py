@@ -34,7 +34,7 @@ def table(name, pattern):
 
 
 AXES = table("axes.cc", r'Axis\{"([^"]+)"')
-QUANTITIES = table("quantities.cc", r'\{\s*"([^"]+)", "(?:ns|1|bytes|ratio)"')
+QUANTITIES = table("quantities.cc", r'\{\s*"([^"]+)", "[^"]+",\s*"(?:ns|1|bytes|ratio)"')
 PROGRAMS = {path.stem for path in BENCHMARKS.glob("bench_*.cc")}
 PATHS = {name for path in BENCHMARKS.glob("bench_*.cc")
          for name in re.findall(r'\{"([^"]+)", measure_\w+', code_of(path))}

@@ -87,6 +87,9 @@ static inline int forkcost_take_turn(struct forkcost_turns* turns, int side) {
     return got == 1 && !__atomic_load_n(&turns->stop, __ATOMIC_ACQUIRE);
   }
   while (__atomic_load_n(&turns->turn, __ATOMIC_ACQUIRE) != (uint32_t)side) {
+    /* Whoever sees the other side end says so here and takes its turn from it; giving it a turn at
+       that very moment undoes the second, and nobody would wake this side. */
+    if (__atomic_load_n(&turns->stop, __ATOMIC_ACQUIRE)) return 0;
     forkcost_wait(&turns->turn, (uint32_t)(1 - side));
     forkcost_count_wait(turns, side);
   }

@@ -10,7 +10,7 @@ if(NOT FORKCOST_STATIC)
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/forkcost")
 endif()
 
-# build/release> cpack  =>  forkcost-0.1.0-linux-x86_64.tar.gz, with one directory of that name
+# build/release> cpack  =>  forkcost-VERSION-linux-x86_64.tar.gz, with one directory of that name
 string(TOLOWER "${CMAKE_SYSTEM_NAME}" CPACK_SYSTEM_NAME)
 string(APPEND CPACK_SYSTEM_NAME "-${CMAKE_SYSTEM_PROCESSOR}")
 set(CPACK_GENERATOR TGZ)

@@ -7,6 +7,7 @@ ci=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # As ci/cmake/GoogleBenchmark.cmake found it: static, or shared where its source was not to be had.
 linkage=shared
 if [ -e "$build/benchmark/src/libbenchmark.a" ]; then linkage=static; fi
+version=$(cat "$ci/../analysis/forkcost/VERSION")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 FORKCOST_PYTHON=$("$ci/setup.sh" --print-python)
@@ -26,7 +27,9 @@ try_programs() {
     <"$work/cases.json" || fail "$1: bench_fork --list-cases gives no JSON with cases"
   "$1/bin/forkcost-run" --list --preset smoke >"$work/list" || fail "$1: forkcost-run --list"
   grep -q '^fork/' "$work/list" || fail "$1: forkcost-run --list names no case of bench_fork"
-  "$1/bin/forkcost" --version | grep -q '[0-9]\.[0-9]' || fail "$1: forkcost --version"
+  for program in forkcost forkcost-run; do
+    "$1/bin/$program" --version | grep -qwF "$version" || fail "$1: $program --version is not $version"
+  done
   "$1/bin/forkcost" kernels --help | grep -q '^Usage: ' || fail "$1: forkcost without the laboratory"
 }
 

@@ -80,8 +80,10 @@ def test_every_file_of_the_packages_is_in_a_wheel(wheel, lab_wheel):
     assert contents(lab_wheel) == packages(LAB, "forkcost_lab", "forkcost_plugins")
 
 
-def test_both_have_one_version(wheel, lab_wheel):
-    assert wheel.name.split("-")[1] == lab_wheel.name.split("-")[1]
+def test_both_have_the_suites_version(wheel, lab_wheel, venv, outside):
+    version = (ANALYSIS / "forkcost/VERSION").read_text().strip()
+    assert [name.name.split("-")[1] for name in (wheel, lab_wheel)] == [version, version]
+    assert run(venv / "forkcost", "--version", cwd=outside).strip() == f"forkcost, version {version}"
 
 
 def test_every_command_tells_its_use(venv, outside):

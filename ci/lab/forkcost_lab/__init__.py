@@ -1,4 +1,2 @@
 """The laboratory: boots kernels, runs the suite's programs, repeats and bisects. It reads result
 files with the package `forkcost`, which knows nothing of it."""
-
-__version__ = "0.1.0"

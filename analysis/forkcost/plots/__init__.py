@@ -1,36 +1,28 @@
-"""The figures of a report: one module each, listed in SECTIONS in the order of the page.
+"""The figures of a report: a module each, found by what it holds.
 
-A module has `draw(run)`, which returns a Drawing, or a string that says what the run lacks.
+FIGURE     what the page needs to know (common.Figure); its file is the module's name, with - for _
+draw(run)  gives a Drawing, or a string that says what the run lacks
+
+A further figure is a further module. Modules without FIGURE are of other pages, or shared.
 """
 
-from forkcost.plots import (bill, blocked, cow_fault, first_touch, fork_functions, handover, images,
-                            libraries, memory, per_page, phases, relocations, spawn, tails, touches,
-                            zygote)
+import importlib
+import pkgutil
 
-SECTIONS = {  # title on the page -> file name of a figure -> (its title, how it is drawn)
-    "Calls and copy-on-write": {
-        "blocked": ("How long the caller is blocked", blocked.draw),
-        "spawn": ("Until a new program's main runs", spawn.draw),
-        "phases": ("Where the time goes", phases.draw),
-        "touches": ("What the first write to a page costs", touches.draw),
-        "bill": ("The whole bill of a fork", bill.draw),
-        "tails": ("How bad it gets", tails.draw),
-    },
-    "Exec and libraries": {
-        "images": ("What is exec'ed", images.draw),
-        "libraries": ("What libraries cost at start", libraries.draw),
-        "relocations": ("What a relocation costs", relocations.draw),
-        "zygote": ("Fork a server that has the libraries, or exec", zygote.draw),
-        "first-touch": ("First touch of text, first call", first_touch.draw),
-    },
-    "What is shared": {
-        "memory": ("What one more process costs in memory", memory.draw),
-        "handover": ("Handing over between threads and processes", handover.draw),
-    },
-    "Why it costs that": {
-        "per-page": ("Instructions and faults per page, by backing", per_page.draw),
-        "fork-functions": ("Where a fork goes", fork_functions.draw),
-        "cow-fault": ("One copy-on-write fault taken apart", cow_fault.draw),
-    },
-}
+HEADINGS = ("Calls and copy-on-write", "Exec and libraries", "What is shared",
+            "Why it costs that")  # in the order of the page; further ones stand behind these
+
+
+def _found():
+    """{heading: {file name of a figure: (its title, how it is drawn)}}, in the order of the page."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    modules = [module for module in modules if hasattr(module, "FIGURE")]
+    sections = {heading: {} for heading in HEADINGS}
+    for module in sorted(modules, key=lambda module: (module.FIGURE.place, module.__name__)):
+        stem = module.__name__.rpartition(".")[2].replace("_", "-")
+        sections.setdefault(module.FIGURE.heading, {})[stem] = (module.FIGURE.title, module.draw)
+    return sections
+
+
+SECTIONS = _found()
 FIGURES = {stem: figure for figures in SECTIONS.values() for stem, figure in figures.items()}

@@ -1,4 +1,4 @@
-"""Figure 5: fork and the faults afterwards, by the share of the arena that is written, against
+"""fork and the faults afterwards, by the share of the arena that is written, against
 copying the whole arena at once."""
 
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import pandas as pd
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Calls and copy-on-write", 50, "The whole bill of a fork")
 
 
 @dataclass(frozen=True)

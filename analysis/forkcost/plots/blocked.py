@@ -1,7 +1,9 @@
-"""Figure 1: blocked_ns of the bare calls by resident size, the child ends at once."""
+"""blocked_ns of the bare calls by resident size, the child ends at once."""
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Calls and copy-on-write", 10, "How long the caller is blocked")
 
 
 def draw(run):

@@ -39,6 +39,16 @@ PATH_STYLE = {
 
 
 @dataclass(frozen=True)
+class Figure:
+    """Where a figure stands in the report: under which heading, and `place` among those there, in
+    steps of ten, so that one more can stand between two."""
+
+    heading: str
+    place: int
+    title: str
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A figure and its caption. `message`: what it shows, computed. `basis`: n and the fixed
     axes."""

@@ -1,9 +1,11 @@
-"""Figure 16: one copy-on-write fault taken apart by kernel functions, beside faults that copy
+"""One copy-on-write fault taken apart by kernel functions, beside faults that copy
 nothing."""
 
 from forkcost import counters, functions, units
 from forkcost.functions import COPY, OTHER, Sampled
 from forkcost.plots import common
+
+FIGURE = common.Figure("Why it costs that", 30, "One copy-on-write fault taken apart")
 
 COLOURS = (common.RED, common.PINK, common.SKY, common.BLUE, common.ORANGE, common.GREEN,
            common.BLACK, "#bbbbbb")

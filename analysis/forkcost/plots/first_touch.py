@@ -1,9 +1,11 @@
-"""Figure 11: the first touch of text pages, and the first call of a library's function."""
+"""The first touch of text pages, and the first call of a library's function."""
 
 import pandas as pd
 
 from forkcost import units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Exec and libraries", 50, "First touch of text, first call")
 
 TOUCHES = {("sequential", "warm"): ("text, sequential", common.BLUE, "-"),
            ("random", "warm"): ("text, random", common.RED, "-"),

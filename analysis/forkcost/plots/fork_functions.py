@@ -1,8 +1,10 @@
-"""Figure 15: the groups of kernel functions that a fork's time is spent in, by arena size."""
+"""The groups of kernel functions that a fork's time is spent in, by arena size."""
 
 from forkcost import choose, functions, units
 from forkcost.functions import OTHER, USER, Sampled
 from forkcost.plots import common
+
+FIGURE = common.Figure("Why it costs that", 20, "Where a fork goes")
 
 LEAST = 0.04  # share from which on, at some size, a group is drawn for itself
 PALETTE = (common.RED, common.BLUE, common.ORANGE, common.GREEN, common.PINK, common.SKY,

@@ -1,9 +1,11 @@
-"""Figure 13: a turn handed over between two threads, two forked and two exec'ed processes."""
+"""A turn handed over between two threads, two forked and two exec'ed processes."""
 
 import numpy as np
 
 from forkcost import units
 from forkcost.plots import common
+
+FIGURE = common.Figure("What is shared", 20, "Handing over between threads and processes")
 
 BETWEEN = ("threads", "forked", "exec")
 COLOURS = {"futex": common.BLUE, "pipe": common.ORANGE}

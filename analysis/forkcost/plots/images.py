@@ -1,4 +1,4 @@
-"""Figure 7: exec of every kind of image, cut into kernel, loader, libc's start and the rest; files
+"""exec of every kind of image, cut into kernel, loader, libc's start and the rest; files
 in the page cache, and beside it not.
 
 Where a loader runs, no stamp says when the kernel was done: the loader's own account of its time
@@ -9,6 +9,8 @@ import numpy as np
 
 from forkcost import units
 from forkcost.plots import common, phases
+
+FIGURE = common.Figure("Exec and libraries", 10, "What is exec'ed")
 
 PHASES = (
     ("image", "kernel: exec", common.ORANGE),

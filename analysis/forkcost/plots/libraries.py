@@ -1,9 +1,11 @@
-"""Figure 8: main_start_ns by number of libraries, and the page faults behind it."""
+"""main_start_ns by number of libraries, and the page faults behind it."""
 
 import pandas as pd
 
 from forkcost import choose, one_more, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Exec and libraries", 20, "What libraries cost at start")
 
 SHAPES = {"flat": (common.BLUE, "o"), "chain": (common.GREEN, "s"),
           "directories": (common.RED, "^")}

@@ -1,4 +1,4 @@
-"""Figure 12: the memory that one more process of the same thing costs, by how their files are
+"""The memory that one more process of the same thing costs, by how their files are
 related."""
 
 import numpy as np
@@ -6,6 +6,8 @@ import pandas as pd
 
 from forkcost import one_more, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("What is shared", 10, "What one more process costs in memory")
 
 COLOURS = dict(zip((name for name, _, _ in one_more.MEMORY),
                    (common.BLUE, common.RED, common.ORANGE, "#bbbbbb")))

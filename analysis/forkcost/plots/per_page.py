@@ -1,10 +1,12 @@
-"""Figure 14: instructions and page faults per page of the arena, by backing: of fork itself, of the
+"""Instructions and page faults per page of the arena, by backing: of fork itself, of the
 first write after it, and of fresh memory."""
 
 import numpy as np
 
 from forkcost import counters, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Why it costs that", 10, "Instructions and faults per page, by backing")
 
 INSTRUCTIONS, FAULTS = "instructions:k", "minor-faults"
 COLOURS = (common.RED, common.ORANGE, common.BLUE)  # fork, first write after fork, fresh memory

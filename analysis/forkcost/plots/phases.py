@@ -1,4 +1,4 @@
-"""Figure 3: one process creation cut into its phases, per spawn path at one size.
+"""One process creation cut into its phases, per spawn path at one size.
 
 Medians of phases do not add up to the median of the total. Shown is the mean of the samples in
 the middle fifth by total: it adds up exactly, and lies at the median.
@@ -10,6 +10,8 @@ import numpy as np
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Calls and copy-on-write", 30, "Where the time goes")
 
 # (event that ends the phase, its name, colour). A phase whose end was not stamped joins the next.
 PHASES = (

@@ -1,9 +1,11 @@
-"""Figure 9: what a relocation costs in time, by kind, and how much memory it makes private."""
+"""What a relocation costs in time, by kind, and how much memory it makes private."""
 
 import pandas as pd
 
 from forkcost import one_more, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Exec and libraries", 30, "What a relocation costs")
 
 COLOURS = {"relr": common.GREEN, "rela": common.BLUE, "symbolic": common.RED, "plt": common.ORANGE}
 

@@ -1,7 +1,9 @@
-"""Figure 2: main_start_ns by resident size: every path starts the same program."""
+"""main_start_ns by resident size: every path starts the same program."""
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Calls and copy-on-write", 20, "Until a new program's main runs")
 
 
 def draw(run):

@@ -1,7 +1,9 @@
-"""Figure 6: p50, p90, p99 and max per path at one size."""
+"""p50, p90, p99 and max per path at one size."""
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Calls and copy-on-write", 60, "How bad it gets")
 
 MARKS = (("p50", "o", 6.5), ("p90", "|", 9), ("p99", "D", 4.5), ("max", "x", 5.5))
 

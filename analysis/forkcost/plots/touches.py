@@ -1,7 +1,9 @@
-"""Figure 4: touch_ns as a cumulative distribution, one curve per kind of first write."""
+"""touch_ns as a cumulative distribution, one curve per kind of first write."""
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Calls and copy-on-write", 40, "What the first write to a page costs")
 
 # kind of touch -> (what happens to the page, benchmark, axes). Base pages unless it says otherwise.
 KINDS = {

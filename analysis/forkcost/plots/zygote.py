@@ -1,9 +1,11 @@
-"""Figure 10: a fork of a server that has the libraries loaded, against exec and loading them."""
+"""A fork of a server that has the libraries loaded, against exec and loading them."""
 
 import pandas as pd
 
 from forkcost import choose, units
 from forkcost.plots import common
+
+FIGURE = common.Figure("Exec and libraries", 40, "Fork a server that has the libraries, or exec")
 
 PATHS = {"fork-server": "-", "exec": "--"}
 MEMORY = {"private_dirty_bytes": ("private dirty", common.RED),

@@ -1,6 +1,6 @@
 # What `cmake --install` and `cpack` bring along besides the programs: see InstallProgram.cmake.
 
-install(FILES README.md LICENSE results/FORMAT.md DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/forkcost")
+install(FILES README.md CHANGELOG.md LICENSE results/FORMAT.md DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/forkcost")
 
 # Where the programs are not static but for libc: all shared libraries but libc's own, which belong to
 # the kernel and loader of the machine that the programs will run on.

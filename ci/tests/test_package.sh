@@ -103,7 +103,7 @@ mv "$work/unpacked/$top" "$work/elsewhere"
 try_programs "$work/elsewhere"
 look_for_strangers "$work/elsewhere"
 check_floor "$work/elsewhere"
-for file in LICENSE README.md FORMAT.md; do
+for file in LICENSE README.md CHANGELOG.md FORMAT.md; do
   [ -s "$work/elsewhere/share/doc/forkcost/$file" ] || fail "$archive: no $file"
 done
 

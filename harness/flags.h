@@ -12,7 +12,7 @@
 #include "harness/flag_table.h"
 #include "harness/json_fwd.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 calls it so
 class App;
 }
 

@@ -254,7 +254,7 @@ Measured BenchPrograms::measure(const Case& which, size_t samples) {
   if (samples > 0) append(command.arguments, {"--samples", std::to_string(samples)});
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
   // plan was made, so this size is asked for by name.
-  Settings flags = options_;
+  Settings flags = static_cast<const Settings&>(options_);
   std::string& heap = flags.get<"--heap">();
   if (which.description.contains("axes")) heap = which.description["axes"].value("heap", heap);
   append(command.arguments, words_for_bench(flags));

@@ -147,7 +147,7 @@ Plan plan_of_call(const Options& options, const std::vector<Side>& sides,
                   const nlohmann::json& environment) {
   const nlohmann::json kernel = environment.value("kernel", nlohmann::json::object());
   Plan plan;
-  plan.settings = options;
+  plan.settings = static_cast<const Settings&>(options);
   plan.settings.get<"--seed">() = choose_seed(options);
   plan.suite = Json(describe_suite());
   plan.kernel = kernel.value("release", "") + " " + kernel.value("version", "");

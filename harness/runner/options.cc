@@ -118,7 +118,7 @@ std::vector<std::string> output_files(const Options& options) {
 }
 
 std::string resume_command(const Options& options) {
-  Settings again = options;
+  Settings again = static_cast<const Settings&>(options);
   again.get<"--resume">() = true;
   std::string line = quoted(options.command.empty() ? "forkcost-run" : options.command[0]);
   const auto is_ours = [](const Flag& flag) { return takes(Program::kRunner, flag); };

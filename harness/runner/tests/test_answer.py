@@ -19,7 +19,7 @@ import threading
 import pytest
 
 import bakery
-from running import PATIENCE, many
+from running import PATIENCE, many, wait_until
 
 GOLDEN = pathlib.Path(__file__).with_name("golden")
 
@@ -382,14 +382,14 @@ def test_a_terminal_has_one_live_line_that_is_gone_at_the_end(runner):
 
 def test_the_live_line_follows_the_width_of_the_window(runner):
     """Asked at each redraw: a terminal that was made narrow while the run worked is not wrapped."""
-    runner.set_cases(*many(40))
+    runner.set_cases(*many(12))
     terminal = Terminal(100)
     environment = {**runner.environment(), "TERM": "xterm"}
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(runner.command("--rounds", "3"), env=environment,
                           stdout=subprocess.DEVNULL, stderr=terminal.slave) as process:
-        while b"a/mode:ok" not in terminal.seen and process.poll() is None:
-            pass
+        wait_until(lambda: b"a/mode:ok" in terminal.seen or process.poll() is not None,
+                   "the line is drawn")
         before = len(terminal.seen)
         fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
         assert process.wait(PATIENCE) == 0

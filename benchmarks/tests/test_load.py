@@ -140,12 +140,13 @@ def test_packed_relocations_are_smaller(design):
 
 
 def test_a_lookup_costs_more_than_an_addition(design):
-    costs = {kind: medians_of(point(design, relocations=10000, kind=kind, binding=binding))
+    """By the least of the samples: beside other work the median of a few told of that work."""
+    costs = {kind: point(design, relocations=10000, kind=kind, binding=binding)["quantities"]
              for kind, binding in (("rela", "lazy"), ("symbolic", "lazy"), ("plt", "now"))}
     for kind in ("symbolic", "plt"):
-        assert costs[kind]["main_start_ns"] > 1.5 * costs["rela"]["main_start_ns"]
-        if "relocation_ns" in costs[kind]:
-            assert costs[kind]["relocation_ns"] > 2 * costs["rela"]["relocation_ns"]
+        for quantity, factor in (("main_start_ns", 1.5), ("relocation_ns", 2)):
+            if quantity in costs[kind]:
+                assert costs[kind][quantity]["min"] > factor * costs["rela"][quantity]["min"]
 
 
 @pytest.mark.parametrize("clock", ["", "vdso"])

@@ -42,7 +42,7 @@ def which_call(run):
     where = "in an empty parent" if size == 0 else f"at {units.size(size)}"
     image = f" (image {series.fixed['image']})" if "image" in series.fixed else ""
     if best == "fork":
-        return Answer(question, f"fork is as soon as any {where}.",
+        return Answer(question, f"No call is faster than fork {where}.",
                       f"main of the new program{image} runs after {units.time(fork.p50)}; "
                       f"{_others(rows)}")
     more = (f"{_from_where(series, best)} {where[0].upper() + where[1:]} its main{image} runs "
@@ -53,9 +53,9 @@ def which_call(run):
         more += (f"; the caller is blocked {units.time(blocked[0].p50)} against "
                  f"{units.time(blocked[1].p50)}")
     more += "."
-    soonest = rows.p50.idxmin()
-    if soonest != best:
-        more += f" Soonest is {soonest}, {units.time(rows.p50[soonest])}."
+    fastest = rows.p50.idxmin()
+    if fastest != best:
+        more += f" The fastest is {fastest}: {units.time(rows.p50[fastest])}."
     small = series.sizes[0]
     pair = [series.at(p, small) for p in (best, "fork")]
     if small < size and all(r is not None for r in pair):
@@ -65,7 +65,7 @@ def which_call(run):
 
 
 def _recommended(medians):
-    """The soonest path; but fork where nothing beats it by 10%, and posix_spawn where it saves nine
+    """The fastest path; but fork where nothing beats it by 10%, and posix_spawn where it saves nine
     tenths of what can be saved: it is standard, returns exec's error, and has none of vfork's
     traps."""
     best, fork = medians.idxmin(), medians["fork"]
@@ -91,8 +91,8 @@ def _from_where(series, path):
     if not lost:
         return "At every size measured."
     below = beats[:lost[-1] + 1]
-    return f"From {units.size(beats[len(below)][0])} on; below, " + (
-        "fork is as soon." if len(lost) == len(below) else "fork is as soon at some sizes.")
+    return f"From {units.size(beats[len(below)][0])} on; below that, " + (
+        "fork is as fast." if len(lost) == len(below) else "fork is as fast at some sizes.")
 
 
 def _others(rows):
@@ -128,7 +128,7 @@ def how_long(run):
         slope += f" (95% {units.number(low)}–{units.number(high)})"
     empty = rows[rows.heap_bytes == 0]
     if len(empty):
-        more += f" Before the first page {units.time(empty.iloc[0].p50)}."
+        more += f" An empty parent takes {units.time(empty.iloc[0].p50)}."
     if line.breaks_at:
         return Answer(question, f"{units.time(last.p50)} {at}.",
                       f"{more} A line through all sizes has {slope}, but the cost is not one "
@@ -274,12 +274,12 @@ def summaries(run):
     found = []
     for series, title, note in (
             (choose.spawns(run), "Call → main of the new program (main_start_ns)",
-             "The call recommended above is the soonest, but fork if nothing is 10% sooner, and "
-             "posix_spawn if it saves nine tenths of what the soonest saves over fork: it has none "
-             "of vfork's traps."),
+             "The call recommended above is the fastest, with two exceptions: fork where nothing is "
+             "10% faster, and posix_spawn where it saves nine tenths of what the fastest saves over "
+             "fork, as it has none of vfork's traps."),
             (choose.spawns(run, "blocked_ns"), "Caller blocked while it starts a program "
              "(blocked_ns)", "vfork, posix_spawn and their like wait for the exec, fork does not: "
-             "read it beside the table above."),
+             "read this table beside the one above."),
             (choose.calls(run), "Caller blocked by the bare call (blocked_ns)",
              "The child ends at once. vfork and clone-vm wait for that end, fork does not: which "
              "call is better is a question for the tables with a program.")):

@@ -201,7 +201,7 @@ def claims(runs, measured, preset, save, output, form):
     if not measured and (preset or save):
         raise InputError("--preset and --save are about measuring: they need --run")
     from forkcost import load
-    from forkcost.claims import judge, output as forms
+    from forkcost.claims import formats as forms, judge
 
     if measured:
         with plugins.measurement("claims --run")(preset or "quick", save) as path:
@@ -246,10 +246,10 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
 
     Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared or
     have nothing in common."""
-    from forkcost.compare import command, thresholds
+    from forkcost.compare import engine, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
-    found, without = command.comparisons(files, base_label, limits, case=case, quantity=quantity,
+    found, without = engine.comparisons(files, base_label, limits, case=case, quantity=quantity,
                                          force=force, explained=explain)
     _put(formats.document(form, found, strict), output)
     if without:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from forkcost import (__version__, answers, counters, files, functions, functions_output,
                       loading, processes, units)
 from forkcost.claims import judge
-from forkcost.claims.output import summary
+from forkcost.claims.formats import summary
 from forkcost.errors import InputError, NoAnswer
 from forkcost.load import Looks
 from forkcost.plots import FIGURES, SECTIONS, common

@@ -12,7 +12,7 @@ import synthetic_claims
 from claims_evidence import EVIDENCE, FURTHER, LIMITS, UNJUDGED
 from conftest import write
 from forkcost import claims, report
-from forkcost.claims import output
+from forkcost.claims import formats
 from forkcost.claims.evidence import HOW_TO_GET
 from forkcost.claims.verdict import BUT, FAILS, HOLDS, UNTESTABLE, Missing
 from forkcost.cli import main
@@ -245,24 +245,24 @@ def ktap(text):
 
 
 def test_ktap(answers, made):
-    results = ktap(output.ktap(answers))
+    results = ktap(formats.ktap(answers))
     assert [name for _, _, name, *_ in results] == list(BY_ID)
     assert all(ok and directive is None for ok, _, _, directive, _ in results)
-    assert not any(ok for ok, *_ in ktap(output.ktap(list(judged(made, true=False).values()))))
+    assert not any(ok for ok, *_ in ktap(formats.ktap(list(judged(made, true=False).values()))))
     maker = synthetic.Maker(rounds=1, samples=2).fork(heaps={"0": 0})
     maker.not_measured("claim", {"id": "zero-page"}, "skipped", "odd #1\nreason # SKIP")
-    skipped = ktap(output.ktap(claims.judge(made(maker))))
+    skipped = ktap(formats.ktap(claims.judge(made(maker))))
     assert all(ok and directive == "SKIP" and reason for ok, _, _, directive, reason in skipped)
 
 
 def test_the_limit_is_a_diagnostic_before_its_result(answers):
-    lines = output.ktap(answers).splitlines()
+    lines = formats.ktap(answers).splitlines()
     at = next(i for i, line in enumerate(lines) if line.endswith(" gc-dirties"))
     assert any(line.startswith("# gc-dirties: holds, but not with") for line in lines[at - 3:at])
 
 
 def test_json(answers):
-    objects = json.loads(output.as_json(answers))
+    objects = json.loads(formats.as_json(answers))
     assert [o["id"] for o in objects] == list(BY_ID)
     for o in objects:
         assert list(o) == ["id", "claim", "verdict", "limit", "evidence", "figures", "reason"]
@@ -271,9 +271,9 @@ def test_json(answers):
 
 @pytest.mark.parametrize("width", [40, 80, 100, 200])
 def test_text_fits_the_width(answers, width):
-    assert max(map(len, output.text(answers, width).splitlines())) <= width
+    assert max(map(len, formats.text(answers, width).splitlines())) <= width
     console = Console(width=width, record=True, file=open(os.devnull, "w", encoding="utf-8"))
-    output.show(answers, console)
+    formats.show(answers, console)
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= width
     for claim_id in BY_ID:

@@ -162,7 +162,7 @@ def test_rounds_of_two_kinds_are_no_verdict(change):
     new = values("total_ns", rounds(*[2e6] * 40), estimator="p25")
     for pair, opposite in (((base, new), FASTER), ((new, base), SLOWER)):
         found = change(*pair, 0.05)
-        assert found.verdict == UNCLEAR and "two kinds" in found.reason, opposite
+        assert found.verdict == UNCLEAR and "bimodal" in found.reason, opposite
 
 
 def test_intervals_cover_where_rounds_differ_more_than_samples():
@@ -229,13 +229,13 @@ def test_a_case_that_one_of_three_files_lacks_is_no_case_of_rounds(tmp_path):
 
 def test_the_statement_says_what_the_rows_say(tmp_path):
     paths = files(tmp_path, *(maker(i, rounds=4, heaps={"0": 0}) for i in range(6)))
-    for two, said in ((paths[3:], "Replicated is the file."),
-                      (paths[3:4], "Replicated is of base the file, of new the round.")):
+    for two, said in ((paths[3:], "The unit of replication is the file."),
+                      (paths[3:4], "The unit of replication is the file in base, the round in new.")):
         found = compared(paths[:3], two, 0.5)
         assert said in statement(found) and "bootstrap of files, then" in statement(found)
         assert {r.change.replicated for r in found.rows} == {"file"}
     found = compared(paths[0], paths[1], 0.5)
-    assert "Replicated is the round." in statement(found)
+    assert "The unit of replication is the round." in statement(found)
 
 
 def test_rounds_of_pairs_are_those_that_both_have(tmp_path):

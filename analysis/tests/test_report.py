@@ -142,14 +142,14 @@ def test_from_which_size_on_the_recommended_call_is_better(made):
         return answers.which_call(made(maker)).more
     assert more(["256MiB", "1GiB"]).startswith("At every size measured. ")
     assert more(["0", "16MiB", "1GiB"], ["0"]).startswith(
-        f"From 16{NBSP}MiB on; below, fork is as soon. ")
+        f"From 16{NBSP}MiB on; below that, fork is as fast. ")
     assert more(["0", "16MiB", "64MiB", "1GiB"], ["0", "64MiB"]).startswith(
-        f"From 1{NBSP}GiB on; below, fork is as soon at some sizes. ")
+        f"From 1{NBSP}GiB on; below that, fork is as fast at some sizes. ")
     assert more(["1GiB"]).startswith("No other size was measured with both. ")
 
 
 def test_a_call_that_is_only_just_recommended(made):
-    """posix_spawn, nine tenths of what vfork saves, need not itself be 10% sooner than fork."""
+    """posix_spawn, nine tenths of what vfork saves, need not itself be 10% faster than fork."""
     maker = synthetic.Maker(rounds=3, samples=5)
     maker.spawn(("fork", "vfork", "posix_spawn"), {"0": 0, "16MiB": 2**24}, ("nolibc",))
     for entry in maker.benchmarks:
@@ -158,7 +158,7 @@ def test_a_call_that_is_only_just_recommended(made):
             entry["axes"]["path"]]] * 5
     answer = answers.which_call(made(maker))
     assert answer.short == "Use posix_spawn."
-    assert answer.more.startswith(f"From 16{NBSP}MiB on; below, fork is as soon.")
+    assert answer.more.startswith(f"From 16{NBSP}MiB on; below that, fork is as fast.")
 
 
 def test_where_the_line_breaks_the_headline_is_what_was_measured(made):
@@ -202,7 +202,7 @@ def test_vfork_is_not_praised_for_blocked_time_alone(made):
 
 def test_fork_is_recommended_where_nothing_beats_it(made):
     run = made(synthetic.Maker(rounds=3).spawn(paths=("fork", "system"), heaps={"0": 0}))
-    assert answers.which_call(run).short.startswith("fork is as soon as any in an empty parent")
+    assert answers.which_call(run).short.startswith("No call is faster than fork in an empty parent")
 
 
 ONLY = {

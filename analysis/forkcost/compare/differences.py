@@ -27,7 +27,7 @@ _KEYS = (
     ("KSM", "environment.memory.ksm", WARNING),
     ("DAMON", "environment.memory.damon", WARNING),
     ("NUMA balancing", "environment.memory.numa_balancing", WARNING),
-    ("free memory reported in blocks of order", "environment.memory.page_reporting_order", WARNING),
+    ("order of free page reporting", "environment.memory.page_reporting_order", WARNING),
     ("ASLR", "environment.process.aslr", WARNING),
     ("seccomp", "environment.process.seccomp", WARNING),
     ("LSM", "environment.process.lsm", WARNING),
@@ -35,7 +35,7 @@ _KEYS = (
     ("cgroup", "environment.process.cgroup", WARNING),
     ("cgroup's memory limit", "environment.process.cgroup_memory_limit_bytes", NOTE),
     ("cgroup's CPU limit", "environment.process.cgroup_cpu_limit", WARNING),
-    ("loader's variables", "environment.process.loader_variables", WARNING),
+    ("loader variables (LD_*)", "environment.process.loader_variables", WARNING),
     ("libc", "environment.software.libc", WARNING),
     ("compiler", "environment.software.compiler", WARNING),
     ("build type", "environment.software.build_type", WARNING),
@@ -47,7 +47,7 @@ _KEYS = (
     ("preset", "run.preset", WARNING),
     ("filter", "run.filter", NOTE),
     ("rounds planned", "run.rounds", NOTE),
-    ("CPU that was measured on", "run.cpu", NOTE),
+    ("CPU measured on", "run.cpu", NOTE),
     ("clock", "clock.source", WARNING),
 )
 _SET_BY_KERNEL = ("kernel's build", "mitigations")

@@ -1,17 +1,63 @@
-"""Compares two sides: from files to a Comparison."""
+"""Compares two sides, or one with several: from files to Comparisons."""
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from forkcost import processes, titles, units
+from forkcost import load, processes, titles, units
 from forkcost.compare import differences, explain, families, judge, rows, sides, statistics
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, Comparison)
 from forkcost.errors import InputError, NoAnswer
 
 _ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
+
+
+def labelled(words):
+    """{label: [paths]} of `FILE` or `LABEL=FILE`, in their order. Raises InputError."""
+    found = {}
+    for word in words:
+        label, sign, path = word.partition("=")
+        if not sign or Path(word).exists():
+            label, path = None, word
+        elif not label or not path:
+            raise InputError(f"'{word}': write LABEL=FILE, such as 6.12=run.json")
+        found.setdefault(label, []).append(path)
+    if None not in found:
+        return found
+    if len(found) > 1:
+        raise InputError(f"{found[None][0]}: has no label, others have: write LABEL=FILE for all")
+    if len(words) != 2:
+        raise InputError(f"{len(words)} file(s) without labels: give two, the base and the new "
+                         "one; for several a side write LABEL=FILE for each")
+    return {"base": [words[0]], "new": [words[1]]}
+
+
+def comparisons(words, base_label, thresholds, **options):
+    """[Comparison] of every other side with the base, and [why] of those that have none. Raises
+    InputError, and NoAnswer where no side has one."""
+    found = labelled(words)
+    if len(found) < 2:
+        raise InputError(f"only one side, {next(iter(found))}: give files with another label too")
+    base_label = base_label or next(iter(found))
+    if base_label not in found:
+        raise InputError(f"--base-label {base_label}: no file has this label, there are "
+                         + ", ".join(found))
+    read = {label: sides.read(label, paths, options.get("force", False))
+            for label, paths in found.items()}
+    base = read.pop(base_label)
+    compared, without = [], []
+    for new in read.values():
+        try:
+            with load.understood((*base.paths, *new.paths)):
+                compared.append(compare(base, new, thresholds, **options))
+        except NoAnswer as error:
+            without.append(str(error))
+    if not compared:
+        raise NoAnswer("\n".join(without))
+    return compared, without
 
 
 def compare(base, new, thresholds, case="", quantity="", force=False, explained=False):
@@ -103,16 +149,16 @@ def _warnings(base, new, noticed, wanted):
     if both:
         yield f"failed on both sides, not compared: {', '.join(both)}"
     if noticed.alone:
-        yield (f"{units.many([noticed.alone], 'quantity', 'quantities')} of cases that only one "
-               "side has: not compared")
+        yield (f"{units.many([noticed.alone], 'quantity', 'quantities')} measured on one "
+               "side only: not compared")
     files = [len(files.paths) >= sides.FILES_ARE_UNITS for files in (base, new)]
     if files[0] != files[1]:
         few = (base, new)[files.index(False)]
-        yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: what differs between its "
+        yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: variation between its "
                f"boots or runs is in no interval; give {sides.FILES_ARE_UNITS} or more")
     yield from _units(noticed)
     for name in sorted(noticed.unknown):
-        yield f"estimator {name} is not known here: the median in its place"
+        yield f"unknown estimator {name}: compared by the median"
 
 
 def _units(noticed):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from forkcost import functions, passes, stats
+from forkcost import functions, passes, stats, titles
 from forkcost.compare import sides, statistics
 from forkcost.compare.result import FASTER, SLOWER, Cause
 
@@ -24,7 +24,8 @@ def with_causes(comparison, base, new):
         of_case = [files.joined.cases[name] for files in (base, new)]
         causes += _functions(name, of_case, base.joined.page_size, comparison.mode)
         causes += _counters(name, of_case)
-    return replace(comparison, causes=tuple(causes))
+    return replace(comparison, causes=tuple(replace(cause, title=titles.case(cause.case))
+                                             for cause in causes))
 
 
 def _functions(name, of_case, page_size, mode):

@@ -146,9 +146,8 @@ def _wider(logs, tested):
 def _why(drawn, logs, threshold, evidence, p, tests):
     if max(drawn[0] / threshold, -drawn[1] / threshold) > 1 and (
             drawn[0] * evidence.test.delta < 0):
-        return (f"{evidence.what}s are of two kinds: all together say one thing, their mean the "
-                "opposite")
+        return (f"{evidence.what}s are bimodal: pooled value and mean disagree")
     if logs[0] > threshold or logs[1] < -threshold:
         return (f"beyond the threshold, but not significant among {units.many([tests], 'test')} "
                 f"(p {p:.2g})")
-    return f"the interval has the threshold of {units.percent(evidence.threshold)} inside"
+    return f"the interval includes the threshold of {units.percent(evidence.threshold)}"

@@ -12,10 +12,10 @@ from forkcost.compare.sides import FILES_ARE_UNITS
 from forkcost.compare.statistics import ALPHA, MOST_ROUNDS
 
 MODES = {"time": "Figures are time, measured with a clock.",
-         "exact": "Figures are executed instructions of a deterministic machine (one nanosecond of "
-                  "its CPU time is one), not time."}
-SEVERITIES = {NOTE: "of no weight", WARNING: "reason enough for figures to differ",
-              MEANINGLESS: "what makes the comparison meaningless"}
+         "exact": "Figures are executed instructions, not time: the deterministic machine executes one "
+                  "per nanosecond of its CPU time."}
+SEVERITIES = {NOTE: "does not matter", WARNING: "may change the figures",
+              MEANINGLESS: "makes the comparison meaningless"}
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -39,6 +39,12 @@ def name(item):
 def title(item):
     """The same for people: `fork, 256 MiB: caller blocked`."""
     return plain(": ".join(filter(None, (item.title, item.quantity_title)))) or name(item)
+
+
+def title_and_name(title, name):
+    """Both in one line of plain text: `fork, empty parent  (fork/path:fork/heap:0)`; the name alone
+    where there is no other title."""
+    return name if title in ("", name) else f"{title}  ({name})"
 
 
 def slope(item):
@@ -79,14 +85,14 @@ def verdict(comparison, strict=False):
     if {SLOWER, FAILED} & found:
         return "Regression"
     if strict and UNCLEAR in found:
-        return "Unclear, which counts as a regression here"
+        return "Unclear, which --strict treats as a regression"
     if not found - {NEW, GONE}:
         return "Nothing compared: no case was measured on both sides"
     if FASTER in found:
-        return "No regression, and some of it is faster"
+        return "No regression; some cases are faster"
     if SAME not in found:
         return "Unclear: no verdict could be reached"
-    return "No change found" + (", but some of it is unclear" if UNCLEAR in found else "")
+    return "No change found" + ("; some cases are unclear" if UNCLEAR in found else "")
 
 
 def is_bad(verdict, strict):
@@ -243,8 +249,8 @@ def details(item, mode):
     if not change.exact and known(change.threshold):
         found.append(("threshold", units.percent(change.threshold)))
     if known(change.detectable):
-        found.append(("slowdowns that these rounds find (power 80%)",
-                      f"from {units.percent(change.detectable)} on"))
+        found.append(("smallest slowdown that these rounds detect (power 80%)",
+                      units.percent(change.detectable)))
     found.append(("rounds of base and new", rounds(item)
                   + (", interleaved" if change.paired else "")))
     if not isinstance(item, Family) and any(map(known, item.medians)):
@@ -262,7 +268,7 @@ def replicated(comparison):
                 for side in (comparison.base, comparison.new)}
     if len(set(of_sides.values())) == 1:
         return f"the {next(iter(of_sides.values()))}"
-    return ", ".join(f"of {plain(label)} the {what}" for label, what in of_sides.items())
+    return ", ".join(f"the {what} in {plain(label)}" for label, what in of_sides.items())
 
 
 def statement(comparison):
@@ -277,7 +283,7 @@ def statement(comparison):
         paired = any(c.paired for c in tested)
         parts += [
             f"Ratios are new / base of the estimator that the files name: {by}.",
-            f"Replicated is {what}" + (", in pairs that were measured in turns." if paired
+            f"The unit of replication is {what}" + (", in interleaved pairs." if paired
                                        else "."),
             f"95% intervals: bootstrap of {'files, then ' if 'file' in what else ''}rounds, then "
             "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "

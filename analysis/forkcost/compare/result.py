@@ -96,7 +96,8 @@ class Family:
 @dataclass(frozen=True)
 class Cause:
     """A counter or kernel function of a case that moved. `kind`: `counter` or `function`. Counts, or
-    ns, per operation; `share`: of the case's difference, where that can be said."""
+    ns, per operation; `share`: of the case's difference, where that can be said. `title`: the
+    case's, "" where nobody gave any."""
 
     case: str
     kind: str
@@ -105,6 +106,7 @@ class Cause:
     base: float
     new: float
     share: float | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ class Matcher:
         if fewest < stats.MIN_ROUNDS:
             return replace(evidence, decides=exact, missing=stats.MIN_ROUNDS - fewest, without=(
                 f"{units.many([fewest], evidence.what)}: " + (
-                    "no interval, executed instructions repeat" if exact else
+                    "no interval; executed instructions repeat" if exact else
                     f"an interval needs {stats.MIN_ROUNDS} or more")))
         drawn = found.drawn
         if min(x.min() for x in (*drawn, *of_units)) <= 0:

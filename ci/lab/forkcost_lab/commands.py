@@ -95,13 +95,13 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
 def _compare(files, by_function, form, strict, directory):
     """Prints how all variants that have results compare with the first of them, and writes that in
     all formats into the directory. Gives the exit status."""
-    from forkcost.compare import command, thresholds
+    from forkcost.compare import engine, thresholds
     from forkcost_lab import artifacts
 
     words = [f"{label}={path}" for label, paths in files.items() for path in paths]
     if sum(bool(paths) for paths in files.values()) < 2:
         return 0
-    found, without = command.comparisons(words, None, thresholds.read(), explained=by_function)
+    found, without = engine.comparisons(words, None, thresholds.read(), explained=by_function)
     artifacts.write(found, strict, directory)  # first: stdout may be closed or full
     sys.stdout.write(formats.document(form, found, strict))
     if without:

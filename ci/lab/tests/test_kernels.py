@@ -157,7 +157,7 @@ def test_two_stored_results_are_compared(room):
 def test_failed_boots_are_told_whatever_the_comparison_says(room, monkeypatch):
     def refuse(*_, **__):
         raise InputError("not like this")
-    monkeypatch.setattr("forkcost.compare.command.comparisons", refuse)
+    monkeypatch.setattr("forkcost.compare.engine.comparisons", refuse)
     result = kernels(room, "--mode", "exact", base="good", other="same", new="panics")
     assert result.exit_code == 2
     assert "not like this" in result.stderr and "| Kernel panic" in result.stderr

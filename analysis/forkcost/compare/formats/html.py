@@ -70,6 +70,6 @@ def _row(item, mode):
 
 def _cause(cause):
     said = units.time if cause.unit == "ns" else units.count
-    return (cause.case, f"{cause.kind} {cause.name}", said(cause.base), said(cause.new),
-            phrases.percent(cause.new / cause.base) if cause.base else "–",
+    return ((cause.title, cause.case), f"{cause.kind} {cause.name}", said(cause.base),
+            said(cause.new), phrases.percent(cause.new / cause.base) if cause.base else "–",
             "–" if cause.share is None else units.percent(cause.share))

@@ -54,8 +54,8 @@ def _comparison(c, strict):
                 f"- {escape(c.base.label)}: {escape(c.base.says)}\n"
                 f"- {escape(c.new.label)}: {escape(c.new.says)}\n")
     if c.differences:
-        yield Block("\n**The sides are not alike**\n\n"
-                    + _header("what", c.base.label, c.new.label, "it is"),
+        yield Block("\n**Differences between the sides**\n\n"
+                    + _header("what", c.base.label, c.new.label, "effect"),
                     [_row(d.what, d.base, d.new, phrases.SEVERITIES.get(d.severity, d.severity))
                      for d in c.differences], cut="differences", rank=2)
     if c.warnings:
@@ -78,7 +78,7 @@ def _comparison(c, strict):
                     [_cause(cause) for cause in c.causes], _CLOSE, "causes", 5)
     if gone := phrases.listed(c, NEW, GONE):
         yield Block(_open(gone, "measured on one side only"),
-                    [f"- {item.change.verdict}: {code(phrases.name(item))}\n" for item in gone],
+                    [f"- {item.change.verdict}: {_called(item)}\n" for item in gone],
                     _CLOSE, "new and gone ones", 6)
 
 
@@ -110,9 +110,12 @@ def _item(item, mode, *more):
 
 
 def _called(item, more=""):
-    """Its title, its name in small below; where there is no title, the name."""
-    title, name = phrases.title(item), phrases.name(item)
-    if title == name:
+    return _both(phrases.title(item), phrases.name(item), more)
+
+
+def _both(title, name, more=""):
+    """The title, the name in small below; where there is no title, the name."""
+    if title in ("", name):
         return code(name) + more
     return f"{escape(title)}{more}<br><sub>{code(name)}</sub>"
 
@@ -121,7 +124,8 @@ def _cause(cause):
     share = "–" if cause.share is None else units.percent(cause.share)
     both = " → ".join(units.time(x) if cause.unit == "ns" else units.count(x)
                       for x in (cause.base, cause.new))
-    return f"| {code(cause.case)} | {cause.kind} {code(cause.name)} | {both} | {share} |\n"
+    case = _both(cause.title, cause.case)
+    return f"| {case} | {cause.kind} {code(cause.name)} | {both} | {share} |\n"
 
 
 def _fitted(blocks, room):

@@ -33,7 +33,7 @@ def _one(console, c, strict):
     for side in (c.base, c.new):
         console.print(Text(f"{side.label}: {side.says}"))
     if c.differences:
-        _table(console, "Different between the sides",
+        _table(console, "Differences between the sides",
                ("", "what", c.base.label, c.new.label),
                [(d.severity, d.what, d.base, d.new) for d in c.differences])
     for warning in c.warnings:
@@ -90,7 +90,7 @@ def _about(item, mode):
 
 def _called(item, name):
     title = phrases.title(item)
-    return name if title == phrases.name(item) else f"{title}  ({name})"
+    return name if title == phrases.name(item) else phrases.title_and_name(title, name)
 
 
 def _unclear(console, c, strict):
@@ -106,12 +106,13 @@ def _unclear(console, c, strict):
 
 def settles(change):
     if change.more_rounds is not None:
-        return f"{units.many([change.more_rounds], change.replicated)} more"
-    return f"not {MOST_ROUNDS:,} {change.replicated}s more" if change.interval is not None else "–"
+        return units.many([change.more_rounds], f"more {change.replicated}")
+    return f"over {MOST_ROUNDS:,} more {change.replicated}s" if change.interval is not None else "–"
 
 
 def _list(console, title, c, verdict):
-    rows = [(_case(r), r.change.reason) for r in c.rows if r.change.verdict == verdict]
+    rows = [(phrases.title_and_name(r.title, r.case), r.change.reason) for r in c.rows
+            if r.change.verdict == verdict]
     if rows:
         hidden = 0 if verdict == FAILED else max(len(rows) - LISTED, 0)
         more = f", {hidden} more with --format json" if hidden else ""
@@ -119,22 +120,19 @@ def _list(console, title, c, verdict):
                rows[:len(rows) - hidden])
 
 
-def _case(row):
-    return f"{row.title}  ({row.case})" if row.title not in ("", row.case) else row.case
-
-
 def _causes(console, c):
     if not c.causes:
         return
-    rows = [(cause.case, cause.kind, cause.name, phrases.figure(cause.base, cause.unit),
-             phrases.figure(cause.new, cause.unit), cause.unit,
+    rows = [(phrases.title_and_name(cause.title, cause.case), cause.kind, cause.name,
+             phrases.figure(cause.base, cause.unit), phrases.figure(cause.new, cause.unit), cause.unit,
              "" if cause.share is None else units.percent(cause.share)) for cause in c.causes]
     previous = None
     for i, row in enumerate(rows):
         if row[0] == previous:
             rows[i] = ("", *row[1:])
         previous = row[0]
-    _table(console, "What moved beneath (per operation; share: of the case's difference)",
+    _table(console, "Counters and kernel functions that moved, per operation (share: of the case's "
+           "difference)",
            ("case", "", "", c.base.label, c.new.label, "unit", "share"), rows)
 
 

@@ -33,4 +33,5 @@ configure() {
 # As many as CPUs, unless the user says otherwise by CMake's own variable.
 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
-build() { cmake --build "$root/build/$1" --parallel "$jobs"; }
+# build PRESET [TARGET]
+build() { cmake --build "$root/build/$1" --parallel "$jobs" ${2:+--target "$2"}; }

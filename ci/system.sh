@@ -73,7 +73,8 @@ cd "$root"
   find . -path ./build -prune -o -type f -print0; } |
   xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done' sh |
   tar -c --null -T - | tar -C "$copy" -x
-cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
+# Without one, this machine finds its packages otherwise.
+[ ! -e /etc/resolv.conf ] || cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
 
 # Not our environment: what it names lies on this side. In a namespace whose first process dies with
 # ours: the mounts go with it, and so does all that runs there.

@@ -76,9 +76,10 @@ finish() {
   exit "$1"
 }
 
+# build_step PRESET [TARGET]
 build_step() {
   step "build $1"
-  configure "$1" && build "$1"
+  configure "$1" && build "$@"
   build_status=$?
   judge $build_status "build $1"
   return $build_status
@@ -267,7 +268,7 @@ if [ "$what" = system ]; then
 else
   release_step
   if [ "$what" != fast ]; then
-    if build_step asan; then ctest_step asan --label-regex '^unit$' --label-exclude '^slow$'; fi
+    if build_step asan unit_tests; then ctest_step asan --label-regex '^unit$' --label-exclude '^slow$'; fi
     lint_step
   fi
   if [ "$what" = all ]; then

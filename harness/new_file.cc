@@ -83,9 +83,11 @@ NewFile::NewFile(const std::string& path) : path_(path) {
   }
 }
 
-// Again where another NewFile took it for a leftover, before it was locked.
+// Again where another NewFile took it for a leftover before it was locked: that one has the lock,
+// or removed it already.
 void NewFile::create_named() {
   struct stat status {};
+  bool taken = false;
   do {
     name_ = temporary_name(path_);
     fd_ =
@@ -95,8 +97,8 @@ void NewFile::create_named() {
       name_.clear();
       return;
     }
-    lock(fd_.get());
-  } while (fstat(fd_.get(), &status) == 0 && status.st_nlink == 0);
+    taken = !lock(fd_.get()) && errno == EWOULDBLOCK;
+  } while (taken || (fstat(fd_.get(), &status) == 0 && status.st_nlink == 0));
 }
 
 NewFile::~NewFile() {

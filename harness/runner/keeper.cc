@@ -161,13 +161,16 @@ void end_descendants(const std::set<pid_t>& spared) noexcept {
   while (true) {
     bool killed = false;
     bool waiting = false;
+    bool refused = false;  // a child that became another user
     children.read();
     for (const pid_t pid : children) {
       if (spared.count(pid) != 0) continue;
       if (now_ms() < patience && is_caretaker(pid)) {
         waiting = true;
       } else {
-        killed |= kill(pid, SIGKILL) == 0;
+        const bool sent = kill(pid, SIGKILL) == 0;
+        killed |= sent;
+        refused |= !sent && errno == EPERM;
       }
     }
     // They are all that we have, strangers aside; each may leave orphans in its turn.
@@ -176,7 +179,7 @@ void end_descendants(const std::set<pid_t>& spared) noexcept {
     if (reaped != 0) continue;
     // A kernel without that list: what is dead already is all that can be reaped. (With it, an
     // empty list beside a living child is only a list that was read while it changed.)
-    if (!children.known() || (!waiting && !spared.empty())) return;
+    if (!children.known() || (!waiting && (refused || !spared.empty()))) return;
     if (waiting) poll(nullptr, 0, kLookMs);
   }
 }

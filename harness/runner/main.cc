@@ -58,7 +58,7 @@ std::string format_warnings(const std::vector<Warning>& warnings, bool with_reme
 }
 
 void print(const std::string& text) {
-  if (std::fputs(text.c_str(), stdout) == EOF || std::fflush(stdout) == EOF) {
+  if (std::fputs(printable(text).c_str(), stdout) == EOF || std::fflush(stdout) == EOF) {
     throw_errno("writing to stdout", errno, "the result file is not affected");
   }
 }

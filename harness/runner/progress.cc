@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -25,6 +26,12 @@ std::string time_left(const Position& position) {
   if (position.done == 0 || seconds < 1) return "";
   if (seconds < 120) return fmt::format("{:.0f} s left", seconds);
   return fmt::format("{:.0f} min left", seconds / 60);
+}
+
+// Rounded, but never to all of it before it is.
+double percent_done(const Position& position) {
+  const double share = share_done(position);
+  return share < 1 ? std::min(std::round(100 * share), 99.0) : 100;
 }
 
 std::string bar(double share) {
@@ -56,7 +63,7 @@ std::string progress_bar(const std::string& name, const Position& position, int 
   const double share = share_done(position);
   const std::string left = time_left(position);
   const std::string figures =
-      fmt::format("{:>3.0f}%  round {}/{}{}{}", 100 * share, position.round + 1, rounds,
+      fmt::format("{:>3.0f}%  round {}/{}{}{}", percent_done(position), position.round + 1, rounds,
                   left.empty() ? "" : "  ", left);
   std::string line = bar(share) + " " + figures;
   if (line.size() + 2 + kLeastName > room) line = figures;
@@ -66,8 +73,8 @@ std::string progress_bar(const std::string& name, const Position& position, int 
 
 std::string progress_text(const Position& position, int rounds) {
   const std::string left = time_left(position);
-  return fmt::format("{:>3.0f}%, round {} of {}{}{}", 100 * share_done(position),
-                     position.round + 1, rounds, left.empty() ? "" : ", ", left);
+  return fmt::format("{:>3.0f}%, round {} of {}{}{}", percent_done(position), position.round + 1,
+                     rounds, left.empty() ? "" : ", ", left);
 }
 
 bool may_redraw() {

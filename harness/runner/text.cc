@@ -114,6 +114,18 @@ std::string replace_all(std::string text, std::string_view placeholder, std::str
   return text;
 }
 
+std::string printable(std::string text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((byte(i) < 0x20 && text[i] != '\n' && text[i] != '\t') || byte(i) == 0x7f) text[i] = '?';
+    // U+0080 to U+009F, as UTF-8; 0x9b begins a sequence as ESC [ does.
+    const bool c1 =
+        byte(i) == 0xc2 && i + 1 < text.size() && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0;
+    if (c1) text.replace(i, 2, "?");
+  }
+  return text;
+}
+
 std::vector<std::string> wrap(const std::string& title, size_t indent,
                               const std::vector<std::string>& parts, std::string_view separator,
                               size_t width) {

@@ -28,6 +28,10 @@ std::string spaced(const std::string& value);
 // `text` with every `placeholder` replaced.
 std::string replace_all(std::string text, std::string_view placeholder, std::string_view by);
 
+// `text` with a question mark for every control character but newline and tab: names out of a file
+// of somebody else must not steer the terminal.
+std::string printable(std::string text);
+
 // Parts after a title, separated by `separator`, in lines of at most `width` columns; a new line
 // begins below the first part. A part that alone is too long is broken at spaces.
 std::vector<std::string> wrap(const std::string& title, size_t indent,

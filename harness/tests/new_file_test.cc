@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstddef>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -133,6 +134,38 @@ TEST_F(NewFileTest, WorksWithoutNamelessFiles) {
   EXPECT_EQ(text(), "second");
   EXPECT_EQ(names().size(), 2U);
   const NewFile next(file_);
+  EXPECT_EQ(names(), std::set<std::string>{"run.json"});
+}
+
+// Each takes what the others just made for a leftover, until it is locked.
+TEST_F(NewFileTest, SeveralOfOnePathDoNotTakeEachOthersFile) {
+  constexpr int kWriters = 4;
+  const auto write_often = [&]() -> bool {
+    if (!forbid_nameless_files()) return false;
+    for (int i = 0; i < 300; ++i) {
+      NewFile file(file_);
+      if (!write_text(file, "whole")) return false;
+      file.replace();  // throws where another one removed it
+    }
+    return true;
+  };
+  std::array<pid_t, kWriters> writers{};
+  for (pid_t& writer : writers) {
+    writer = fork();
+    if (writer == 0) {
+      try {
+        _exit(write_often() ? 0 : 1);
+      } catch (const std::exception&) {
+        _exit(2);
+      }
+    }
+  }
+  for (const pid_t writer : writers) {
+    int status = -1;
+    EXPECT_EQ(waitpid(writer, &status, 0), writer);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(text(), "whole");
   EXPECT_EQ(names(), std::set<std::string>{"run.json"});
 }
 

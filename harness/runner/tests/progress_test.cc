@@ -25,6 +25,11 @@ TEST(ProgressBar, FitsEveryTerminal) {
   EXPECT_EQ(progress_bar(name, kMiddle, 5, 40), " 33%  round 2/5  41 s left  nnnnnnnnnn…");
 }
 
+TEST(ProgressText, SaysAllOnlyAtTheEnd) {
+  EXPECT_EQ(progress_text({4, 999, 1000, 997, 3}, 5), " 99%, round 5 of 5, 3 s left");
+  EXPECT_EQ(progress_text({4, 1000, 1000, 1000, 0}, 5), "100%, round 5 of 5");
+}
+
 TEST(ProgressText, HasNoControlCharacters) {
   EXPECT_EQ(progress_text(kMiddle, 5), " 33%, round 2 of 5, 41 s left");
   EXPECT_EQ(progress_text({}, 5), "  0%, round 1 of 5");

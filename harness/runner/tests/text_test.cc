@@ -92,5 +92,11 @@ TEST(Grid, AlignsByCharactersAndClosesUpWhereItIsNarrow) {
   EXPECT_EQ(make_grid(rows, 10).line(rows[1]), "fork 12 µs");
 }
 
+TEST(Printable, LeavesNothingThatSteersATerminal) {
+  EXPECT_EQ(printable("a\033]0;x\007b\x7f\r\n\tc"), "a?]0;x?b??\n\tc");
+  EXPECT_EQ(printable("\u009b31m, 1.2 \u00b5s \u2013"), "?31m, 1.2 \u00b5s \u2013");
+  EXPECT_EQ(printable("\xc2"), "\xc2");
+}
+
 }  // namespace
 }  // namespace forkcost::runner

@@ -22,7 +22,6 @@ class Line:
     slope: float
     intercept: float
     slope_interval: tuple | None
-    intercept_interval: tuple | None
     sizes: np.ndarray
     medians: np.ndarray
     residuals: np.ndarray
@@ -121,14 +120,14 @@ def fit(points, from_zero=False):
     scales = np.array([getattr(q, "scale", np.nan) for _, q in points])
     slope, intercept = weighted_lines(sizes, medians[None, :], scales)
     n_rounds = min(len(q.by_round) for _, q in points)
-    intervals, bend = [None, None], None
+    interval = bend = None
     if n_rounds >= stats.MIN_ROUNDS:
         replicates = np.column_stack([q.median_replicates for _, q in points])
-        lines = weighted_lines(sizes, replicates, scales)
-        intervals = [stats.interval(r, n_rounds) for r in lines]
-        bend = _bend(sizes, replicates, lines[0], n_rounds)
+        slopes, _ = weighted_lines(sizes, replicates, scales)
+        interval = stats.interval(slopes, n_rounds)
+        bend = _bend(sizes, replicates, slopes, n_rounds)
     fitted = intercept[0] + slope[0] * sizes
-    return Line(float(slope[0]), float(intercept[0]), *intervals, sizes, medians,
+    return Line(float(slope[0]), float(intercept[0]), interval, sizes, medians,
                 _relative(medians - fitted, np.where(np.isnan(scales), fitted, scales)), bend)
 
 

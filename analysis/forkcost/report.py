@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from forkcost import (__version__, answers, counters, files, functions, functions_output,
-                      loading, processes, units)
+                      library_answers, processes, units)
 from forkcost.claims import judge
 from forkcost.claims.formats import summary
 from forkcost.errors import InputError, NoAnswer
@@ -76,7 +76,7 @@ def render(run, figure_directory, progress=lambda what: None):
 def _answers(run):
     """Whether the run can be trusted comes last."""
     *first, trust = answers.answers(run)
-    return [*first, *loading.answers(run), trust]
+    return [*first, *library_answers.answers(run), trust]
 
 
 def _made(run, directory, progress):
@@ -191,7 +191,7 @@ def _cases(run):
 
 
 # What the page has beside its figures, name -> how it is made.
-_PARTS = {"claims": _claims, "answers": _answers, "loading": loading.tables,
+_PARTS = {"claims": _claims, "answers": _answers, "loading": library_answers.tables,
           "why": _why_it_costs, "cases": _cases, "summaries": answers.summaries,
           "trust": answers.trusted}
 

@@ -7,7 +7,7 @@ import pytest
 
 import synthetic
 import synthetic_exec as truth
-from forkcost import loading, model, one_more, report, units
+from forkcost import library_answers, model, one_more, report, units
 from forkcost.plots import FIGURES, SECTIONS, common, first_touch, handover, images
 from forkcost.plots import libraries, memory, relocations, zygote
 from forkcost.units import NBSP
@@ -122,7 +122,7 @@ def test_a_bend_at_the_end_is_said_beside_the_slope(made):
     said = rf"from 64 to 256 each costs [34]\d\.\d{NBSP}µs"
     assert re.fullmatch(said, found["flat", "warm"].remark)
     assert re.search(f"costs 3.* at start .{said}.;", libraries.message(run))
-    answer = loading.loading(run)
+    answer = library_answers.loading(run)
     assert "µs per library" in answer.short and re.search(said, answer.more)
 
 
@@ -262,7 +262,7 @@ def test_a_shape_at_one_number_is_drawn_beside_a_line_of_another(made):
     m = truth.load_libraries(maker(rounds=3), [("flat", "warm")])
     run = made(truth.load_libraries(m, [("chain", "warm")], (16,)))
     assert [label for label, _, _ in libraries.series(run)] == ["flat, warm", "chain, warm"]
-    chain = next(row for row in loading.slopes(run).rows if row[0] == "library: chain, warm")
+    chain = next(row for row in library_answers.slopes(run).rows if row[0] == "library: chain, warm")
     assert chain[4:] == ["0–16 libraries without relocations", "only two points"]
 
 
@@ -283,7 +283,7 @@ def test_a_run_without_one_family_of_cases(family, made):
             assert not isinstance(drawing, str), (stem, drawing)
             common.plt.close(drawing.figure)
             assert not re.search(r"\bnan\b|None|\binf\b", drawing.message + drawing.basis)
-    tables, missing = loading.tables(run)
+    tables, missing = library_answers.tables(run)
     assert len(tables) + len(missing) == 2
     assert len(missing) == (family == "dlopen")
 
@@ -333,16 +333,16 @@ def test_one_round_has_figures_without_intervals(made):
     run = made(truth.everything(maker(rounds=1)))
     for module in NEW.values():
         assert "nan" not in drawn(module.draw, run).message
-    table, _ = loading.tables(run)[0]
+    table, _ = library_answers.tables(run)[0]
     assert {row[2] for row in table.rows} == {"too few rounds"}
-    assert "95%" not in loading.loading(run).more
+    assert "95%" not in library_answers.loading(run).more
 
 
 # Answers and tables
 
 
 def test_the_answer_about_loading(run):
-    answer = loading.loading(run)
+    answer = library_answers.loading(run)
     assert re.fullmatch(rf"3[01]\.\d{NBSP}µs per library, 1[12]\.\d{NBSP}ns per relocation\.",
                         answer.short)
     assert re.search(r"0–256 libraries without relocations, warm page cache: 95% .*symbolic 1[78]\d",
@@ -357,13 +357,13 @@ def test_where_libraries_are_on_no_line_the_headline_is_what_was_measured(made):
         if entry["axes"]["libraries"] == "256":
             q = entry["quantities"]["main_start_ns"]
             q["samples"] = [3 * v for v in q["samples"]]
-    answer = loading.loading(made(m))
+    answer = library_answers.loading(made(m))
     assert re.fullmatch(rf"2\d\.\d{NBSP}ms with 256 libraries\.", answer.short)
     assert "not one straight line" in answer.more
 
 
 def test_the_answer_about_processes(run):
-    answer = loading.more_processes(run)
+    answer = library_answers.more_processes(run)
     assert answer.short == (f"136{NBSP}KiB for one more of the same file, "
                             f"1.16{NBSP}MiB of a copy.")
     assert f"Of the same file private dirty 92.0{NBSP}KiB, page tables 40.0{NBSP}KiB" in answer.more
@@ -371,7 +371,7 @@ def test_the_answer_about_processes(run):
 
 
 def test_the_table_of_slopes(run):
-    table = loading.slopes(run)
+    table = library_answers.slopes(run)
     costs = {row[0]: row for row in table.rows}
     assert len(costs) == 4 + 6 + 1 + 9
     assert all(len(row) == len(table.columns) for row in table.rows)
@@ -381,13 +381,13 @@ def test_the_table_of_slopes(run):
 
 
 def test_the_table_names_what_was_not_measured(made):
-    table = loading.slopes(made(truth.load_relocations(maker(rounds=3))))
+    table = library_answers.slopes(made(truth.load_relocations(maker(rounds=3))))
     assert table.note.endswith("Not measured at two counts: libraries, directories in RUNPATH, "
                                "processes.")
 
 
 def test_the_table_of_dlopen(run):
-    table = loading.dlopen(run)
+    table = library_answers.dlopen(run)
     assert [row[0] for row in table.rows] == [
         f"16 libraries, {mode}, {scope}" for mode in ("lazy", "now")
         for scope in ("local", "global")]

@@ -14,6 +14,15 @@ def test_quantiles_are_values_that_were_seen(n, q):
     by_definition = min(v for v in values if np.mean(values <= v) >= q - 1e-12)
     assert stats.quantile(values, q) == by_definition
     assert stats.quantile(values, q) == np.quantile(values, q, method="inverted_cdf")
+    assert stats.quantile(values, q) == stats.Rounds.of([values]).estimate(q)
+
+
+def test_a_quantile_is_the_same_of_one_round_and_of_several():
+    values = np.arange(1.0, 101)
+    of_rounds = stats.Rounds.of([values[::2], values[1::2]])
+    shares = np.arange(1, 101) / 100  # 0.07 * 100 is a little above 7
+    assert stats.quantile(values, shares).tolist() == values.tolist()
+    assert of_rounds.estimate(shares).tolist() == values.tolist()
 
 
 def replicates(rounds, seed=0, count=stats.REPLICATES):

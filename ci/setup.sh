@@ -33,9 +33,9 @@ base|python3-pandas|pandas for Python|python pandas|python3-pandas|python-pandas
 base|python3-jinja2|Jinja2 for Python|python jinja2|python3-jinja2|python-jinja|python3-Jinja2
 base|python3-rich|rich for Python|python rich|python3-rich|python-rich|python3-rich
 base|python3-click|click for Python|python click|python3-click|python-click|python3-click
+base|python3-fastjsonschema|fastjsonschema for Python|python fastjsonschema|python3-fastjsonschema|python-fastjsonschema|python3-fastjsonschema
 base|python3-pytest|pytest|python pytest|python3-pytest|python-pytest|python3-pytest
 base|python3-pytest-xdist|pytest-xdist (with it the tests of analysis/ run side by side)|-|-|-|-
-base|python3-fastjsonschema|fastjsonschema for Python (tests check files against results/schema.json)|-|-|-|-
 base|python3-venv|venv for Python (one test installs the wheel)|-|-|-|-
 base|python3-pip|pip for Python (the same test)|-|-|-|-
 base|python3-setuptools|setuptools for Python (the same test)|-|-|-|-

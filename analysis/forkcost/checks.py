@@ -1,30 +1,66 @@
-"""Checks of a result file's parts: what is missing or of the wrong kind is named, and where."""
+"""Checks a document by its JSON Schema, `data/NAME.schema.json`: what is wrong is named, and where."""
+
+import json
+import reprlib
+from functools import lru_cache
+from pathlib import Path
 
 REPEAT = "run forkcost-run again"
+DAMAGED = f"the file is damaged or from another program; {REPEAT}"
+
+_NUMBERS = ("number", ["number", "null"])
 
 
 class Broken(Exception):
     """What is wrong with a document, and what to do."""
 
 
-def expect(holder, key, kind, where):
-    if not isinstance(holder.get(key), kind) or isinstance(holder.get(key), bool):
-        raise Broken(f"{where} has no proper '{key}': the file is damaged or from another "
-                     f"program; {REPEAT}")
-    return holder[key]
+def by_schema(document, name):
+    """Raises Broken unless the document has the form that the schema describes. Whether all in an
+    array of numbers are some is left to whoever makes arrays of numpy of them."""
+    check, failed = _compiled(name)
+    try:
+        check(document)
+    except failed as error:
+        place = error.name.removeprefix("data").removeprefix(".") or "the file"
+        raise Broken(f"{place} {_wrong(error)}: {DAMAGED}") from error
 
 
-def optional(holder, key, kind, where):
-    return expect(holder, key, kind, where) if key in holder else None
+@lru_cache
+def _compiled(name):
+    """(function of a document, what it raises)."""
+    import fastjsonschema  # not for --help
+
+    schema = json.loads(source(name).read_text(encoding="utf-8"))
+    return (fastjsonschema.compile(_for_reading(schema)),
+            fastjsonschema.JsonSchemaValueException)
 
 
-def optional_flag(holder, key, where):
-    if not isinstance(holder.get(key, False), bool):
-        raise Broken(f"{where} has a '{key}' that is neither true nor false: the file is damaged "
-                     f"or from another program; {REPEAT}")
+def source(name):
+    """The schema's file."""
+    return Path(__file__).parent / "data" / f"{name}.schema.json"
 
 
-def optional_list(holder, key, kind, where):
-    if not all(isinstance(item, kind) for item in optional(holder, key, list, where) or []):
-        raise Broken(f"{where} has something else than {kind.__name__} in '{key}': the file is "
-                     f"damaged or from another program; {REPEAT}")
+def _for_reading(node):
+    """The schema as a reader needs it. A key that nobody describes is no damage, as a later program
+    may write one. Arrays of numbers are not looked through: that took a third of the time."""
+    if isinstance(node, list):
+        return [_for_reading(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _for_reading(value) for key, value in node.items()
+            if (key, value) != ("additionalProperties", False)
+            and not (key == "items" and value.get("type") in _NUMBERS)}
+
+
+def _wrong(error):
+    """The rule that a value breaks, in words."""
+    if error.rule == "required":
+        missing = next(key for key in error.rule_definition if key not in error.value)
+        return f"has no '{missing}'"
+    if error.rule == "anyOf":  # of ours: which keys there are
+        ways = (", ".join(f"'{key}'" for key in way["required"]) for way in error.rule_definition)
+        return f"must have one of: {'; '.join(ways)}"
+    rule = error.message.removeprefix(error.name).strip()
+    return f"is {reprlib.repr(error.value)}, and {rule}"
+

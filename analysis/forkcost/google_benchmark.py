@@ -4,7 +4,7 @@ repetition is a round, real_time and cpu_time are its quantities."""
 import math
 from collections import Counter
 
-from forkcost.checks import REPEAT, Broken, expect
+from forkcost.checks import DAMAGED, REPEAT, Broken, by_schema
 from forkcost.schemas import NEWEST
 
 _UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
@@ -19,27 +19,25 @@ def wrote(document):
 
 def converted(document):
     """The document in our form. Raises Broken."""
+    by_schema(document, "google-benchmark")
     entries, unmeasured, seen = [], [], Counter()
     for i, found in enumerate(document["benchmarks"]):
-        where = f"benchmarks[{i}]"
-        if not isinstance(found, dict):
-            raise Broken(f"{where} is no object: the file is damaged; {REPEAT}")
         if found.get("run_type", "iteration") != "iteration":
             continue
-        name = found.get("run_name") or expect(found, "name", str, where)
+        name = found.get("run_name") or found["name"]
         entry = _entry(name, found.get("repetition_index", seen[name]))
         seen[name] += 1
         outcome = _outcome(found)
         if outcome:
             unmeasured.append(entry | {"outcome": outcome})
         else:
-            entries.append(entry | {"quantities": _quantities(found, where)})
+            entries.append(entry | {"quantities": _quantities(found, f"benchmarks[{i}]")})
     if not entries and not unmeasured:
         raise Broken("has no repetition of any benchmark, at most aggregates: measure with "
                      "--benchmark_repetitions=N, without --benchmark_report_aggregates_only")
     context = document["context"] | {"forkcost": {
         "schema": NEWEST, "run": {"program": "Google Benchmark"}, "environment": {},
-        "cases": {e["name"]: {"benchmark": e["name"].partition("/")[0]}
+        "axes": {}, "cases": {e["name"]: {"benchmark": e["name"].partition("/")[0]}
                   for e in (*entries, *unmeasured)},
         "quantities": {q: {"unit": "ns", "better": "lower", "estimator": "p50"}
                        for q in QUANTITIES}}}
@@ -60,16 +58,13 @@ def _outcome(found):
 
 
 def _quantities(found, where):
-    unit = found.get("time_unit", "ns")
-    if unit not in _UNITS:
-        raise Broken(f"{where} has the time unit '{unit}': the file is damaged; {REPEAT}")
     made = {}
     for quantity in QUANTITIES:
         if quantity in found:
-            value = expect(found, quantity, (int, float), where) * _UNITS[unit]
+            value = found[quantity] * _UNITS[found.get("time_unit", "ns")]
             if not math.isfinite(value):
                 raise Broken(f"{where} has a {quantity} that is no number ({value}): {REPEAT}")
             made[quantity] = {"unit": "ns", "min": value, "samples": [value]}
     if not made:
-        raise Broken(f"{where} has neither real_time nor cpu_time: the file is damaged; {REPEAT}")
+        raise Broken(f"{where} has neither real_time nor cpu_time: {DAMAGED}")
     return made

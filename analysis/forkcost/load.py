@@ -1,22 +1,18 @@
-"""Reads result files (results/FORMAT.md) into a Run: cases, their quantities, and one table.
+"""A Run of result files (results/FORMAT.md): cases, their quantities, and one table.
 
 A quantity that was not measured is absent everywhere: no column of zeros, no entry of None.
 """
 
-import gzip
-import json
-import zlib
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from forkcost import functions, passes, processes, schemas, units
-from forkcost.checks import REPEAT, Broken, expect, optional, optional_flag, optional_list
+from forkcost import functions, passes, processes, reader, units
+from forkcost.checks import DAMAGED
 from forkcost.errors import InputError
 from forkcost.quantity import numbered, pooled
-from forkcost.schemas import NEWEST
 
 
 @dataclass(frozen=True)
@@ -189,7 +185,7 @@ def load(paths, table=None):
     Raises InputError."""
     groups = functions.read(table)
     with understood(paths):
-        return assemble(paths, [checked(path, parsed(path)) for path in map(Path, paths)], groups)
+        return assemble(paths, [reader.read(Path(path))[0] for path in paths], groups)
 
 
 @contextmanager
@@ -200,7 +196,7 @@ def understood(paths):
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError,
             MemoryError) as error:
         raise InputError(f"{', '.join(str(p) for p in paths)}: cannot be understood ({error!r}): "
-                         f"damaged or from another program; {REPEAT}") from error
+                         f"{DAMAGED}") from error
 
 
 def assemble(paths, documents, groups):
@@ -247,111 +243,3 @@ def _case(name, rounds):
     first = entries[0]
     return Case(name, first["benchmark"], first["axes"], first.get("heap_bytes"), quantities,
                 entries, passes.counters(name, rounds), passes.profile(entries))
-
-
-def _no_number(constant):
-    """json's default takes NaN and Infinity, which JSON has not, and which no check would find."""
-    raise ValueError(f"{constant} is no number")
-
-
-def parsed(path, constant=_no_number):
-    """One file's JSON; raises InputError that names it, the reason, and what to do. `constant`:
-    function of `NaN`, `Infinity`, …, where these are taken."""
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":  # gzip, whatever its name is
-            content = gzip.decompress(content)
-        text = content.decode("utf-8")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: is not whole ({error}): it was cut off or damaged; "
-                         f"{REPEAT}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}: give the path of a file that "
-                         "forkcost-run wrote") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text: give a JSON file that forkcost-run "
-                         "wrote") from error
-    try:
-        return json.loads(text, parse_constant=constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not whole JSON ({error}): it was cut off or edited; "
-                         f"{REPEAT}, or --resume it if its .journal is still there") from error
-
-
-def is_result(path):
-    """By its name: whatever is in it, `parsed` tells."""
-    return path.name.endswith((".json", ".json.gz"))
-
-
-def files_in(directory):
-    """Its result files."""
-    return sorted(path for path in directory.glob("*.json*") if is_result(path))
-
-
-def checked(path, document):
-    """The document of a file, which is one of ours, in the form of `schemas`; raises InputError."""
-    try:
-        _check(document)
-    except Broken as error:
-        raise InputError(f"{path}: {error}") from error
-    return document
-
-
-def _check_context(ours):
-    where = "context.forkcost"
-    run = optional(ours, "run", dict, where) or {}
-    optional(run, "command", list, f"{where}.run")
-    for key in ("suite", "estimators", "laboratory"):
-        optional(ours, key, dict, where)
-    clock = optional(ours, "clock", dict, where) or {}
-    optional(clock, "stamp_cost_ns", (int, float), f"{where}.clock")
-    optional_list(ours, "warnings", dict, where)
-    environment = optional(ours, "environment", dict, where) or {}
-    for axis in optional(ours, "axes", dict, where) or {}:
-        row = expect(ours["axes"], axis, dict, f"{where}.axes")
-        if row.get("default") is not None:
-            expect(row, "default", str, f"{where}.axes '{axis}'")
-    for group in ("machine", "kernel"):
-        optional(environment, group, dict, f"{where}.environment")
-    optional(environment.get("machine", {}), "page_size", int, f"{where}.environment.machine")
-
-
-def _check(document):
-    if not isinstance(document, dict) or not isinstance(document.get("context"), dict):
-        raise Broken("is JSON, but no benchmark result: give a file that forkcost-run wrote")
-    ours = document["context"].get("forkcost")
-    if not isinstance(ours, dict):
-        raise Broken("is a Google Benchmark result without forkcost's keys: measure with "
-                     "forkcost-run or one of forkcost's bench binaries")
-    _check_context(ours)
-    schema = expect(ours, "schema", int, "context.forkcost")
-    if schema > NEWEST:
-        raise Broken(f"has schema {schema}, this program reads up to {NEWEST}: use a newer "
-                     "forkcost")
-    benchmarks = expect(document, "benchmarks", list, "the file")
-    unmeasured = document.setdefault("unmeasured", [])
-    expect(document, "unmeasured", list, "the file")
-    if not benchmarks and not unmeasured:
-        raise Broken("has no case at all: the run's filter matched nothing or it was stopped at "
-                     f"once; {REPEAT} (forkcost-run --list shows the names)")
-    schemas.in_one_form(document, schema)
-    for kind, entries in (("benchmarks", benchmarks), ("unmeasured", unmeasured)):
-        for i, entry in enumerate(entries):
-            where = f"{kind}[{i}]"
-            expect(entry, "benchmark", str, where)
-            axes = entry["axes"]
-            for axis in axes:
-                expect(axes, axis, str, f"{where} axes")
-            optional(entry, "heap_bytes", int, where)
-            optional_list(entry, "verification", dict, where)
-            conditions = optional(entry, "conditions", dict, where) or {}
-            optional_list(conditions, "reasons", str, f"{where} conditions")
-            optional_flag(conditions, "disturbed", f"{where} conditions")
-            optional(entry, "repetition_index", int, where)
-            if kind == "unmeasured":
-                outcome = expect(entry, "outcome", dict, where)
-                expect(outcome, "status", str, where)
-                optional(outcome, "reason", str, where)
-            else:
-                expect(entry, "quantities", dict, where)
-                passes.check(entry, where)

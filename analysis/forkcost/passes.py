@@ -1,10 +1,10 @@
 """What the passes beside the times found (results/FORMAT.md): counters and profiles of a case, over
-its rounds, and their checks. What was not counted or sampled is absent, with its reason."""
+its rounds. What was not counted or sampled is absent, with its reason."""
 
 from collections import Counter
 from dataclasses import dataclass
 
-from forkcost.checks import REPEAT, Broken, expect, optional
+from forkcost.checks import DAMAGED, Broken
 from forkcost.quantity import Quantity, pooled
 from forkcost.stats import quantile
 
@@ -144,63 +144,13 @@ def _all(answers):
 
 
 def check(entry, where):
-    """Raises Broken for `counters` and `profile` of an entry that are none."""
-    for key, of in (("counters", _check_counters), ("profile", _check_profile)):
-        found = optional(entry, key, dict, where)
-        if found is not None:
-            place = f"{where} {key}"
-            if "reason" in found:
-                expect(found, "reason", str, place)
-            else:
-                of(found, place)
-
-
-def _check_counters(found, where):
-    _optional_bool(found, "child_end_counted", where)
-    for name, event in expect(found, "events", dict, where).items():
-        place = f"{where} '{name}'"
-        if not isinstance(event, dict):
-            raise Broken(f"{place} is no object: the file is damaged; {REPEAT}")
-        if "reason" in event:
-            expect(event, "reason", str, place)
-            continue
-        expect(event, "unit", str, place)
-        optional(event, "inheriting", (int, float), place)
-        if "running_share" in event:
-            _at_least(0, event, "running_share", (int, float), place)
-
-
-def _check_profile(found, where):
-    for key in ("event", "unit", "scope", "quantity"):
-        expect(found, key, str, where)
-    _at_least(1, found, "period", (int, float), where)
-    for key in ("operations", "samples", "lost", "throttled"):
-        _at_least(0, found, key, int, where)
-    optional(found, "operations_left_out", int, where)
+    """Raises Broken where counts of an entry's profile do not fit each other."""
+    found = entry.get("profile", {})
+    if "functions" not in found:
+        return
     if found["samples"] and not found["operations"]:
-        raise Broken(f"{where} has samples of no operation: the file is damaged; {REPEAT}")
-    _optional_bool(found, "child_end_sampled", where)
-    counted = 0
-    for key in ("functions", "images"):
-        for i, item in enumerate(expect(found, key, list, where)):
-            place = f"{where} {key}[{i}]"
-            if not isinstance(item, dict):
-                raise Broken(f"{place} is no object: the file is damaged; {REPEAT}")
-            expect(item, "name", str, place)
-            optional(item, "module", str, place)
-            counted += _at_least(0, item, "samples", int, place)
+        raise Broken(f"{where}.profile has samples of no operation: {DAMAGED}")
+    counted = sum(item["samples"] for key in ("functions", "images") for item in found[key])
     if counted != found["samples"]:
-        raise Broken(f"{where} says samples = {found['samples']}, but its functions and images "
-                     f"have {counted}: the file is damaged; {REPEAT}")
-
-
-def _at_least(least, holder, key, kind, where):
-    if expect(holder, key, kind, where) < least:
-        raise Broken(f"{where} says {key} = {holder[key]}: the file is damaged; {REPEAT}")
-    return holder[key]
-
-
-def _optional_bool(holder, key, where):
-    if not isinstance(holder.get(key, True), bool):
-        raise Broken(f"{where} has no proper '{key}': the file is damaged or from another "
-                     f"program; {REPEAT}")
+        raise Broken(f"{where}.profile says samples = {found['samples']}, but its functions and images "
+                     f"have {counted}: {DAMAGED}")

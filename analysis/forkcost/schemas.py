@@ -1,5 +1,5 @@
-"""Brings result files of every schema (results/FORMAT.md) to the one form that the rest of this
-package knows.
+"""Brings documents of every schema (results/FORMAT.md), checked by it, to the one form that the rest
+of this package knows, and checks what no schema says: that counts fit the data.
 
 That form: a name leaves out axes that have their default, `axes` has all of them, in the name's
 order; an entry has what its case has (`benchmark`, `heap_bytes`, `primary`, `verification`), and its
@@ -8,10 +8,12 @@ quantity) or `histogram` (rows low, high, count). `context.forkcost` has `quanti
 `unit`, `better`, `estimator`; and `axes`: axis -> `default`.
 """
 
+import reprlib
+
 import numpy as np
 
-from forkcost.checks import REPEAT, Broken, expect, optional, optional_list
-from forkcost.passes import WHO
+from forkcost import passes
+from forkcost.checks import DAMAGED, Broken
 
 NEWEST = 2
 
@@ -24,17 +26,18 @@ _DEFAULTS_1 = {
     "mode": "lazy", "scope": "local"}
 # Claims of schema 1 said `none` of these, other benchmarks `lower`.
 _LOWER_1 = ("private_dirty_bytes", "page_table_bytes", "pss_bytes")
+_NUMBERS = frozenset((int, float))  # true is another
 # Of a case: stands once in schema 2.
-_OF_CASE = ("benchmark", "heap_bytes", "primary", "primary_cpu", "verification")
+_OF_CASE = ("benchmark", "heap_bytes", "primary", "primary_cpu")
 
 
 def in_one_form(document, schema):
-    """Changes a document of that schema in place. Raises Broken; ValueError, TypeError,
-    LookupError or AttributeError for what no check foresees."""
+    """Changes a document of that schema in place. Raises Broken."""
     ours = document["context"]["forkcost"]
+    document.setdefault("unmeasured", [])
     (_from_1 if schema < 2 else _from_2)(document, ours)
-    ours["quantities"] = _table(document, ours)
-    ours.setdefault("axes", {})
+    for where, entry in _entries(document, "benchmarks"):
+        passes.check(entry, where)
 
 
 def _from_1(document, ours):
@@ -47,50 +50,40 @@ def _from_1(document, ours):
         entry["name"] = "/".join(part for part in parts if part not in left_out)
         places = {part.partition(":")[0]: i for i, part in enumerate(parts)}
         entry["axes"] = dict(sorted(axes.items(), key=lambda item: places.get(item[0], 99)))
+    for where, entry in _entries(document, "benchmarks"):
         for holder, place, _ in _holders(entry, where):
             for quantity, found in holder.items():
-                at = f"{place} quantity '{quantity}'"
-                _must_be_object(found, at)
-                holder[quantity] = _values_1(found, at)
+                _values_1(found, f"{place}.{quantity}")
                 if quantity in _LOWER_1:
                     found["better"] = "lower"
+    ours["quantities"] = _table_1(document, ours.get("estimators", {}))
 
 
 def _from_2(document, ours):
-    cases = expect(ours, "cases", dict, "context.forkcost")
-    quantities = expect(ours, "quantities", dict, "context.forkcost")
-    for name, row in quantities.items():
-        place = f"context.forkcost.quantities '{name}'"
-        _must_be_object(row, place)
-        for key in ("unit", "better", "estimator"):
-            expect(row, key, str, place)
+    cases, quantities = ours["cases"], ours["quantities"]
     for where, entry in _entries(document):
         if entry["name"] not in cases:
-            raise Broken(f"{where}: context.forkcost.cases has no '{entry['name']}': the file is "
-                         f"damaged; {REPEAT}")
+            raise Broken(f"{where}: context.forkcost.cases has no '{entry['name']}': {DAMAGED}")
         case = cases[entry["name"]]
-        for key in _OF_CASE[:-1]:
+        for key in _OF_CASE:
             if key in case:
                 entry[key] = case[key]
-        optional_list(entry, "verification", dict, where)
+        entry.setdefault("verification", [])
+    for where, entry in _entries(document, "benchmarks"):
         # What failed, or was skipped, has whatever was checked itself.
-        of_case = case.get("verification", ()) if where.startswith("benchmarks") else ()
-        entry["verification"] = _merged_checks(of_case, entry.get("verification", ()))
-        conditions = optional(entry, "conditions", dict, where)
-        if conditions is not None:
-            conditions["disturbed"] = bool(conditions.get("reasons"))
+        of_case = cases[entry["name"]].get("verification", ())
+        entry["verification"] = _merged_checks(of_case, entry["verification"])
+        if "conditions" in entry:
+            entry["conditions"]["disturbed"] = bool(entry["conditions"].get("reasons"))
         for holder, place, step in _holders(entry, where):
             for quantity, found in holder.items():
-                at = f"{place} quantity '{quantity}'"
-                _must_be_object(found, at)
-                row = quantities.get(quantity) if holder is entry.get("quantities") else {}
+                at = f"{place}.{quantity}"
+                row = quantities.get(quantity) if holder is entry["quantities"] else {}
                 if row is None:
-                    raise Broken(f"{at} is not in context.forkcost.quantities: the file is "
-                                 f"damaged; {REPEAT}")
+                    raise Broken(f"{at}: context.forkcost.quantities has no '{quantity}': {DAMAGED}")
+                found["better"] = row.get("better", "none")
                 # Its own where its process found the clock finer or coarser than the table's did.
-                its_step = optional(found, "step", (int, float), at) or row.get("step", step)
-                holder[quantity] = _values_2(
-                    found | {"better": row.get("better", "none")}, its_step, at)
+                _values_2(found, found.get("step") or row.get("step", step), at)
 
 
 def _merged_checks(of_case, own):
@@ -110,91 +103,79 @@ def _merged_checks(of_case, own):
     return merged
 
 
-def _entries(document):
-    for kind in ("benchmarks", "unmeasured"):
+def _entries(document, *kinds):
+    for kind in kinds or ("benchmarks", "unmeasured"):
         for i, entry in enumerate(document[kind]):
-            where = f"{kind}[{i}]"
-            _must_be_object(entry, where)
-            expect(entry, "name", str, where)
-            expect(entry, "axes", dict, where)
-            yield where, entry
+            yield f"{kind}[{i}]", entry
 
 
 def _holders(entry, where):
     """(what has quantities, where, their step) of an entry: itself and its counters."""
-    if isinstance(entry.get("quantities"), dict):
-        yield entry["quantities"], where, None
-    counters = entry.get("counters")
-    events = counters.get("events") if isinstance(counters, dict) else None
-    for name, event in (events.items() if isinstance(events, dict) else ()):
-        if isinstance(event, dict) and "reason" not in event:
-            holder = {who: event[who] for who in WHO if who in event}
-            yield holder, f"{where} counters '{name}'", event.get("step")
-            event |= holder
+    yield entry["quantities"], f"{where}.quantities", None
+    for name, event in entry.get("counters", {}).get("events", {}).items():
+        if "unit" in event:
+            yield ({who: event[who] for who in passes.WHO if who in event},
+                   f"{where}.counters.events.{name}", event.get("step"))
 
 
-def _table(document, ours):
+def _table_1(document, estimators):
     """name -> unit, better, estimator."""
-    if "quantities" in ours:
-        return ours["quantities"]
-    estimators = ours.get("estimators", {})
     return {name: {"unit": found.get("unit"), "better": found.get("better", "none"),
                    "estimator": estimators.get(name, "p50")}
             for entry in document["benchmarks"] for name, found in entry["quantities"].items()}
 
 
-def _must_be_object(found, where):
-    if not isinstance(found, dict):
-        raise Broken(f"{where} is no object: the file is damaged; {REPEAT}")
-
-
-def _values_1(found, where):
-    n = expect(found, "n", int, where)
-    expect(found, "unit", str, where)
-    if n == 0:
-        return found
-    for number in ("min", "max", "mean"):
-        expect(found, number, (int, float), where)
+def _values_1(found, at):
+    """Of a quantity, as arrays, in place."""
+    if found["n"] == 0:
+        return
     key = "histogram" if "histogram" in found else "samples"
-    values = expect(found, key, list, where)
-    try:
-        array = np.array(values, dtype=float)
-    except (ValueError, TypeError, OverflowError):
-        array = np.empty(0)
+    where, values = f"{at}.{key}", found[key]
     if key == "samples":
-        array = array[~np.isnan(array)] if array.ndim == 1 else np.empty(0)
-        counted = array.size
+        array = _array([np.nan if v is None else v for v in values], where)
+        found[key] = array[~np.isnan(array)]
+        counted = found[key].size
     else:
-        counted = array[:, 2].sum() if array.ndim == 2 and array.shape[1] == 3 else 0
-    if counted != n:
-        raise Broken(f"{where} says n = {n}, but its {key} hold {counted or 'no'} values: "
-                     f"the file is damaged; {REPEAT}")
-    found[key] = array
-    return found
+        found[key] = _array([v for row in values for v in row], where, 3).reshape(-1, 3)
+        counted = found[key][:, 2].sum()
+    if counted != found["n"]:
+        raise Broken(f"{at} says n = {found['n']}, but its {key} hold {counted or 'no'} values: "
+                     f"{DAMAGED}")
 
 
 def _values_2(found, step, where):
-    expect(found, "unit", str, where)
-    least = expect(found, "min", (int, float), where)
+    """The same."""
+    least = found["min"]
     if "histogram" in found:
-        for number in ("max", "mean"):
-            expect(found, number, (int, float), where)
-        rows = [row for run in expect(found, "histogram", list, where) for row in _bins(run)]
+        rows = [row for i, run in enumerate(found["histogram"])
+                for row in _bins(_numbers(run, f"{where}.histogram[{i}]"))]
         found["histogram"] = np.array(rows, dtype=float).reshape(-1, 3)
         found["n"] = int(found["histogram"][:, 2].sum())
     elif "n" in found:
-        found["samples"] = np.full(expect(found, "n", int, where), float(least))
+        found["samples"] = np.full(found["n"], float(least))
     else:
-        array = np.array(expect(found, "samples", list, where), dtype=float)
-        if array.ndim != 1 or not array.size:
-            raise Broken(f"{where} has samples that are no row of numbers: the file is damaged; "
-                         f"{REPEAT}")
+        array = _array(found["samples"], f"{where}.samples")
         found["samples"] = least + step * array if step else array
         found["n"] = array.size
         if found["samples"].min() != least:
             raise Broken(f"{where} says min = {least}, but the least of its samples is "
-                         f"{found['samples'].min():g}: the file is damaged; {REPEAT}")
-    return found
+                         f"{found['samples'].min():g}: {DAMAGED}")
+
+
+def _array(values, where, columns=None):
+    try:
+        return np.array(_numbers(values, where, columns), dtype=float)
+    except OverflowError as error:
+        raise Broken(f"{where} has a number that is too large: {DAMAGED}") from error
+
+
+def _numbers(values, where, columns=None):
+    """The list, if it has nothing else in it. `columns`: its rows in the file had so many."""
+    if not _NUMBERS.issuperset(map(type, values)):  # a tenth of what the schema's check takes
+        i, odd = next((i, v) for i, v in enumerate(values) if type(v) not in _NUMBERS)
+        place = f"[{i}]" if columns is None else f"[{i // columns}][{i % columns}]"
+        raise Broken(f"{where}{place} is {reprlib.repr(odd)}, and must be number: {DAMAGED}")
+    return values
 
 
 def _bins(run):

@@ -1,6 +1,7 @@
 import copy
 import gzip
 import json
+import re
 
 import numpy as np
 import pytest
@@ -27,47 +28,75 @@ def short(name):
     return name.replace("/backing:4k", "")
 
 
+FIRST = "benchmarks[0].quantities.blocked_ns"
+
+
 def first(document):
     return document["benchmarks"][0]["quantities"]["blocked_ns"]
 
 
 BROKEN = {
     "another schema": (lambda d: d["context"]["forkcost"].update(schema=3), "schema 3"),
-    "schema is text": (lambda d: d["context"]["forkcost"].update(schema="1"), "schema"),
+    "schema is text": (lambda d: d["context"]["forkcost"].update(schema="1"),
+                       "context.forkcost has no proper 'schema'"),
+    "schema is true": (lambda d: d["context"]["forkcost"].update(schema=True),
+                       "context.forkcost has no proper 'schema'"),
     "plain Google Benchmark": (lambda d: d["context"].pop("forkcost"), "Google Benchmark"),
     "no context": (lambda d: d.pop("context"), "no benchmark result"),
-    "no benchmarks": (lambda d: d.pop("benchmarks"), "benchmarks"),
+    "no benchmarks": (lambda d: d.pop("benchmarks"), "the file has no 'benchmarks'"),
     "nothing in it": (lambda d: d.update(benchmarks=[], unmeasured=[]), "no case at all"),
-    "an entry is text": (lambda d: d["benchmarks"].append("x"), "is no object"),
-    "no axes": (lambda d: d["benchmarks"][0].pop("axes"), "axes"),
-    "no quantities": (lambda d: d["benchmarks"][0].pop("quantities"), "quantities"),
-    "no unit": (lambda d: first(d).pop("unit"), "unit"),
-    "neither samples nor histogram": (lambda d: first(d).pop("samples"), "samples"),
-    "samples lost": (lambda d: first(d)["samples"].pop(), "says n = 5"),
-    "samples are text": (lambda d: first(d).update(samples=["a"] * 5), "says n = 5"),
-    "histogram of pairs": (lambda d: first(d).update(histogram=[[1, 2]]), "histogram"),
-    "histogram of two pairs": (lambda d: first(d).update(histogram=[[1, 2]] * 2, n=4), "histogram"),
-    "samples are rows": (lambda d: first(d).update(samples=[[1.0]] * 5), "says n = 5"),
-    "a number too large": (lambda d: first(d).update(samples=[10**400] * 5), "says n = 5"),
-    "an axis is a list": (lambda d: d["benchmarks"][0]["axes"].update(path=[]), "'path'"),
-    "heap_bytes is text": (lambda d: d["benchmarks"][0].update(heap_bytes="x"), "heap_bytes"),
+    "an entry is text": (lambda d: d["benchmarks"].append("x"), "benchmarks[6] is 'x', and must be object"),
+    "no axes": (lambda d: d["benchmarks"][0].pop("axes"), "benchmarks[0] has no 'axes'"),
+    "no quantities": (lambda d: d["benchmarks"][0].pop("quantities"),
+                      "benchmarks[0] has no 'quantities'"),
+    "a quantity is a list": (lambda d: d["benchmarks"][0]["quantities"].update(blocked_ns=[]),
+                             f"{FIRST} is [], and must be object"),
+    "no unit": (lambda d: first(d).pop("unit"), f"{FIRST} has no 'unit'"),
+    "no number of samples": (lambda d: first(d).pop("n"), f"{FIRST} has no 'n'"),
+    "no minimum": (lambda d: first(d).pop("min"), f"{FIRST} has no 'min'"),
+    "neither samples nor histogram": (lambda d: first(d).pop("samples"),
+                                      f"{FIRST} must have one of: 'samples'; 'histogram'"),
+    "samples lost": (lambda d: first(d)["samples"].pop(), f"{FIRST} says n = 5"),
+    "samples are text": (lambda d: first(d).update(samples=["a"] * 5),
+                         f"{FIRST}.samples[0] is 'a', and must be number"),
+    "a sample is a number as text": (lambda d: first(d)["samples"].append("5"),
+                                     f"{FIRST}.samples[5] is '5', and must be number"),
+    "histogram of pairs": (lambda d: first(d).update(histogram=[[1, 2]]),
+                           f"{FIRST}.histogram[0] is [1, 2], and must contain"),
+    "histogram of two pairs": (lambda d: first(d).update(histogram=[[1, 2]] * 2, n=4),
+                               f"{FIRST}.histogram[0] is [1, 2], and must contain"),
+    "histogram of texts": (lambda d: first(d).update(histogram=[[1, 2, "5"]]),
+                           f"{FIRST}.histogram[0][2] is '5', and must be number"),
+    "samples are rows": (lambda d: first(d).update(samples=[[1.0]] * 5),
+                         f"{FIRST}.samples[0] is [1.0], and must be number"),
+    "a number too large": (lambda d: first(d).update(samples=[10**400] * 5),
+                           f"{FIRST}.samples has a number that is too large"),
+    "an axis is a list": (lambda d: d["benchmarks"][0]["axes"].update(path=[]),
+                          "benchmarks[0].axes.path is [], and must be string"),
+    "heap_bytes is text": (lambda d: d["benchmarks"][0].update(heap_bytes="x"),
+                           "benchmarks[0].heap_bytes is 'x', and must be integer"),
     "environment is a list": (lambda d: d["context"]["forkcost"].update(environment=[]),
-                              "environment"),
+                              "context.forkcost.environment is []"),
     "machine is a list": (lambda d: d["context"]["forkcost"]["environment"].update(machine=[]),
-                          "machine"),
+                          "context.forkcost.environment.machine is []"),
     "page_size is text": (lambda d: d["context"]["forkcost"]["environment"]["machine"].update(
-        page_size="4k"), "page_size"),
-    "run is a list": (lambda d: d["context"]["forkcost"].update(run=[]), "'run'"),
-    "clock is text": (lambda d: d["context"]["forkcost"].update(clock="tsc"), "clock"),
-    "warnings are text": (lambda d: d["context"]["forkcost"].update(warnings=["x"]), "warnings"),
-    "conditions is a list": (lambda d: d["benchmarks"][0].update(conditions=[]), "conditions"),
+        page_size="4k"), "context.forkcost.environment.machine.page_size is '4k'"),
+    "run is a list": (lambda d: d["context"]["forkcost"].update(run=[]),
+                      "context.forkcost.run is []"),
+    "clock is text": (lambda d: d["context"]["forkcost"].update(clock="tsc"),
+                      "context.forkcost.clock is 'tsc'"),
+    "warnings are text": (lambda d: d["context"]["forkcost"].update(warnings=["x"]),
+                          "context.forkcost.warnings[0] is 'x'"),
+    "conditions is a list": (lambda d: d["benchmarks"][0].update(conditions=[]),
+                             "benchmarks[0].conditions is []"),
     "reasons are lists": (lambda d: d["benchmarks"][0]["conditions"].update(reasons=[[]]),
-                          "reasons"),
+                          "benchmarks[0].conditions.reasons[0] is []"),
     "verification is an object": (lambda d: d["benchmarks"][0].update(verification={}),
-                                  "verification"),
-    "a check is text": (lambda d: d["benchmarks"][0].update(verification=["x"]), "verification"),
+                                  "benchmarks[0].verification is {}, and must be array"),
+    "a check is text": (lambda d: d["benchmarks"][0].update(verification=["x"]),
+                        "benchmarks[0].verification[0] is 'x', and must be object"),
     "unmeasured without outcome": (lambda d: d["unmeasured"].append(
-        {"name": "a", "benchmark": "a", "axes": {}}), "outcome"),
+        {"name": "a", "benchmark": "a", "axes": {}}), "unmeasured[0] has no 'outcome'"),
 }
 
 
@@ -77,8 +106,9 @@ def test_a_broken_file_is_named_with_the_reason(what, document, tmp_path):
     path = write(broken(document, change), tmp_path / "broken.json")
     with pytest.raises(InputError) as error:
         load([path])
-    assert "broken.json" in str(error.value)
+    assert "broken.json: " in str(error.value)
     assert reason in str(error.value)
+    assert re.search(r"forkcost-run|a newer forkcost$", str(error.value))  # what to do
 
 
 @pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, AttributeError])
@@ -252,24 +282,34 @@ def test_a_base_page_of_another_size_is_the_default(document, tmp_path):
     assert all("/backing:4k" in name or "/backing:thp" in name for name in run.cases)
 
 
+SAMPLED = "benchmarks[0].quantities.sample_ns"
 SPOILT = {
     "a case without its row": (lambda d: d["context"]["forkcost"]["cases"].pop("cow/heap:4MiB"),
-                               "cases has no 'cow/heap:4MiB'"),
-    "no table of cases": (lambda d: d["context"]["forkcost"].pop("cases"), "'cases'"),
+                               "benchmarks[14]: context.forkcost.cases has no 'cow/heap:4MiB'"),
+    "no table of cases": (lambda d: d["context"]["forkcost"].pop("cases"),
+                          "context.forkcost has no 'cases'"),
     "a quantity without its row": (lambda d: d["context"]["forkcost"]["quantities"].pop("pages"),
-                                   "'pages' is not in"),
+                                   ".pages: context.forkcost.quantities has no 'pages'"),
     "no estimator": (lambda d: d["context"]["forkcost"]["quantities"]["pages"].pop("estimator"),
-                     "estimator"),
+                     "context.forkcost.quantities.pages has no 'estimator'"),
     "samples above their min": (lambda d: sampled(d).update(
         samples=[s + 1 for s in sampled(d)["samples"]]), "the least of its samples"),
-    "no samples": (lambda d: sampled(d).update(samples=[]), "no row of numbers"),
-    "samples are text": (lambda d: sampled(d).update(samples=["x"]), "cannot be understood"),
+    "no samples": (lambda d: sampled(d).update(samples=[]),
+                   f"{SAMPLED}.samples is [], and must contain at least 1"),
+    "samples are text": (lambda d: sampled(d).update(samples=["x"]),
+                         f"{SAMPLED}.samples[0] is 'x', and must be number"),
+    "a sample is true": (lambda d: sampled(d).update(samples=[True]),
+                         f"{SAMPLED}.samples[0] is True, and must be number"),
+    "both samples and their number": (lambda d: sampled(d).update(n=3), f"{SAMPLED}.n is 3, and must not be there"),
     "more equal samples than any memory holds": (
         lambda d: [sampled(d).pop("samples"), sampled(d).update(n=10**15)],
         "cannot be understood"),
-    "a histogram without mean": (lambda d: binned(d).pop("mean"), "mean"),
+    "a histogram without mean": (lambda d: binned(d).pop("mean"),
+                                 "must have one of: 'samples'; 'n'; 'histogram', 'max', 'mean'"),
     "a histogram of texts": (lambda d: binned(d).update(histogram=[["x", 1]]),
-                             "cannot be understood"),
+                             ".histogram[0][0] is 'x', and must be number"),
+    "a histogram of rows": (lambda d: binned(d).update(histogram=[[[1], [1]]]),
+                            ".histogram[0][0] is [1], and must be number"),
 }
 
 
@@ -287,9 +327,23 @@ def test_a_broken_file_of_schema_2_is_named_with_the_reason(what, tmp_path):
     change, reason = SPOILT[what]
     document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
     change(document)
-    with pytest.raises(InputError, match="broken.json") as error:
+    with pytest.raises(InputError, match="broken.json: .*run forkcost-run again") as error:
         load([write(document, tmp_path / "broken.json")])
     assert reason in str(error.value)
+
+
+def test_names_in_a_damaged_file_are_text_on_a_terminal(tmp_path):
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    document["benchmarks"][0]["quantities"]["\x1b[2J\n"] = {"n": 1}
+    with pytest.raises(InputError, match=r"quantities\.\\x1b\[2J\\n has no 'unit'"):
+        load([write(document, tmp_path / "run.json")])
+
+
+def test_a_key_that_a_later_program_writes_is_no_damage(tmp_path):
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    document["context"]["forkcost"]["later"] = document["benchmarks"][0]["later"] = 1
+    sampled(document)["later"] = "x"
+    assert len(load([write(document, tmp_path / "run.json")]).cases) == 10
 
 
 def test_a_quantity_has_a_step_of_its_own_where_its_process_found_another(tmp_path):

@@ -1,22 +1,21 @@
-"""results/schema.json: what it takes, and that it says no to what is damaged."""
+"""The result file's JSON Schema: what it takes, and that it says no to what is damaged."""
 
 import copy
 import gzip
 import json
-from pathlib import Path
+import re
 
+import fastjsonschema
 import pytest
 
-from conftest import SCHEMA_1, SCHEMA_2
-
-fastjsonschema = pytest.importorskip("fastjsonschema")  # ci/setup.sh installs it
-
-SCHEMA = Path(__file__).parents[2] / "results" / "schema.json"
+from conftest import SCHEMA_1, SCHEMA_2, write
+from forkcost import checks, reader
+from forkcost.errors import InputError
 
 
 @pytest.fixture(scope="module")
 def check():
-    return fastjsonschema.compile(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return fastjsonschema.compile(json.loads(checks.source("result-2").read_text("utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +70,18 @@ def test_the_schema_says_no_to(damage, check, stored):
     DAMAGES[damage](document)
     with pytest.raises(fastjsonschema.JsonSchemaException):
         check(document)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_reader_says_no_to_the_same_and_where(damage, stored, tmp_path):
+    document = copy.deepcopy(stored)
+    DAMAGES[damage](document)
+    path = write(document, tmp_path / "run.json")
+    if damage == "a key that nobody describes":
+        reader.read(path)  # a later program's
+        return
+    with pytest.raises(InputError) as error:
+        reader.read(path)
+    assert re.match(r".*/run.json: (benchmarks\[\d+\]|context.forkcost|the file|has schema 3).*"
+                    "forkcost", str(error.value))
+

@@ -1,4 +1,4 @@
-"""What the programs write has the form of results/schema.json."""
+"""What the programs write has the form of the result file's JSON Schema."""
 
 import json
 import pathlib
@@ -10,7 +10,7 @@ from programs import BIN
 
 fastjsonschema = pytest.importorskip("fastjsonschema")  # ci/setup.sh installs it
 
-SCHEMA = pathlib.Path(__file__).parents[2] / "results" / "schema.json"
+SCHEMA = pathlib.Path(__file__).parents[2] / "analysis/forkcost/data/result-2.schema.json"
 FEW = "^fork/path:(fork|vfork)/heap:0$"
 
 

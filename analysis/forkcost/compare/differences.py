@@ -1,9 +1,9 @@
 """What else is different between two sides: it may be the cause of what is found, or make it
 meaningless."""
 
-from forkcost import load
 from forkcost.compare.result import MEANINGLESS, NOTE, WARNING, Difference
 from forkcost.errors import InputError
+from forkcost.schemas import NEWEST
 
 # (what, path under context.forkcost, severity). What is in neither file is no difference.
 _KEYS = (
@@ -103,11 +103,11 @@ def _mode(base, new):
 
 def _schema(base, new):
     newest = max((s for files in (base, new) for s in files.schemas if isinstance(s, int)),
-                 default=load.NEWEST)
+                 default=NEWEST)
     said = [", ".join(sorted({str(s) for s in files.schemas if s is not None})) or "none"
             for files in (base, new)]
-    if newest > load.NEWEST:
-        yield Difference(f"schema, newer than the {load.NEWEST} that this program knows", *said,
+    if newest > NEWEST:
+        yield Difference(f"schema, newer than the {NEWEST} that this program knows", *said,
                          MEANINGLESS)
 
 

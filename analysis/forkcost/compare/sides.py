@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forkcost import functions, google_benchmark, load, units
-from forkcost.checks import Broken, optional
+from forkcost import functions, load, reader, units
 from forkcost.compare.result import Side
 from forkcost.errors import InputError, NoAnswer
 from forkcost.quantity import Quantity
@@ -141,7 +140,7 @@ def read(label, paths, force=False):
 def _expanded(path):
     if not path.is_dir():
         return [path]
-    found = load.files_in(path)
+    found = reader.files_in(path)
     if not found:
         raise InputError(f"{path}: has no *.json: give a directory with result files")
     return found
@@ -149,29 +148,7 @@ def _expanded(path):
 
 def _document(path, force):
     """(a checked document, the schema it names)."""
-    no_numbers = []  # which Google Benchmark writes, for counters that have no value
-    document = load.parsed(path, lambda name: no_numbers.append(name) or float(name))
-    if no_numbers and not google_benchmark.wrote(document):
-        load.parsed(path)  # refuses them
-    if google_benchmark.wrote(document):
-        try:
-            document = google_benchmark.converted(document)
-        except Broken as error:
-            raise InputError(f"{path}: {error}") from error
-    ours = document["context"].get("forkcost") if (
-        isinstance(document, dict) and isinstance(document.get("context"), dict)) else None
-    schema = ours.get("schema") if isinstance(ours, dict) else None
-    if isinstance(schema, int) and schema > load.NEWEST:
-        if not force:
-            raise NoAnswer(f"{path}: has schema {schema}, this program reads up to {load.NEWEST}: "
-                           "use a newer forkcost, or --force to read it as far as that goes")
-        ours["schema"] = load.NEWEST
-    document = load.checked(path, document)
-    ours = document["context"]["forkcost"]
     try:
-        optional(ours.get("run", {}), "interleaved", dict, "context.forkcost.run")
-        for key in ("kernel", "mode"):
-            optional(ours.get("laboratory", {}), key, str, "context.forkcost.laboratory")
-    except Broken as error:
-        raise InputError(f"{path}: {error}") from error
-    return document, schema
+        return reader.read(path, foreign=True, force=force)
+    except reader.Newer as error:
+        raise NoAnswer(f"{error}, or --force to read it as far as that goes") from error

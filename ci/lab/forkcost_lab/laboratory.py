@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forkcost import load
+from forkcost import load, reader
 from forkcost.errors import InputError, NoAnswer
 from forkcost.files import write_whole
 from forkcost_lab import artifacts, exact, jobs, programs
@@ -107,7 +107,7 @@ def _must_be_free(directory, variants):
     """Whoever is given DIR/LABEL compares all that is there: it has to be this call's."""
     for variant in variants:
         known = {path.resolve() for path in variant.stored}
-        for path in load.files_in(Path(directory) / variant.label):
+        for path in reader.files_in(Path(directory) / variant.label):
             if path.resolve() not in known:
                 raise InputError(f"{path} exists, and is not of {variant.label} as it is called "
                                  "for; name another directory with -o, or remove it")

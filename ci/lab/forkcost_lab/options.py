@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forkcost.errors import InputError, NoAnswer
-from forkcost.load import files_in, is_result
+from forkcost.reader import files_in, is_result
 from forkcost_lab import programs
 from forkcost_lab.boot.elf import MACHINES, read_elf
 

@@ -113,12 +113,14 @@ class Run:
         return {axis: row.get("default") for context in self.contexts
                 for axis, row in context["axes"].items()}
 
+    def off_default(self, axes):
+        """Those of a case's axes that do not have their default."""
+        return frozenset(axis for axis, value in axes.items() if value != self._defaults.get(axis))
+
     @cached_property
     def _off_default(self):
         """Of each row of the table, the axes that do not have their default."""
-        of_case = {name: frozenset(axis for axis, value in case.axes.items()
-                                   if value != self._defaults.get(axis))
-                   for name, case in self.cases.items()}
+        of_case = {name: self.off_default(case.axes) for name, case in self.cases.items()}
         return [of_case[name] for name in self.table.name]
 
     @cached_property

@@ -7,10 +7,11 @@ import re
 import pytest
 
 import synthetic
+import synthetic_claims
 import synthetic_counts
 import synthetic_exec
 from conftest import write
-from forkcost import report
+from forkcost import claims, report
 from forkcost.load import load
 from forkcost.plots import FIGURES, common
 
@@ -99,6 +100,16 @@ def test_the_report_names_the_axis_and_what_it_leaves_out(tmp_path, default, lef
                         tmp_path / "report").read_text(encoding="utf-8")
     assert re.search(f"{left_out} cases with {AXIS} {why}: in no figure", page)
     assert ("<svg" in page.split('id="loading"')[0]) == (default is not None)
+
+
+@pytest.mark.parametrize("values, default", [(("3", "1000"), "3"), ((None, "1000"), None)])
+def test_no_claim_rests_on_an_axis_that_it_does_not_know(tmp_path, values, default):
+    def judged(document, name, default):
+        return claims.judge(read(document, tmp_path / name, default))
+    world = synthetic_claims.world(synthetic.Maker(rounds=3, samples=5, noise=0.01)).document()
+    expected = judged(copy.deepcopy(world), "plain.json", None)
+    assert sum(claim.testable for claim in expected) > 20
+    assert judged(with_axis(world, values), "run.json", default) == expected
 
 
 def test_a_run_of_known_axes_leaves_nothing_out(whole):

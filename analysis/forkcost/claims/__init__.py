@@ -1,7 +1,7 @@
 """The statements that people make about fork, copy-on-write and shared code, each with the evidence
 that a run has for it and a judge.
 
-A further claim is a Claim in one of the modules and a line here."""
+A further claim is a Claim in the CLAIMS of one of the modules."""
 
 import json
 from dataclasses import dataclass
@@ -13,10 +13,7 @@ from forkcost.claims.verdict import UNTESTABLE, Missing, Picture
 GROUPS = (  # in this order everywhere: it numbers the KTAP lines
     ("Sharing of program text", text.CLAIMS),
     ("Shared libraries", libraries.CLAIMS),
-    ("fork and the heap", (
-        heap.NOT_COPIED, heap.PAGEWISE, heap.EVERYTHING, heap.GRANDCHILD, calls.LIGHT,
-        calls.USELESS, calls.WHY, heap.ZERO, heap.DATA, calls.ENOMEM, heap.SHELL_OUT, heap.GC,
-        heap.BOMB)),
+    ("fork and the heap", (*heap.CLAIMS, *calls.CLAIMS)),
     ("What the MMU and the kernel do", kernel.CLAIMS),
 )
 CLAIMS = tuple(claim for _, claims in GROUPS for claim in claims)

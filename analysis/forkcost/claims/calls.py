@@ -221,15 +221,17 @@ def _outcomes(rows, mode):
     return ", ".join(f"{listed(which)} {what}" for what, which in paths.items())
 
 
-LIGHT = Claim(
-    "fork-light", "fork is extremely lightweight until somebody writes",
-    (f"fork/path:fork/heap:[^/]+{PLACED}",), gather_light, judge_light)
-USELESS = Claim(
-    "vfork-useless", "vfork is useless nowadays, its gain negligible",
-    ("spawn/path:v?fork/image:(?:nolibc|dynamic)/",), gather_useless, judge_useless)
-WHY = Claim(
-    "vfork-why", "vfork's point is not to mark a large address space COW and undo it at exec",
-    own_cases("vfork-why"), gather_why, judge_why)
-ENOMEM = Claim(
-    "big-parent-enomem", "A large process (a JVM, say) that forks a small command dies of \"Cannot "
-    "allocate memory\"", own_cases("big-parent-enomem"), gather_enomem, judge_enomem)
+CLAIMS = (
+    Claim(
+        "fork-light", "fork is extremely lightweight until somebody writes",
+        (f"fork/path:fork/heap:[^/]+{PLACED}",), gather_light, judge_light),
+    Claim(
+        "vfork-useless", "vfork is useless nowadays, its gain negligible",
+        ("spawn/path:v?fork/image:(?:nolibc|dynamic)/",), gather_useless, judge_useless),
+    Claim(
+        "vfork-why", "vfork's point is not to mark a large address space COW and undo it at exec",
+        own_cases("vfork-why"), gather_why, judge_why),
+    Claim(
+        "big-parent-enomem", "A large process (a JVM, say) that forks a small command dies of \"Cannot "
+        "allocate memory\"", own_cases("big-parent-enomem"), gather_enomem, judge_enomem),
+)

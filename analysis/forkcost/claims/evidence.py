@@ -13,16 +13,36 @@ from forkcost.claims.verdict import Missing, number
 
 HOW_TO_GET = "forkcost claims --run --preset quick measures it"
 
+# The axes that the claims know, by benchmark. A case with another one off its default is evidence for
+# none of them: it would stand in the place of the case that a claim means.
+AXES = {benchmark: frozenset(axes.split()) for benchmark, axes in (
+    ("fork", "path heap backing placement"),
+    ("spawn", "path image heap backing placement"),
+    ("cow", "writer state access pattern heap backing"),
+    ("load", "libraries shape relocations kind binding hash page-cache"),
+    ("zygote", "path libraries placement"),
+    ("share", "what files processes page-cache"),
+    ("text-touch", "pattern pages page-cache"),
+    ("switch", "between by touch"),
+    ("claim", "id processes memory pattern state backing written region marks path overcommit "
+              "mapping writers children does"))}
+
 
 class View:
-    """What a run has for a claim: only cases whose names fit the claim's patterns, so that a claim
-    cannot rest on a case that `--run` would not measure."""
+    """What a run has for a claim: only cases of AXES whose names fit the claim's patterns, so that a
+    claim cannot rest on a case that `--run` would not measure."""
 
     def __init__(self, run, patterns):
         wanted = re.compile("|".join(patterns))
+
+        def known(name, benchmark, axes):
+            return wanted.match(name) and run.off_default(axes) <= AXES.get(benchmark, frozenset())
+
         self.run = dataclasses.replace(
-            run, cases={name: case for name, case in run.cases.items() if wanted.match(name)},
-            unmeasured=tuple(e for e in run.unmeasured if wanted.match(e["name"])))
+            run, cases={name: case for name, case in run.cases.items()
+                        if known(name, case.benchmark, case.axes)},
+            unmeasured=tuple(e for e in run.unmeasured
+                             if known(e["name"], e["benchmark"], e["axes"])))
 
     @cached_property
     def untested(self):

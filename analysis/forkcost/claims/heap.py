@@ -276,32 +276,34 @@ def judge_bomb(e):
     return fails(seen, picture)
 
 
-NOT_COPIED = Claim(
-    "heap-not-copied", "fork does not copy the heap; while both only read, nothing is copied",
-    own_cases("heap-not-copied"), gather_not_copied, judge_not_copied)
-PAGEWISE = Claim(
-    "heap-pagewise", "What is copied is one page at a time, only when written",
-    own_cases("heap-pagewise"), gather_pagewise, judge_pagewise)
-EVERYTHING = Claim(
-    "heap-everything", "COW covers stack, .data, .bss and libraries, not only the heap",
-    own_cases("heap-everything"), gather_everything, judge_everything)
-GRANDCHILD = Claim(
-    "heap-grandchild", "When only a grandchild writes, parent and child still share; only the "
-    "grandchild has a copy", own_cases("heap-grandchild"), gather_grandchild, judge_grandchild)
-ZERO = Claim(
-    "zero-page", "Reading untouched memory maps one zero page; writing it copies",
-    own_cases("zero-page"), gather_zero, judge_zero)
-DATA = Claim(
-    "data-cow", "Initialised data is mapped COW from the file itself", own_cases("data-cow"),
-    lambda view: view.read(view.one(), (
-        "faults", "private_dirty_before_bytes", "private_dirty_after_bytes"),
-        ("frame_is_page_cache_before", "frame_is_page_cache_after")), judge_data)
-SHELL_OUT = Claim(
-    "shell-out-copies", "Shelling out execs at once, so nothing much is copied",
-    own_cases("shell-out-copies"), gather_shell_out, judge_shell_out)
-GC = Claim(
-    "gc-dirties", "A garbage collector or reference counts unshare the heap by themselves",
-    own_cases("gc-dirties"), gather_gc, judge_gc)
-BOMB = Claim(
-    "fork-bomb", "Cost explodes only when the children write", own_cases("fork-bomb"), gather_bomb,
-    judge_bomb)
+CLAIMS = (
+    Claim(
+        "heap-not-copied", "fork does not copy the heap; while both only read, nothing is copied",
+        own_cases("heap-not-copied"), gather_not_copied, judge_not_copied),
+    Claim(
+        "heap-pagewise", "What is copied is one page at a time, only when written",
+        own_cases("heap-pagewise"), gather_pagewise, judge_pagewise),
+    Claim(
+        "heap-everything", "COW covers stack, .data, .bss and libraries, not only the heap",
+        own_cases("heap-everything"), gather_everything, judge_everything),
+    Claim(
+        "heap-grandchild", "When only a grandchild writes, parent and child still share; only the "
+        "grandchild has a copy", own_cases("heap-grandchild"), gather_grandchild, judge_grandchild),
+    Claim(
+        "zero-page", "Reading untouched memory maps one zero page; writing it copies",
+        own_cases("zero-page"), gather_zero, judge_zero),
+    Claim(
+        "data-cow", "Initialised data is mapped COW from the file itself", own_cases("data-cow"),
+        lambda view: view.read(view.one(), (
+            "faults", "private_dirty_before_bytes", "private_dirty_after_bytes"),
+            ("frame_is_page_cache_before", "frame_is_page_cache_after")), judge_data),
+    Claim(
+        "shell-out-copies", "Shelling out execs at once, so nothing much is copied",
+        own_cases("shell-out-copies"), gather_shell_out, judge_shell_out),
+    Claim(
+        "gc-dirties", "A garbage collector or reference counts unshare the heap by themselves",
+        own_cases("gc-dirties"), gather_gc, judge_gc),
+    Claim(
+        "fork-bomb", "Cost explodes only when the children write", own_cases("fork-bomb"), gather_bomb,
+        judge_bomb),
+)

@@ -15,8 +15,8 @@ file of an earlier run (results/baseline/ has one), so that only the new kernel 
 
   --arch ARCH   of the kernels: x86_64 or aarch64 (default: this machine's)
   --out DIR     for all that comes out (default: forkcost-kernels). It has the result files and consoles
-                of both kernels, and the comparison: compare.md, .html, .json, .junit.xml, .ktap, and
-                .github, GitHub's annotations. All of them are as the arguments after -- say
+                of both kernels, and the comparison in each format, compare.md for example (forkcost kernels
+                --help lists them). All of them are as the arguments after -- say
 
 Exit status: 0 no regression; 1 at least one case is slower; 2 the call is wrong; 3 this machine
 cannot do it: a kernel does not boot, something could not be installed or built.

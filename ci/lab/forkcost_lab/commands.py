@@ -36,8 +36,7 @@ def _of_laboratory(command):
                    "first is what the others are compared with.")
 @click.option("-o", "--output", type=_FILES, required=True, metavar="DIR",
               help="For DIR/LABEL/boot-N.json, with what the guest printed beside it, and for the "
-                   "comparison in each form: DIR/compare.md, .html, .json, .junit.xml, .ktap, "
-                   ".github (annotations).")
+                   f"comparison in each format: {', '.join(formats.artifacts())}.")
 @click.option("--preset", metavar="NAME", help="forkcost-run's preset.")
 @click.option("--filter", "pattern", metavar="REGEX", help="Only cases whose name this finds.  "
               "[default in mode exact: fork of four sizes, a COW fault, vfork, posix_spawn, three "

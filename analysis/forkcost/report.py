@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from forkcost import (__version__, answers, counters, files, functions, functions_output,
-                      library_answers, processes, units)
+                      library_answers, processes, titles, units)
 from forkcost.claims import judge
 from forkcost.claims.formats import summary
 from forkcost.errors import InputError, NoAnswer
@@ -65,7 +65,7 @@ def render(run, figure_directory, progress=lambda what: None):
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("forkcost"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
-    environment.filters["size"] = units.size
+    environment.filters |= {"size": units.size, "called": titles.case}
     return environment.get_template("report.html.j2").render(
         version=__version__, run=run, sections=_sections(made), machine=_machine(run),
         commands=_commands(run), settings=_settings(run), columns=_COLUMNS,
@@ -178,15 +178,16 @@ def _text(key, value):
 
 
 def _cases(run):
-    """Rows of the table of all cases: (case, quantity, n, rounds, [figures], interval)."""
-    found = []
+    """The table of all cases: {case: [((title, quantity), n, rounds, [figures], interval)]}."""
+    found = {}
     for row in run.table.to_dict("records"):
+        quantity = (titles.quantity(row["quantity"], run.context["quantities"]), row["quantity"])
         interval = "–"
         if row["low"] == row["low"]:
-            interval = (units.time_range(row["low"], row["high"]) if row["unit"] == "ns" else
-                        f"{units.number(row['low'])}–{units.number(row['high'])}")
-        found.append((row["name"], row["quantity"], row["n"], row["rounds"],
-                      [units.value(row[c], row["unit"]) for c in _COLUMNS], interval))
+            words = {"ns": units.time_range, "bytes": units.amount_range}.get(row["unit"], units.number_range)
+            interval = words(row["low"], row["high"])
+        found.setdefault(row["name"], []).append((quantity, row["n"], row["rounds"], [
+            units.value(row[c], row["unit"]) for c in _COLUMNS], interval))
     return found
 
 

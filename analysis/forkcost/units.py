@@ -26,7 +26,7 @@ def time(ns, digits=3):
 def time_range(low, high, digits=3):
     """Two times in one unit: `12.6–13.3 ms`."""
     factor, unit = next((u for u in _TIME if abs(high) >= u[0] * 0.9995), _TIME[-1])
-    return f"{_span(low / factor, high / factor, digits)}{NBSP}{unit}"
+    return f"{number_range(low / factor, high / factor, digits)}{NBSP}{unit}"
 
 
 def size(n_bytes, digits=4):
@@ -46,14 +46,15 @@ def amount(n_bytes, digits=3):
 def amount_range(low, high, digits=3):
     """Two amounts in one unit: `61.2–61.9 KiB`."""
     factor, unit = _binary(max(abs(low), abs(high)))
-    return f"{_span(low / factor, high / factor, digits)}{NBSP}{unit}"
+    return f"{number_range(low / factor, high / factor, digits)}{NBSP}{unit}"
 
 
 def _binary(n_bytes):
     return next((u for u in _BINARY if abs(n_bytes) >= u[0]), (1, "bytes"))
 
 
-def _span(low, high, digits):
+def number_range(low, high, digits=3):
+    """Two numbers: `12.6–13.3`, `-2 to 3`."""
     return (" to " if low < 0 else "–").join(number(bound, digits) for bound in (low, high))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import synthetic
 from conftest import SCHEMA_1, SCHEMA_2, write
-from forkcost import answers, choose, processes, report
+from forkcost import answers, choose, processes, report, titles
 from forkcost.errors import NoAnswer
 from forkcost.load import load
 from forkcost.plots import FIGURES, common, phases, touches
@@ -249,6 +249,21 @@ def test_figures_of_an_older_report_do_not_stay(made, tmp_path):
     assert not (tmp_path / "report" / "figures" / "phases.svg").exists()
 
 
+def test_cases_have_a_title_with_the_name_in_small(whole, text):
+    name = next(name for name, case in whole.cases.items() if name.startswith("fork/") and case.counters)
+    called = f"{titles.case(name)} <small><code>{name}</code></small>"
+    assert titles.case(name) != name
+    assert f'<th colspan="9" scope="rowgroup">{called}</th>' in text
+    assert '<th scope="row">caller blocked <code>blocked_ns</code></th>' in text
+    assert f"<summary>{called}</summary>" in text  # its counters and functions
+    assert re.search(r"<dt>[^<]+ <small><code>[a-z-]+/[^<]+</code></small></dt><dd>", text)  # skipped
+
+
+def test_the_interval_of_bytes_has_their_unit(text):
+    row = re.search(r"<code>private_dirty_bytes</code></th>(.*?)</tr>", text)
+    assert re.search(rf"<td>[\d.]+–[\d.]+{NBSP}(KiB|MiB)</td>$", row[1])
+
+
 def test_hostile_names_are_text(made, tmp_path):
     document = synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",)).document()
     for entry in document["benchmarks"]:
@@ -354,7 +369,7 @@ def test_a_fault_for_many_touches_is_said_and_not_drawn(full, made, text):
     common.plt.close(drawing.figure)
     assert re.search(said, drawing.basis)
     assert re.search(f"With huge pages {said}", answers.afterwards(full).more)
-    assert "<td>fault_ns</td>" in text
+    assert "<code>fault_ns</code>" in text
     maker = synthetic.Maker(rounds=3, samples=5)
     maker.huge("first-touch", {"heap": "64MiB", "backing": "thp"}, 95e3, 2**26)
     run = made(maker)

@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from forkcost import choose, counters, stats, units
-from forkcost.plots.touches import KINDS, huge_faults
 
 FEW = 100  # of fewer samples p99 is the maximum
 HEADLINES = ("blocked_ns", "main_start_ns", "debt_ns")  # what the answers are made of
@@ -147,9 +146,8 @@ def how_long(run):
 
 def afterwards(run):
     question = "What is paid afterwards?"
-    rows = {kind: choose.touched(run, "touch_ns", benchmark, **axes)
-            for kind, (_, benchmark, axes) in KINDS.items()}
-    copy, huge = rows["copy"], huge_faults(run)
+    rows, huge = choose.touches(run), choose.huge_faults(run)
+    copy, reuse = rows.get("copy"), rows.get("alone")
     huge = f"With huge pages {huge}." if huge else ""
     if copy is None:
         return Answer(question, "This run cannot say.", " ".join(filter(None, (
@@ -165,7 +163,6 @@ def afterwards(run):
         if second is not None and second.heap_bytes == debt.heap_bytes:
             text += f", {units.time(second.p50)} when done again"
         more.append(text + ".")
-    reuse = rows["alone"]
     if reuse is not None:
         more.append(f"After the child is gone: {units.time(reuse.p50, 2)} a page.")
     series = choose.calls(run, "teardown_ns")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forkcost import model
+from forkcost import model, units
 from forkcost.units import MIB
 
 PATHS = ("fork", "_Fork", "clone3", "vfork", "clone-vm", "posix_spawn", "posix_spawn-actions",
@@ -138,6 +138,42 @@ def touched(run, quantity, benchmark="cow", **axes):
         ("pattern", ("sequential", "random", "stride"))) if axis not in axes}
     rows = run.select(benchmark, quantity, TOUCHED, **axes)
     return first_of(rows[rows.heap_bytes.notna()], **preferred)
+
+
+# Kind of touch -> (benchmark, axes). Base pages unless it says otherwise.
+TOUCHES = {
+    "second": ("cow", {"state": "second", "access": "write"}),
+    "memcpy": ("copy-page", {}),
+    "zero-read": ("zero-page", {"access": "read"}),
+    "after-other": ("cow", {"state": "after-other", "access": "write"}),
+    "alone": ("cow", {"state": "alone", "access": "write"}),
+    "fresh": ("first-touch", {}),
+    "zero-write": ("zero-page", {"access": "write"}),
+    "copy": ("cow", {"state": "first", "access": "write"}),
+    "copy-thp": ("cow", {"state": "first", "access": "write", "backing": "thp"}),
+    "copy-hugetlb": ("cow", {"state": "first", "access": "write", "backing": "hugetlb"}),
+}
+
+
+def touches(run):
+    """{kind: row of touch_ns} of TOUCHES that the run has."""
+    rows = {kind: touched(run, "touch_ns", benchmark, **axes) for kind, (benchmark, axes) in TOUCHES.items()}
+    return {kind: row for kind, row in rows.items() if row is not None}
+
+
+def huge_faults(run):
+    """What fault_ns says: one fault of a huge page serves many touches, which therefore are none of
+    `touches`. Empty if the run has none."""
+    found = []
+    for what, kind in (("copy after fork", "copy"), ("fresh memory", "fresh")):
+        benchmark, axes = TOUCHES[kind]
+        rows = run.select(benchmark, "fault_ns", TOUCHED, **axes)
+        for backing in rows["axis.backing"].dropna().unique() if "axis.backing" in rows else ():
+            row = touched(run, "fault_ns", benchmark, backing=backing, **axes)
+            # A case with both had it for single samples: its touches are a curve.
+            if row is not None and run.quantity(row["name"], "touch_ns") is None:
+                found.append(f"{units.time(row.p50)} ({what}, {backing})")
+    return f"one fault for many touches costs {', '.join(found)}" if found else ""
 
 
 # Of benchmarks with an axis that counts: the axes that their figures know; further ones are held at

@@ -64,6 +64,15 @@ def test_the_forest_has_a_line_per_change(whole):
     assert low < 0.5 and high > 1.32 and ax.get_xscale() == "log"
 
 
+def test_the_forest_has_titles_with_the_name_in_small(empty):
+    called = replace(row("fork/path:fork/heap:256MiB", "blocked_ns", change(SLOWER)), title="fork, 256 MiB",
+                     quantity_title="caller blocked")
+    drawing, texts = drawn(forest.draw(replace(empty, rows=(called,))))
+    assert texts == ["fork, 256 MiB: caller blocked", "fork/path:fork/heap:256MiB blocked_ns", texts[2]]
+    title, name, figure = drawing.figure.axes[0].texts
+    assert name.get_fontsize() < title.get_fontsize() and figure.get_text().endswith("%")
+
+
 def test_the_forest_says_what_it_leaves_out(whole):
     rows = tuple(row(f"c{n}", "q", change(SLOWER, ratio=2 - n / 100)) for n in range(60))
     crossed = row("c", "q", change(FASTER, ratio=-2.0))
@@ -96,7 +105,7 @@ def test_before_and_after(whole):
     assert above.get_ylabel() == "blocked_ns"
     assert below.get_xlabel() == "resident size of the parent"
     assert list(above.lines[0].get_ydata()) == [base for _, base, _ in slope.points]
-    assert list(below.lines[1].get_ydata()) == pytest.approx([1.12] * 4)
+    assert list(below.lines[0].get_ydata()) == pytest.approx([1.12] * 4)
     assert drawing.message == "ns per page 21.4 → 24.0, +12% (95% +10…+14%)."
 
 

@@ -121,7 +121,7 @@ def test_a_bend_at_the_end_is_said_beside_the_slope(made):
     assert not found["chain", "warm"].line.bends
     said = rf"from 64 to 256 each costs [34]\d\.\d{NBSP}µs"
     assert re.fullmatch(said, found["flat", "warm"].remark)
-    assert re.search(f"costs 3.* at start .{said}.;", libraries.message(run))
+    assert re.search(f"costs 3.* at start .{said}.;", drawn(libraries.draw, run).message)
     answer = library_answers.loading(run)
     assert "µs per library" in answer.short and re.search(said, answer.more)
 
@@ -140,7 +140,7 @@ def test_a_bend_of_the_loaders_account_is_said_too(made):
 def test_slopes_of_two_ranges_are_not_compared_without_saying_so(made):
     m = truth.load_libraries(maker(), [("flat", "warm")])
     truth.load_libraries(m, [("chain", "warm")], counts=(4, 16))
-    said = libraries.message(made(m))
+    said = drawn(libraries.draw, made(m)).message
     assert re.search(r"in a chain [^;]* \(0–16 libraries\)", said), said
 
 
@@ -223,14 +223,14 @@ def test_bytes_that_are_all_zero_are_a_line():
 def test_the_phases_of_an_image(run):
     for image in ("nolibc", "static", "dynamic"):
         name = f"exec/image:{image}/heap:0"
-        stack = images.stack(run.cases[name])
+        cut = images.cut(run.cases[name])
         kernel, loader, libc, rest = truth.TRUTH["image"][image]
-        parts = {event: ns for event, (ns, _) in stack.parts.items()}
+        parts = {event: ns for event, (ns, _) in cut.parts.items()}
         assert parts["image"] == pytest.approx(kernel, rel=0.1)
         assert parts["entry"] == pytest.approx(loader, rel=0.1, abs=1)
         assert parts["main"] == pytest.approx(libc, rel=0.1, abs=1)
-        assert sum(parts.values()) == pytest.approx(stack.total)
-        assert not any(joined for _, joined in stack.parts.values())
+        assert sum(parts.values()) == pytest.approx(cut.total)
+        assert not any(joined for _, joined in cut.parts.values())
 
 
 def test_without_the_loaders_account_its_time_is_not_told_apart(made):
@@ -238,7 +238,7 @@ def test_without_the_loaders_account_its_time_is_not_told_apart(made):
     drawing = drawn(images.draw, run)
     assert "hatched" in drawing.basis and "LD_DEBUG" not in drawing.basis
     name = "exec/image:dynamic/heap:0"
-    assert images.stack(run.cases[name]).parts["entry"][1]
+    assert images.cut(run.cases[name]).parts["entry"][1]
 
 
 def test_what_the_figures_say(run):

@@ -10,8 +10,7 @@ from conftest import SCHEMA_1, SCHEMA_2, write
 from forkcost import answers, choose, processes, report, titles
 from forkcost.errors import NoAnswer
 from forkcost.load import load
-from forkcost.plots import FIGURES, common, phases, touches
-from forkcost.plots.bill import basis, bill
+from forkcost.plots import FIGURES, bill, common, phases, touches
 from forkcost.units import NBSP
 
 
@@ -192,7 +191,7 @@ def test_base_pages_of_another_size(tmp_path):
     _, blocked, afterwards, _ = answers.answers(run)
     assert re.match(r"1[23]\.\d ms per resident GiB", blocked.short)
     assert afterwards.short.startswith(f"2.1{NBSP}µs for the first write")
-    assert bill(run).base == "16k"
+    assert bill.bill(run).base == "16k"
 
 
 def test_vfork_is_not_praised_for_blocked_time_alone(made):
@@ -312,10 +311,10 @@ def test_the_phases_add_up_to_the_total(full):
     for path in ("fork", "posix_spawn"):
         (case,) = (c for name, c in full.cases.items() if name.startswith(
             f"spawn/path:{path}/image:nolibc/heap:256MiB"))
-        stack = phases.stack(case)
-        assert sum(ns for ns, _ in stack.parts.values()) + stack.rest == pytest.approx(stack.total)
-        assert stack.total == pytest.approx(case.quantities["total_ns"].quantile(0.5), rel=0.02)
-    assert stack.parts["image"][1], "posix_spawn's image phase holds its unstamped exec"
+        cut = phases.cut(case)
+        assert sum(ns for ns, _ in cut.parts.values()) + cut.rest == pytest.approx(cut.total)
+        assert cut.total == pytest.approx(case.quantities["total_ns"].quantile(0.5), rel=0.02)
+    assert cut.parts["image"][1], "posix_spawn's image phase holds its unstamped exec"
 
 
 def test_phases_where_cpu_time_and_stamps_take_turns(made):
@@ -326,9 +325,9 @@ def test_phases_where_cpu_time_and_stamps_take_turns(made):
             q["samples"] = [v if i % 2 == turn else None for i, v in enumerate(q["samples"])]
             q["n"] = 10
     run = made(maker)
-    stack = phases.stack(next(iter(run.cases.values())))
-    assert len(stack.parts) == 5 and stack.rest == pytest.approx(0, abs=1)
-    assert 200e3 < stack.blocked < 350e3
+    cut = phases.cut(next(iter(run.cases.values())))
+    assert len(cut.parts) == 5 and cut.rest == pytest.approx(0, abs=1)
+    assert 200e3 < cut.blocked < 350e3
     assert set(run.table.n) == {30}
 
 
@@ -338,13 +337,13 @@ def test_what_no_stamp_explains_is_shown(made):
         for gone in ("teardown_ns", "main_start_ns"):
             del entry["quantities"][gone]
     case = next(iter(made(maker).cases.values()))
-    stack = phases.stack(case)
-    assert stack.rest > 70e3
-    assert sum(ns for ns, _ in stack.parts.values()) + stack.rest == pytest.approx(stack.total)
+    cut = phases.cut(case)
+    assert cut.rest > 70e3
+    assert sum(ns for ns, _ in cut.parts.values()) + cut.rest == pytest.approx(cut.total)
 
 
 def test_the_bill(full):
-    found = bill(full)
+    found = bill.bill(full)
     pages = 256 * synthetic.MIB / 4096
     assert found.fork[1] == pytest.approx(47e3 + 13e6 / 4, rel=0.03)
     assert found.debt[1] == pytest.approx(pages * 2100 * 1.6, rel=0.05)
@@ -355,12 +354,16 @@ def test_the_bill(full):
 
 
 def test_the_bill_says_what_is_added_and_scaled(full, made):
-    assert "band: p10s and p90s added" in basis(bill(full))
-    assert "at once, into fresh memory: first touch and copy, added" in basis(bill(full))
-    assert "scaled" not in basis(bill(full))
+    def basis(run):
+        drawing = bill.draw(run)
+        common.plt.close(drawing.figure)
+        return drawing.basis
+    assert "band: p10s and p90s added" in basis(full)
+    assert "at once, into fresh memory: first touch and copy, added" in basis(full)
+    assert "scaled" not in basis(full)
     maker = synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",)).cow()
-    assert "at once" not in basis(bill(made(maker)))
-    assert f"; at once: scaled from 64{NBSP}MiB" in basis(bill(made(maker.yardsticks("64MiB"))))
+    assert "at once" not in basis(made(maker))
+    assert f"; at once: scaled from 64{NBSP}MiB" in basis(made(maker.yardsticks("64MiB")))
 
 
 def test_a_fault_for_many_touches_is_said_and_not_drawn(full, made, text):

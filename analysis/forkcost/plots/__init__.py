@@ -1,7 +1,7 @@
 """The figures of a report: a module each, found by what it holds.
 
-FIGURE     what the page needs to know (common.Figure); its file is the module's name, with - for _
-draw(run)  gives a Drawing, or a string that says what the run lacks
+FIGURE     its place on the page, title and caption (caption.Figure); its file is the module's name, with - for _
+draw(run)  selects rows, has a kind of chart drawn (kinds/), and gives a Drawing; or a string: what the run lacks
 
 A further figure is a further module. Modules without FIGURE are of other pages, or shared.
 """

@@ -8,7 +8,13 @@ from forkcost import units
 from forkcost.compare import phrases
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
 from forkcost.plots import common, forest
+from forkcost.plots.caption import Caption
+from forkcost.plots.kinds import lines
 
+CAPTION = Caption(
+    message="{change}.",
+    basis=("medians", "n: {rounds} rounds of base and new", "below: new against base at each size",
+           "not drawn: {left_out}"))
 MOST = 6
 LOOKS = ({"color": common.GREY, "marker": "o", "linestyle": "--"},
          {"color": common.BLUE, "marker": "s", "linestyle": "-"})
@@ -30,35 +36,15 @@ def _points(family):
 def draw(family, comparison):
     points = _points(family)
     sizes, *sides = np.array(points).T
-    figure, (above, below) = common.new_figure(4.0, (2.6, 1))
-    scale = common.SizeScale(sizes, *_scale(family, sizes))
-    x = scale(sizes)
-    labels = []
-    for side, y, look in zip((comparison.base, comparison.new), sides, LOOKS):
-        _joined(above, x, y, sizes, look)
-        labels.append((x[-1], y[-1], _short(side.label), look["color"]))
-    above.set_yscale("log")
-    above.margins(y=0.12)
-    of_unit, label = _measured(family, comparison.mode)
-    digits = 1 if max(map(max, sides)) > 3 * min(map(min, sides)) else 3
-    common.log_axis(above.yaxis, label, lambda v: (
-        units.count(v, digits) if of_unit == "instructions" else phrases.figure(v, of_unit, digits)))
-    below.axhline(1, color=common.GREY, linewidth=1)
-    _joined(below, x, sides[1] / sides[0], sizes, LOOKS[1])
-    below.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-    below.yaxis.set_major_formatter(lambda v, _: forest.tick(v))
-    below.margins(y=0.2)
-    below.set_ylabel("change")
-    for ax in (above, below):
-        scale.dress(ax, 0.22)
-    above.set_xlabel("")
-    common.label_ends(above, labels)
-    return common.Drawing(figure, message(family, comparison), _basis(family, len(points)))
-
-
-def _joined(ax, x, y, sizes, look):
-    for part in (sizes > 0, sizes <= 0):  # the line does not cross the break of the axis
-        ax.plot(x[part], y[part], **look)
+    words, label = _scale(family, sizes)
+    above = [lines.Curve(_short(side.label), sizes, y, look)
+             for side, y, look in zip((comparison.base, comparison.new), sides, LOOKS)]
+    below = [lines.Curve("", sizes, sides[1] / sides[0], LOOKS[1])]
+    figure = lines.draw([lines.Panel(above, _figures(family, comparison.mode, sides), share=2.6),
+                         lines.Panel(below, _change, margin=0.2)], 4.0, 0.22, words, label)
+    left_out = len(family.points) - len(points)
+    return CAPTION.of(figure, change=phrases.said(family, comparison.mode), rounds=phrases.rounds(family),
+                      left_out=units.many([left_out], "size") if left_out else None)
 
 
 def _short(label):
@@ -69,23 +55,24 @@ def _short(label):
 def _scale(family, sizes):
     """How sizes are said, and the axis' label: bytes of the arena where they are that."""
     if set(sizes) <= {row.heap_bytes for row in family.rows}:
-        return units.size, "resident size of the parent"
+        return units.size, lines.SIZE
     return units.whole, family.per
 
 
-def _measured(family, mode):
-    """The unit of the points, which are no slopes, and what the axis is called."""
+def _figures(family, mode, sides):
+    """For Panel.dress: the points, which are no slopes, in their unit."""
     change = family.rows[0].change if family.rows else family.change
     of_unit = phrases.unit(change, mode).partition(" per ")[0]
-    quantity = phrases.plain(family.quantity_title or family.quantity).replace("$", r"\$")
-    return of_unit, f"{quantity}, {of_unit}" if of_unit == "instructions" else quantity
+    label = phrases.plain(family.quantity_title or family.quantity).replace("$", r"\$")
+    digits = 1 if np.max(sides) > 3 * np.min(sides) else 3
+    if of_unit == "instructions":
+        return lambda ax: common.log_axis(ax.yaxis, f"{label}, instructions", lambda v: units.count(v, digits))
+    return lambda ax: common.log_axis(ax.yaxis, label, lambda v: phrases.figure(v, of_unit, digits))
 
 
-def message(family, comparison):
-    return f"{phrases.said(family, comparison.mode)}."
-
-
-def _basis(family, drawn):
-    left_out = len(family.points) - drawn
-    return (f"medians; n: {phrases.rounds(family)} rounds of base and new; below: new against base "
-            "at each size" + (f"; not drawn: {units.many([left_out], 'size')}" if left_out else ""))
+def _change(ax):
+    ax.axhline(1, color=common.GREY, linewidth=1, zorder=1)
+    ax.autoscale(axis="y")  # for the line too
+    ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(lambda v, _: forest.tick(v))
+    ax.set_ylabel("change")

@@ -8,8 +8,20 @@ import pandas as pd
 
 from forkcost import choose, units
 from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import lines
 
-FIGURE = common.Figure("Calls and copy-on-write", 50, "The whole bill of a fork")
+FIGURE = Figure(
+    "Calls and copy-on-write", 50, "The whole bill of a fork",
+    message=("fork of {size:size} costs the parent {fork:time}, and {full:time} once it has written every page",
+             ("; a copy of everything at once, into fresh memory, costs {fresh:time}",
+              "; a copy of everything at once, into memory that is there, costs {copy:time}",
+              ". This run has no copy-page yardstick to set it against."),
+             (": cheaper once more than {crossing} is written.", "{at_once?}, more than fork in every case.")),
+    basis=("median", "band: p10s and p90s added", "{n}", "arena {size:size}, {base} pages",
+           "one write per page, faults at their mean cost", "the child's end is not in it",
+           "{fresh?}at once, into fresh memory: first touch and copy, added", "at once: scaled from {scaled}",
+           "{fitted?}fork's part is from its fitted line"))
 
 
 @dataclass(frozen=True)
@@ -77,57 +89,37 @@ def draw(run):
     found = bill(run)
     if isinstance(found, str):
         return found
-    figure, ax = common.new_figure()
-    share = np.array([0.0, 1.0])
-    low, mid, high = ((found.fork[i] + share * found.debt[i]) / 1e6 for i in range(3))
-    ax.fill_between(100 * share, low, high, color=common.RED, alpha=0.18, linewidth=0)
-    ax.plot(100 * share, mid, color=common.RED)
-    labels = [(100, mid[-1], "fork, then\nfaults", common.RED)]
-    for at_once, text, colour, line in (
-            (found.copy, "memcpy into\nmemory there", common.BLUE, "--"),
-            (found.fresh, "memcpy into\nfresh memory", common.GREEN, "-.")):
+    figure, (ax,) = common.new_figure()
+    share = np.array([0, 100])
+    low, mid, high = ((found.fork[i] + share / 100 * found.debt[i]) / 1e6 for i in range(3))
+    ax.fill_between(share, low, high, color=common.RED, alpha=0.18, linewidth=0)
+    ax.plot(share, mid, color=common.RED)
+    ax.plot(0, mid[0], marker="o", color=common.RED, clip_on=False)
+    labels = [(100, mid[1], "fork, then\nfaults", common.RED)]
+    for at_once, text, colour, line in ((found.copy, "memcpy into\nmemory there", common.BLUE, "--"),
+                                        (found.fresh, "memcpy into\nfresh memory", common.GREEN, "-.")):
         if at_once is not None:
-            ax.plot((0, 100), (at_once / 1e6,) * 2, color=colour, linestyle=line)
+            _at_once(ax, at_once / 1e6, found.crossing(at_once), {"color": colour, "linestyle": line})
             labels.append((100, at_once / 1e6, text, colour))
-            crossing = found.crossing(at_once)
-            if crossing:
-                y = at_once / 1e6
-                ax.plot(100 * crossing, y, marker="o", color=colour)
-                ax.annotate(f"{100 * crossing:.0f}%", (100 * crossing, y), (5, -3), va="top",
-                            textcoords="offset points", color=colour, fontsize=9)
-    ax.plot(0, found.fork[1] / 1e6, marker="o", color=common.RED, clip_on=False)
     ax.set_xlim(0, 142)
     ax.set_xticks(range(0, 101, 20))
     ax.set_ylim(bottom=0)
     ax.set_xlabel("share of the arena that the parent writes, %", loc="left")
     ax.set_ylabel("cost to the parent, ms (wall time)")
-    common.label_ends(ax, labels, gap=23)
-    return common.Drawing(figure, message(found), basis(found))
+    lines.label_ends(ax, labels, gap=23)
+    at_once = found.copy if found.fresh is None else found.fresh
+    crossing = None if at_once is None else found.crossing(at_once)
+    return FIGURE.of(
+        figure, size=found.size, fork=found.fork[1], full=found.fork[1] + found.debt[1], copy=found.copy,
+        fresh=found.fresh, at_once=at_once is not None, crossing=crossing is not None and f"{100 * crossing:.0f}%",
+        n=common.counts(found.rows), base=found.base, fitted=found.fitted,
+        scaled=" and ".join(units.size(size) for size in found.scaled))
 
 
-def basis(found):
-    parts = [f"median; band: p10s and p90s added; {common.counts(found.rows)}",
-             f"arena {units.size(found.size)}, {found.base} pages",
-             "one write per page, faults at their mean cost", "the child's end is not in it"]
-    if found.fresh is not None:
-        parts.append("at once, into fresh memory: first touch and copy, added")
-    if found.scaled:
-        parts.append(f"at once: scaled from {' and '.join(units.size(s) for s in found.scaled)}")
-    if found.fitted:
-        parts.append("fork's part is from its fitted line")
-    return "; ".join(parts)
-
-
-def message(found):
-    full = found.fork[1] + found.debt[1]
-    text = (f"fork of {units.size(found.size)} costs the parent {units.time(found.fork[1])}, and "
-            f"{units.time(full)} once it has written every page")
-    at_once, what = ((found.fresh, "into fresh memory") if found.fresh is not None
-                     else (found.copy, "into memory that is there"))
-    if at_once is None:
-        return text + ". This run has no copy-page yardstick to set it against."
-    crossing = found.crossing(at_once)
-    text += f"; a copy of everything at once, {what}, costs {units.time(at_once)}"
-    if crossing is None:
-        return text + ", more than fork in every case."
-    return text + f": cheaper once more than {100 * crossing:.0f}% is written."
+def _at_once(ax, ms, crossing, look):
+    """The cost whatever is written; and where fork and faults cost as much, if they do."""
+    ax.plot((0, 100), (ms, ms), **look)
+    if crossing:
+        ax.plot(100 * crossing, ms, marker="o", color=look["color"])
+        ax.annotate(f"{100 * crossing:.0f}%", (100 * crossing, ms), (5, -3), va="top",
+                    textcoords="offset points", color=look["color"], fontsize=9)

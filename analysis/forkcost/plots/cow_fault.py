@@ -4,11 +4,19 @@ nothing."""
 from forkcost import counters, functions, units
 from forkcost.functions import COPY, OTHER, Sampled
 from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import bars
 
-FIGURE = common.Figure("Why it costs that", 30, "One copy-on-write fault taken apart")
-
-COLOURS = (common.RED, common.PINK, common.SKY, common.BLUE, common.ORANGE, common.GREEN,
-           common.BLACK, "#bbbbbb")
+FIGURE = Figure(
+    "Why it costs that", 30, "One copy-on-write fault taken apart",
+    message=(("Of {fault:time} for a copy-on-write fault ({backing}) {copy:time} ({share:percent}) is copying the "
+              "page", "{label} costs {fault:time} a fault"),
+             "; a memcpy of a page that is there takes {memcpy:time}",
+             ". Largest besides: {part}, {besides:time}", "."),
+    basis=("n: {samples} per case in {rounds}", "shares of samples × time of all touches ÷ faults",
+           ("the write itself and the loop around it are in “return”, and so is the way back to user code; the "
+            "exception's entry, with interrupts off, is in the first function that has them on{by_time?}",
+            "the write itself and the loop around it are in “return”")))
 FIRST = "first write after fork"
 
 
@@ -35,79 +43,41 @@ def draw(run):
         if not cases:
             return "this run has neither `cow` cases nor `first-touch` ones"
         return f"this run has no profile of them: {functions.why_none(cases)}"
-    figure, ax = common.new_figure(2.0 + 0.5 * len(rows))
-    style = {part: {"color": COLOURS[n % len(COLOURS)], "hatch": None if n < len(COLOURS) else "//"}
-             for n, part in enumerate(p for p in run.groups.parts if p != OTHER)}
-    style[OTHER] = {"color": "white", "hatch": "xxxx"}
-    used = {}
-    for y, (_, sampled, parts) in enumerate(rows):
-        _bar(ax, y, sampled, parts, style, used)
-    yard = next((c for c in _copying(run) if c.way == "time" and not c.reason), None)
-    if yard is not None and rows[0][0].startswith(FIRST):
-        left = _before_copy(rows[0], style)
-        used["memcpy of a page, measured"] = ax.plot(
-            (left, left + yard.copy), (-0.42, -0.42), color="black", linewidth=1.4, marker="|",
-            markersize=7)[0]
-    ax.set_yticks(range(len(rows)), ["\n".join(label.rsplit(", ", 1)) for label, _, _ in rows])
-    ax.set_ylim(len(rows) - 0.5, -0.62)
-    ax.set_xlim(0, 1.2 * max(s.ns for _, s, _ in rows))
-    ax.set_xlabel("ns per fault")
-    ax.grid(axis="y", visible=False)
-    order = [p for p in (*run.groups.parts, *used) if p in used]
-    common.legend_on_top(figure, {p: used[p] for p in order}, 4)
-    return common.Drawing(figure, message(rows, yard), _basis(rows))
+    looks = common.part_looks(part for part in run.groups.parts if part != OTHER) | {OTHER: common.UNKNOWN}
+    memcpy = _memcpy(run) if rows[0][0].startswith(FIRST) else None
+    panel = bars.Panel({"\n".join(label.rsplit(", ", 1)): [_bar(sampled, parts, looks, None if y else memcpy)]
+                        for y, (label, sampled, parts) in enumerate(rows)}, "one fault")
+    figure = bars.draw([panel], 0.5, looks, columns=4)
+    profiles = [sampled.profile for _, sampled, _ in rows]
+    event = profiles[0].event
+    return FIGURE.of(
+        figure, memcpy=memcpy, by_time=profiles[0].unit == "ns", **_first(*rows[0]),
+        rounds=units.many(sorted({profile.rounds for profile in profiles}), "round"),
+        samples=units.many(sorted({profile.samples for profile in profiles}), f"sample of {event}",
+                           f"samples of {event}"))
 
 
-def _copying(run):
+def _memcpy(run):
+    """ns of a memcpy of a page that is there, or None."""
     made = counters.copying(run)
-    return [] if isinstance(made, str) else made
+    return None if isinstance(made, str) else next((c.copy for c in made if c.way == "time" and not c.reason), None)
 
 
-def _before_copy(row, parts):
-    """Where copying begins in a row's bar, ns."""
-    _, sampled, samples = row
-    before = list(parts)[:list(parts).index(COPY)] if COPY in parts else []
-    return sum(sampled.cost(samples.get(part, 0)) for part in before)
+def _bar(sampled, samples, looks, memcpy):
+    """`memcpy`: to be drawn above the bar where copying begins, or None."""
+    parts = [(part, sampled.cost(samples[part]), look) for part, look in looks.items() if samples.get(part)]
+    before = 0 if COPY not in samples else sum(
+        sampled.cost(n) for n in list(samples.values())[:list(samples).index(COPY)])
+    rule = None if memcpy is None else ("memcpy of a page, measured", before, before + memcpy)
+    return bars.Bar(parts, units.time(sum(width for _, width, _ in parts)), rule=rule)
 
 
-def _bar(ax, y, sampled, parts, style, used):
-    left = 0.0
-    for part, look in style.items():
-        width = sampled.cost(parts.get(part, 0))
-        if width:
-            edge = common.GREY if part == OTHER else "white"
-            used[part] = ax.barh(y, width, left=left, height=0.6, edgecolor=edge, linewidth=0.4,
-                                 **look)
-            left += width
-    ax.annotate(units.time(left), (left, y), (4, 0), va="center", textcoords="offset points",
-                fontsize=8.5)
-
-
-def message(rows, yard):
-    label, sampled, parts = rows[0]
-    if not label.startswith(FIRST):
-        return f"{label[0].upper()}{label[1:]} costs {units.time(sampled.ns)} a fault."
+def _first(label, sampled, parts):
+    """The facts of the message, of the first row."""
+    copied = label.startswith(FIRST)
     copy = sampled.cost(parts.get(COPY, 0))
-    text = (f"Of {units.time(sampled.ns)} for a copy-on-write fault ({label.rsplit(', ', 1)[1]}) "
-            f"{units.time(copy)} ({units.percent(copy / sampled.ns)}) is copying the page")
-    if yard is not None:
-        text += f"; a memcpy of a page that is there takes {units.time(yard.copy)}"
-    rest = {p: n for p, n in parts.items() if p not in (COPY, OTHER)}
-    if rest:
-        most = max(rest, key=rest.get)
-        text += f". Largest besides: {most}, {units.time(sampled.cost(rest[most]))}"
-    return text + "."
-
-
-def _basis(rows):
-    profile = rows[0][1].profile
-    samples = units.many(sorted({s.profile.samples for _, s, _ in rows}),
-                         f"sample of {profile.event}", f"samples of {profile.event}")
-    text = (f"n: {samples} per case in "
-            f"{units.many(sorted({s.profile.rounds for _, s, _ in rows}), 'round')}; "
-            "shares of samples × time of all touches ÷ faults; the write itself and the loop "
-            "around it are in “return”")
-    if profile.unit == "ns":
-        text += (", and so is the way back to user code; the exception's entry, with interrupts "
-                 "off, is in the first function that has them on")
-    return text
+    rest = {part: n for part, n in parts.items() if part not in (COPY, OTHER)} if copied else {}
+    part = max(rest, key=rest.get, default=None)
+    return {"fault": sampled.ns, "label": label[0].upper() + label[1:], "backing": copied and label.rsplit(", ", 1)[1],
+            "copy": copied and copy, "share": copied and copy / sampled.ns, "part": part,
+            "besides": part and sampled.cost(rest[part])}

@@ -11,12 +11,23 @@ from forkcost import units
 from forkcost.compare import phrases
 from forkcost.compare.result import FAILED, FASTER, SAME, SLOWER, UNCLEAR, Family
 from forkcost.plots import common
+from forkcost.plots.caption import Caption
 
+CAPTION = Caption(
+    message=(("Slower first: {slower}, {by}.", "Nothing is slower. Faster first: {faster}, {by}.",
+              "Nothing is slower or faster."), " {failed} failed."),
+    basis=(("bars: 95% intervals{intervals?}", "no intervals"),
+           ("grey band: the threshold; > slower, < faster, ● unclear, ■ the same; an arrow at the end of a bar: it "
+            "goes on{timed?}", "> more, < fewer, counted exactly"),
+           "rounds of base and new: {rounds}",
+           "not drawn: {more:whole} more of {found:whole}, the last ones in this order: slower, faster, unclear, "
+           "slopes that are the same", "{without:whole} without a ratio above 0",
+           "{same:whole} that are the same stand in the table"))
 MOST = 40  # lines; more are no picture
 LOOKS = {SLOWER: (common.RED, ">"), FASTER: (common.BLUE, "<"), UNCLEAR: (common.GREY, "o"),
          SAME: (common.BLACK, "s")}
-_LETTERS = 72  # of a name in one line, at this size
-_LINE, _ROW = 10, 17  # points: a line of a name, and the interval under it
+_TITLE, _NAME = (7.2, 10, 80), (6, 8.3, 96)  # points of type and of a line, letters of a line
+_ROW = 17  # points: the interval under them
 _TICKS = (1, 2, 0.5, 1.25, 0.8, 1.1, 0.9, 10, 0.1, 5, 0.2, 100, 0.01)  # the first ones matter most
 
 
@@ -36,33 +47,40 @@ def draw(comparison):
     if not found:
         return "no ratio of the two sides is slower, faster or unclear"
     shown = found[:MOST]
-    names = [_name(item) for item in shown]
-    heights = [_LINE * len(lines) + _ROW for lines in names]
-    figure, ax = common.new_figure((sum(heights) + 62) / 72)
+    texts = [_texts(item) for item in shown]
+    heights = [_ROW + sum(line for *_, line in of_item) for of_item in texts]
+    figure, (ax,) = common.new_figure((sum(heights) + 62) / 72)
     figure.get_layout_engine().set(rect=(0.01, 0, 0.8, 1))
     low, high = _limits(shown)
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     ax.set_ylim(sum(heights), 0)
     ax.grid(visible=False)  # names stand between the lines
-    top = 0
-    for item, lines, height in zip(shown, names, heights):
-        note = ax.annotate("\n".join(lines), (0, top + 1), xycoords=("axes fraction", "data"),
-                           va="top", fontsize=7.2, linespacing=1.15, parse_math=False,
-                           annotation_clip=False)
-        note.set_in_layout(False)  # a name may be wider than the axes
-        top += height
-        _line(ax, item.change, top - _ROW / 2, (low, high))
+    top = 1
+    for item, lines in zip(shown, texts):
+        for text, size, colour, height in lines:
+            note = ax.annotate(text, (0, top), xycoords=("axes fraction", "data"), va="top", fontsize=size,
+                               color=colour, parse_math=False, annotation_clip=False)
+            note.set_in_layout(False)  # it may be wider than the axes
+            top += height
+        _line(ax, item.change, top - 1 + _ROW / 2, (low, high))
+        top += _ROW
     _dress(ax, (low, high), comparison)
-    return common.Drawing(figure, message(comparison), _basis(comparison, found, shown))
+    return _captioned(figure, comparison, found, shown)
 
 
-def _name(item):
-    """Lines of a name, broken behind a slash or a space."""
+def _texts(item):
+    """[(a line, its size, colour and height)] of the title, and small of the name where that is another."""
+    title, name = phrases.title(item), phrases.name(item)
     of = f" ({phrases.slope(item)})" if isinstance(item, Family) else ""
-    lines = textwrap.wrap((phrases.title(item) + of).replace("/", "/ "), _LETTERS,
-                          break_on_hyphens=False)
-    return [line.replace("/ ", "/") for line in lines] or [""]
+    return _wrapped(title + of, _TITLE, common.BLACK) + (_wrapped(name, _NAME, common.GREY) if name != title else [])
+
+
+def _wrapped(text, look, colour):
+    """Broken behind a slash or a space."""
+    size, height, letters = look
+    lines = textwrap.wrap(text.replace("/", "/ "), letters, break_on_hyphens=False)
+    return [(line.replace("/ ", "/"), size, colour, height) for line in lines or [""]]
 
 
 def _limits(shown):
@@ -132,40 +150,18 @@ def tick(ratio):
     return f"{change:+g}%".replace("-", "−") if change else "0"
 
 
-def message(comparison):
-    """The largest regression, or that there is none."""
+def _captioned(figure, comparison, found, shown):
+    """The Drawing; it leads with the largest regression, or says that there is none."""
     slower, faster = (phrases.listed(comparison, v) for v in (SLOWER, FASTER))
     worst = next((i for i in slower if phrases.known(i.change.ratio)), None)
-    failed = comparison.count(FAILED)
-    end = f" {units.many([failed], 'case')} failed." if failed else ""
-    if worst is not None:
-        return f"Slower first: {phrases.title(worst)}, {phrases.changed(worst.change)}.{end}"
-    if faster:
-        return (f"Nothing is slower. Faster first: {phrases.title(faster[0])}, "
-                f"{phrases.changed(faster[0].change)}.{end}")
-    return f"Nothing is slower or faster.{end}"
-
-
-def _basis(comparison, found, shown):
-    parts = ["bars: 95% intervals" if any(phrases.interval(i.change) for i in shown) else
-             "no intervals"]
-    if any(not i.change.exact for i in shown):
-        parts.append("grey band: the threshold; > slower, < faster, ● unclear, ■ the same; an "
-                     "arrow at the end of a bar: it goes on")
-    else:
-        parts.append("> more, < fewer, counted exactly")
-    parts.append(f"rounds of base and new: {_rounds(shown)}")
-    if len(found) > len(shown):
-        parts.append(f"not drawn: {len(found) - len(shown):,} more of {len(found):,}, the last "
-                     "ones in this order: slower, faster, unclear, slopes that are the same")
-    if without := sum(not _drawable(i) for i in phrases.listed(comparison, SLOWER, FASTER, UNCLEAR)):
-        parts.append(f"{without:,} without a ratio above 0")
-    same = comparison.count(SAME)
-    if same:
-        parts.append(f"{same:,} that are the same stand in the table")
-    return "; ".join(parts)
-
-
-def _rounds(shown):
-    found = sorted({phrases.rounds(item) for item in shown})
-    return found[0] if len(found) == 1 else f"from {found[0]} to {found[-1]}"
+    first = worst or (faster[0] if faster else None)
+    rounds = sorted({phrases.rounds(item) for item in shown})
+    failed, without = comparison.count(FAILED), sum(
+        not _drawable(i) for i in phrases.listed(comparison, SLOWER, FASTER, UNCLEAR))
+    return CAPTION.of(
+        figure, slower=worst and phrases.title(worst), faster=first and phrases.title(first),
+        by=first and phrases.changed(first.change), failed=failed and units.many([failed], "case") or None,
+        intervals=any(phrases.interval(i.change) for i in shown), timed=any(not i.change.exact for i in shown),
+        rounds=rounds[0] if len(rounds) == 1 else f"from {rounds[0]} to {rounds[-1]}",
+        more=len(found) - len(shown) or None, found=len(found), without=without or None,
+        same=comparison.count(SAME) or None)

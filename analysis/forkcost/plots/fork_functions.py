@@ -3,12 +3,18 @@
 from forkcost import choose, functions, units
 from forkcost.functions import OTHER, USER, Sampled
 from forkcost.plots import common
-
-FIGURE = common.Figure("Why it costs that", 20, "Where a fork goes")
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import bars
 
 LEAST = 0.04  # share from which on, at some size, a group is drawn for itself
-PALETTE = (common.RED, common.BLUE, common.ORANGE, common.GREEN, common.PINK, common.SKY,
-           common.BLACK, common.GREY)
+FIGURE = Figure(
+    "Why it costs that", 20, "Where a fork goes",
+    message=(("In an empty parent{empty?}", "At {size:size}"), " {share:percent} of a fork is “{first}”",
+             ", {second_share:percent} “{second}”", ", of {total:time} from the call to the child's end and wait", "."),
+    basis=("n: {samples} in {rounds} per size", "{fixed}",
+           "parent and child together, while the call runs until wait has returned",
+           f"groups below {LEAST:.0%} at every size are together", "other: in no group of the table",
+           "inlined functions count as their callers"))
 SMALLER = "smaller groups"
 
 
@@ -36,62 +42,26 @@ def shares(run):
     return found, {**drawn, SMALLER: small, OTHER: other}
 
 
-def looks(groups):
-    """Group -> how its part is drawn: colours in turn, then again with a hatch."""
-    made = {}
-    for n, name in enumerate(g for g in groups if g not in (SMALLER, OTHER)):
-        made[name] = {"color": PALETTE[n % len(PALETTE)],
-                      "hatch": (None, "////", "....")[n // len(PALETTE) % 3]}
-    return made | {SMALLER: {"color": "#cccccc"}, OTHER: {"color": "white", "hatch": "xxxx"}}
-
-
 def draw(run):
     found = shares(run)
     if isinstance(found, str):
         return found
     sampled, groups = found
-    style = looks(groups)
-    figure, ax = common.new_figure(3.2 + 0.2 * -(-len(groups) // 2))
-    used, bottom = {}, [0.0] * len(sampled)
-    for name, of in groups.items():
-        used[name] = ax.bar(range(len(sampled)), [100 * share for share in of], width=0.72,
-                            bottom=bottom, edgecolor="white" if name != OTHER else common.GREY,
-                            linewidth=0.4, **style[name])
-        bottom = [b + 100 * share for b, share in zip(bottom, of)]
-    for x, s in enumerate(sampled.values()):
-        ax.annotate("" if s.ns is None else units.time(s.ns), (x, 100), (0, 3), ha="center",
-                    textcoords="offset points", fontsize=8.5)
-    ax.set_xticks(range(len(sampled)),
-                  [units.size(size).replace(units.NBSP, "\n") for size in sampled])
-    ax.set_ylim(0, 106)
-    ax.set_yticks(range(0, 101, 20))
-    ax.set_ylabel("share of the samples, %")
-    ax.set_xlabel("resident size of the parent; above: call → reaped")
-    ax.grid(axis="x", visible=False)
-    common.legend_on_top(figure, used, 2)
-    return common.Drawing(figure, message(sampled, groups), _basis(run, sampled))
-
-
-def message(sampled, groups):
+    looks = common.part_looks(name for name in groups if name not in (SMALLER, OTHER)) | {
+        SMALLER: {"color": "#cccccc"}, OTHER: common.UNKNOWN}
+    rows = {}
+    for n, (size, s) in enumerate(sampled.items()):
+        parts = [(name, 100 * groups[name][n], look) for name, look in looks.items()]
+        rows[units.size(size)] = [bars.Bar(parts, "" if s.ns is None else units.time(s.ns))]
+    figure = bars.draw([bars.Panel(rows, "share of the samples, %; behind: call → reaped", ticks=common.plain_ticks)],
+                       0.33, looks, columns=2)
+    size, last = list(sampled.items())[-1]
     named = {name: of[-1] for name, of in groups.items() if name not in (SMALLER, OTHER)}
-    first, second = sorted(named, key=named.get, reverse=True)[:2] if len(named) > 1 else (
-        [*named, *named] * 2)[:2]
-    size, s = list(sampled.items())[-1]
-    text = f"At {units.size(size)}" if size else "In an empty parent"
-    text += f" {units.percent(named[first])} of a fork is “{first}”"
-    if second != first:
-        text += f", {units.percent(named[second])} “{second}”"
-    if s.ns is not None:
-        text += f", of {units.time(s.ns)} from the call to the child's end and wait"
-    return text + "."
-
-
-def _basis(run, sampled):
-    samples = sorted({s.profile.samples for s in sampled.values()})
-    rounds = sorted({s.profile.rounds for s in sampled.values()})
-    event = next(iter(sampled.values())).profile.event
-    return (f"n: {units.many(samples, f'sample of {event}', f'samples of {event}')} in "
-            f"{units.many(rounds, 'round')} per size; {choose.calls(run, 'total_ns').says()}; "
-            f"parent and child together, while the call runs until wait has returned; groups below "
-            f"{LEAST:.0%} at every size are together; other: in no group of the table; "
-            "inlined functions count as their callers")
+    first, second = (*sorted(named, key=named.get, reverse=True), None, None)[:2]
+    profiles = [s.profile for s in sampled.values()]
+    event = profiles[0].event
+    return FIGURE.of(
+        figure, empty=size == 0, size=size, first=first, share=named.get(first), second=second,
+        second_share=named.get(second), total=last.ns, fixed=choose.calls(run, "total_ns").says(),
+        samples=units.many(sorted({p.samples for p in profiles}), f"sample of {event}", f"samples of {event}"),
+        rounds=units.many(sorted({p.rounds for p in profiles}), "round"))

@@ -7,25 +7,37 @@ is taken off the time before the program's first instruction.
 
 import numpy as np
 
-from forkcost import units
-from forkcost.plots import common, phases
+from forkcost import cuts, units
+from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import bars
 
-FIGURE = common.Figure("Exec and libraries", 10, "What is exec'ed")
-
-PHASES = (
-    ("image", "kernel: exec", common.ORANGE),
-    ("entry", "loader", common.PINK),
-    ("main", "libc's start", common.SKY),
-    ("reaped", "main → reaped", common.BLUE),
-)
+FIGURE = Figure(
+    "Exec and libraries", 10, "What is exec'ed",
+    message=("{longest} takes longest, {most:time}", ", {more:factor} of {soonest} ({least:time})",
+             ". Out of the page cache {worst} loses most: {cold:time} in place of {warm:time}", "."),
+    basis=("mean of the middle fifth of samples by total, so that the parts add up", "{n}",
+           "arguments small, no directories of PATH, parent without heap",
+           "{accounts}: the loader's part is its own account (loader_ns, LD_DEBUG=statistics, of other processes), the "
+           "kernel's what is left of entry_start_ns",
+           "{joined?}hatched: includes the phases before it, which were not told apart",
+           "{both?}cold: the image's own files are read from disk, libc and loader are not; below the time the major "
+           "faults and bytes read; each panel has its own scale"))
+PHASES = {
+    "image": ("kernel: exec", common.ORANGE),
+    "entry": ("loader", common.PINK),
+    "main": ("libc's start", common.SKY),
+    "reaped": ("main → reaped", common.BLUE),
+}
 CENTRE = {"args": "small", "path-dirs": "0", "heap": "0"}
 ORDER = ("memfd", "nolibc", "script", "script-2", "text-1MiB", "text-16MiB", "text-64MiB", "static",
          "static-pie", "dynamic-nopie", "dynamic")
+CACHES = {"warm": 0.5, "cold": 1.25}  # page cache: room for the figures
 
 
-def stack(case):
-    """The Stack of a Case, or None without total_ns."""
-    values = phases.by_sample(case)
+def cut(case):
+    """The Cut of a Case, or None without total_ns."""
+    values = cuts.by_sample(case)
     total, entry = values.get("total_ns"), values.get("entry_start_ns")
     if total is None:
         return None
@@ -33,94 +45,49 @@ def stack(case):
     if image is None and entry is not None and "loader_ns" in case.quantities:
         image = entry - case.quantities["loader_ns"].quantile(0.5)
         image = np.where(image < 0, np.nan, image)
-    return phases.cut(total, {"image": image, "entry": image if entry is None else entry,
-                              "main": values.get("main_start_ns"), "reaped": total}, PHASES)
+    return cuts.cut(total, {"image": image, "entry": image if entry is None else entry,
+                            "main": values.get("main_start_ns"), "reaped": total}, PHASES)
 
 
 def draw(run):
     rows = run.select("exec", "total_ns", ("image", "page-cache"), **CENTRE)
-    found = {}
-    for cache in ("warm", "cold"):
-        of_cache = rows[rows["axis.page-cache"] == cache] if "axis.page-cache" in rows else rows[:0]
-        found[cache] = {row["axis.image"]: (s, run.cases[row["name"]])
-                        for _, row in of_cache.iterrows()
-                        if (s := stack(run.cases[row["name"]])) is not None}
-    warm, cold = found["warm"], found["cold"]
+    found = {cache: {} for cache in CACHES}
+    for _, row in rows.iterrows():
+        case, cache = run.cases[row["name"]], row.get("axis.page-cache")
+        if cache in found and (of_case := cut(case)) is not None:
+            found[cache][row["axis.image"]] = (of_case, case)
+    warm, cold = found.values()
     if not warm:
         return ("this run has no `exec` case with total_ns at a warm page cache, small arguments, "
                 "no directories of PATH and no heap")
-    order = sorted({**warm, **cold}, key=_place)
-    figure, axes = common.new_figure(1.6 + 0.36 * len(order), columns=2 if cold else 1)
-    axes, used = np.atleast_1d(axes), {}
-    for ax, cache in zip(axes, found):
-        _panel(ax, order, found[cache], used, cache == "cold")
-        ax.set_title(f"{cache} page cache", loc="left", fontsize=9.5)
-    axes[0].set_yticks(range(len(order)), order)
-    common.legend_on_top(figure, {name: used[name] for _, name, _ in PHASES if name in used}, 4)
-    return common.Drawing(figure, message(warm, cold), _basis(rows, warm, cold))
-
-
-def _place(image):
-    return (ORDER.index(image) if image in ORDER else len(ORDER), image)
-
-
-def _panel(ax, order, found, used, is_cold):
-    most = max(s.total for s, _ in found.values())
-    unit = 1e6 if most > 1e6 else 1e3
-    for y, image in enumerate(order):
-        if image not in found:
-            ax.annotate("not measured", (0, y), (3, 0), textcoords="offset points", va="center",
-                        fontsize=8, color=common.GREY)
-            continue
-        cut, case = found[image]
-        phases.bar(ax, y, cut, unit, used, PHASES)
-        ax.annotate(units.time(cut.total) + (_reads(case) if is_cold else ""),
-                    (cut.total / unit, y), (4, 0), va="center", textcoords="offset points",
-                    fontsize=8, linespacing=1.05)
-    ax.set_yticks(range(len(order)), [""] * len(order))
-    ax.set_ylim(len(order) - 0.5, -0.5)
-    ax.set_xlim(0, (2.1 if is_cold else 1.5) * most / unit)
-    ax.xaxis.set_major_formatter(lambda t, _: units.time(t * unit, 2) if t else "0")
-    ax.xaxis.set_major_locator(common.matplotlib.ticker.MaxNLocator(3))
-    ax.grid(axis="y", visible=False)
-
-
-def _reads(case):
-    """What a cold sample waited for: major faults, and bytes read where known."""
-    text = ""
-    if (majors := case.quantities.get("child_major_faults")) is not None:
-        text = f"\n{units.whole(majors.quantile(0.5))} major"
-    if (read := case.quantities.get("child_read_bytes")) is not None:
-        text += (", " if text else "\n") + units.amount(read.quantile(0.5))
-    return text
-
-
-def _basis(rows, warm, cold):
-    parts = ["mean of the middle fifth of samples by total, so that the parts add up",
-             common.counts(rows), "arguments small, no directories of PATH, parent without heap"]
+    order = common.ordered({**warm, **cold}, ORDER)
+    panels = [bars.Panel({image: [image in there and _bar(*there[image], cache)] for image in order},
+                         title=f"{cache} page cache", room=CACHES[cache]) for cache, there in found.items() if there]
+    figure = bars.draw(panels, 0.36, [name for name, _ in PHASES.values()], beside=True, columns=4)
     accounts = [image for image, (_, case) in warm.items() if "loader_ns" in case.quantities]
-    if accounts:
-        parts.append(f"{' and '.join(accounts)}: the loader's part is its own account (loader_ns, "
-                     "LD_DEBUG=statistics, of other processes), the kernel's what is left of "
-                     "entry_start_ns")
-    if any(joined for s, _ in (*warm.values(), *cold.values()) for _, joined in s.parts.values()):
-        parts.append("hatched: includes the phases before it, which were not told apart")
-    if cold:
-        parts.append("cold: the image's own files are read from disk, libc and loader are not; "
-                     "below the time the major faults and bytes read; each panel has its own scale")
-    return "; ".join(parts)
+    return FIGURE.of(
+        figure, n=common.counts(rows), accounts=" and ".join(accounts),
+        joined=any(joined for s, _ in (*warm.values(), *cold.values()) for _, joined in s.parts.values()),
+        both=bool(cold), **_extremes(warm, cold))
 
 
-def message(warm, cold):
+def _bar(of_case, case, cache):
+    """Behind a cold one what it waited for: major faults, and bytes read where known."""
+    waited = []
+    if cache == "cold" and (majors := case.quantities.get("child_major_faults")) is not None:
+        waited.append(f"{units.whole(majors.quantile(0.5))} major")
+    if cache == "cold" and (read := case.quantities.get("child_read_bytes")) is not None:
+        waited.append(units.amount(read.quantile(0.5)))
+    return bars.of_cut(of_case, PHASES, "\n" * bool(waited) + ", ".join(waited))
+
+
+def _extremes(warm, cold):
+    """The facts of the message."""
     total = {image: s.total for image, (s, _) in warm.items()}
     soonest, longest = min(total, key=total.get), max(total, key=total.get)
-    text = f"{longest} takes longest, {units.time(total[longest])}"
-    if soonest != longest:
-        text += (f", {units.factor(total[longest] / total[soonest])} of {soonest} "
-                 f"({units.time(total[soonest])})")
-    both = {i: cold[i][0].total / total[i] for i in cold if i in total}
-    if both:
-        worst = max(both, key=both.get)
-        text += (f". Out of the page cache {worst} loses most: {units.time(cold[worst][0].total)} "
-                 f"in place of {units.time(total[worst])}")
-    return text + "."
+    several = soonest != longest
+    lost = {image: s.total / total[image] for image, (s, _) in cold.items() if image in total}
+    worst = max(lost, key=lost.get, default=None)
+    return {"longest": longest, "most": total[longest], "soonest": soonest, "least": total[soonest],
+            "more": several and total[longest] / total[soonest], "worst": worst,
+            "cold": worst and cold[worst][0].total, "warm": worst and total[worst]}

@@ -1,16 +1,26 @@
 """The memory that one more process of the same thing costs, by how their files are
 related."""
 
-import numpy as np
 import pandas as pd
 
 from forkcost import one_more, units
 from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import bars
 
-FIGURE = common.Figure("What is shared", 10, "What one more process costs in memory")
-
-COLOURS = dict(zip((name for name, _, _ in one_more.MEMORY),
-                   (common.BLUE, common.RED, common.ORANGE, "#bbbbbb")))
+FIGURE = Figure(
+    "What is shared", 10, "What one more process costs in memory",
+    message=(("One more process of the same file ({what}) costs {same}",
+              "One more process ({what}, {files}) costs {dear}"),
+             ", of a copy {copy}",
+             ": {same_frames:whole} against {copy_frames:whole} further page frames for the {what}", "."),
+    basis=("slopes over the number of processes of the sums over all of them", "{n}",
+           "one process alone is the first point of all",
+           "the rest of the PSS is what the processes take of libc's and the loader's pages, from others too",
+           "{frames?}frames: different page frames under the thing, per further process",
+           "{counted?}◆: added_process_bytes, what each further process really added in frames that are mapped, and "
+           "page tables", "{broken}"))
+COLOURS = dict(zip((name for name, _, _ in one_more.MEMORY), (common.BLUE, common.RED, common.ORANGE, "#bbbbbb")))
 TITLES = {"text": "their own text", "library": "a library's text", "file": "a mapped file"}
 
 
@@ -22,70 +32,33 @@ def draw(run):
     groups = {}
     for process in found:
         groups.setdefault(process.what, []).append(process)
-    figure, axes = common.new_figure(1.2 + 0.25 * len(found) + 0.55 * len(groups),
-                                     [len(g) for g in groups.values()])
-    used = {}
-    for ax, (what, processes) in zip(np.atleast_1d(axes), groups.items()):
-        _panel(ax, processes, used)
+    panels = []
+    for what, processes in groups.items():
         pages = run.quantity(processes[0].rows["name"].iloc[-1], "pages")
         size = f", {units.size(pages.quantile(0.5) * run.page_size, 3)}" if pages else ""
-        ax.set_title(TITLES.get(what, what) + size, loc="left", fontsize=9.5)
-    common.legend_on_top(figure, used, 3)
-    rows = pd.concat([p.rows for p in found])
-    return common.Drawing(figure, message(found), _basis(found, rows))
+        panels.append(bars.Panel({p.files: [_bar(p)] for p in processes}, title=TITLES.get(what, what) + size,
+                                 ticks=common.byte_ticks, room=0.75))
+    figure = bars.draw(panels, 0.25, COLOURS, mark="different frames, counted")
+    return FIGURE.of(
+        figure, n=common.counts(pd.concat([p.rows for p in found])), frames=any(p.frames is not None for p in found),
+        counted=any(p.counted is not None for p in found),
+        broken="; ".join(f"{p.what}, {p.files}: {p.total.remark}" for p in found if p.total.remark), **_first(found))
 
 
-def _panel(ax, processes, used):
-    most = max(sum(b for b in p.parts.values() if b > 0) for p in processes) or 1
-    for y, process in enumerate(processes):
-        left = 0.0
-        for name, colour in COLOURS.items():
-            width = max(process.parts[name], 0)
-            used[name] = ax.barh(y, width, left=left, color=colour, height=0.62, edgecolor="white",
-                                 linewidth=0.4)
-            left += width
-        if process.counted is not None:
-            used["different frames, counted"] = ax.plot(
-                process.counted, y, marker="D", color="black", markersize=4.5,
-                markeredgecolor="white", markeredgewidth=0.8, linestyle="none")[0]
-        text = units.amount(process.total.line.slope)
-        if process.frames is not None:
-            text += f"; {units.whole(max(round(process.frames), 0))} frames"
-        ax.annotate(text, (max(left, process.counted or 0), y), (5, 0), va="center",
-                    textcoords="offset points", fontsize=8.5)
-    ax.set_yticks(range(len(processes)), [p.files for p in processes])
-    ax.set_ylim(len(processes) - 0.5, -0.5)
-    ax.set_xlim(0, 1.75 * most)
-    ax.xaxis.set_major_locator(common.byte_ticks(most))
-    ax.xaxis.set_major_formatter(lambda b, _: units.size(b, 3) if b else "0")
-    ax.grid(axis="y", visible=False)
+def _bar(process):
+    text = units.amount(process.total.line.slope)
+    if process.frames is not None:
+        text += f"; {units.whole(max(round(process.frames), 0))} frames"
+    return bars.Bar([(name, max(process.parts[name], 0), {"color": colour}) for name, colour in COLOURS.items()],
+                    text, mark=process.counted)
 
 
-def _basis(found, rows):
-    parts = ["slopes over the number of processes of the sums over all of them",
-             common.counts(rows), "one process alone is the first point of all"]
-    parts.append("the rest of the PSS is what the processes take of libc's and the loader's pages, "
-                 "from others too")
-    if any(p.frames is not None for p in found):
-        parts.append("frames: different page frames under the thing, per further process")
-    if any(p.counted is not None for p in found):
-        parts.append("◆: added_process_bytes, what each further process really added in frames "
-                     "that are mapped, and page tables")
-    broken = [f"{p.what}, {p.files}: {p.total.remark}" for p in found if p.total.remark]
-    return "; ".join([*parts, *broken])
-
-
-def message(found):
-    what = found[0].what
-    by_files = {p.files: p for p in found if p.what == what}
-    same, copy = by_files.get("one-inode"), by_files.get("copies")
-    if same is None:
-        dear = max(by_files.values(), key=lambda p: p.total.line.slope)
-        return f"One more process ({what}, {dear.files}) costs {dear.total.sentence}."
-    text = f"One more process of the same file ({what}) costs {same.total.cost}"
-    if copy is not None:
-        text += f", of a copy {copy.total.cost}"
-    if same.frames is not None and copy is not None and copy.frames is not None:
-        text += (f": {units.whole(max(round(same.frames), 0))} against "
-                 f"{units.whole(round(copy.frames))} further page frames for the {what}")
-    return text + "."
+def _first(found):
+    """The facts of the message: of the first thing, a further process of the same file against one of a copy."""
+    of_thing = {p.files: p for p in found if p.what == found[0].what}
+    same, copy = of_thing.get("one-inode"), of_thing.get("copies")
+    dear = max(of_thing.values(), key=lambda p: p.total.line.slope)
+    both = same and copy
+    return {"what": dear.what, "files": dear.files, "dear": dear.total.sentence, "same": same and same.total.cost,
+            "copy": both and copy.total.cost, "copy_frames": both and copy.frames,
+            "same_frames": both and same.frames is not None and max(round(same.frames), 0)}

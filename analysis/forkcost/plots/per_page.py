@@ -5,9 +5,19 @@ import numpy as np
 
 from forkcost import counters, units
 from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import bars
 
-FIGURE = common.Figure("Why it costs that", 10, "Instructions and faults per page, by backing")
-
+FIGURE = Figure(
+    "Why it costs that", 10, "Instructions and faults per page, by backing",
+    message=(("To copy the entry of a {base} page fork runs {fork:count} instructions in the kernel; the first write "
+              "to the page afterwards {write:count}.",
+              "Page faults per page: from {least:count} ({of_least}) to {most:count} ({of_most}).",
+              "Page faults per page: {most:count} in each of these cases.",
+              "Only parts of this were counted."),),
+    basis=("n: {rounds} per case", "per {page:size} of the arena, whatever its pages are",
+           "fork: slope over the arena's size, the parent's, 95% interval", "touches: median, the writer's",
+           "instructions:k is missing: {missing}"))
 INSTRUCTIONS, FAULTS = "instructions:k", "minor-faults"
 COLOURS = (common.RED, common.ORANGE, common.BLUE)  # fork, first write after fork, fresh memory
 TOUCHES = ("first write after fork", "first write to fresh memory")
@@ -44,50 +54,25 @@ def draw(run):
         return ("this run has counters of neither `fork` at two sizes nor of first touches, for "
                 f"{INSTRUCTIONS} or {FAULTS}")
     events = [e for e in (INSTRUCTIONS, FAULTS) if any(e in of for _, _, of, _ in found)]
-    figure, axes = common.new_figure((0.75 + 0.27 * len(found)) * len(events) + 0.2,
-                                     [1] * len(events))
-    axes = np.atleast_1d(axes)
-    for ax, event in zip(axes, events):
-        for y, (_, colour, of, intervals) in enumerate(found):
-            if event in of:
-                text = units.count(of[event]) if of[event] >= 0.0005 or not of[event] else "< 0.001"
-                common.interval_bar(ax, y, of[event], intervals.get(event), colour, text)
-            else:
-                ax.annotate("not counted", (0, y), (4, 0), va="center", fontsize=8.5,
-                            textcoords="offset points", color=common.GREY)
-        common.bar_axis(ax, [label for label, *_ in found], f"{event}, per page", 0.3)
-    return common.Drawing(figure, message(found, run), _basis(run, events))
+    figure = bars.draw([bars.Panel({label: [event in of and _bar(of[event], intervals.get(event), colour)]
+                                    for label, colour, of, intervals in found}, f"{event}, per page",
+                                   ticks=common.plain_ticks) for event in events], 0.27)
+    counted = [(len(case.entries), c) for case in run.cases.values() if (c := counters.counted(case))]
+    missing = next((c.reasons[INSTRUCTIONS] for _, c in counted if INSTRUCTIONS in c.reasons), "it was not asked for")
+    return FIGURE.of(figure, rounds=units.many(sorted({n for n, _ in counted}), "round"), page=run.page_size,
+                     missing=INSTRUCTIONS not in events and missing, base=run.base, **_extremes(found, run.base))
 
 
-def _basis(run, events):
-    rounds = sorted({len(c.entries) for c in run.cases.values() if counters.counted(c)})
-    parts = [f"n: {units.many(rounds, 'round')} per case",
-             f"per {units.size(run.page_size)} of the arena, whatever its pages are",
-             "fork: slope over the arena's size, the parent's, 95% interval",
-             "touches: median, the writer's"]
-    if INSTRUCTIONS not in events:
-        parts.append(f"{INSTRUCTIONS} is missing: {_reason(run)}")
-    return "; ".join(parts)
+def _bar(value, interval, colour):
+    return bars.plain(value, interval, units.count(value) if value >= 0.0005 or not value else "< 0.001", colour)
 
 
-def _reason(run):
-    return next((c.reasons[INSTRUCTIONS] for case in run.cases.values()
-                 if (c := counters.counted(case)) and INSTRUCTIONS in c.reasons),
-                "it was not asked for")
-
-
-def message(found, run):
-    by_label = {label: of for label, _, of, _ in found}
-    fork, write = (by_label.get(f"{what}, {run.base}", {}) for what in ("fork", TOUCHES[0]))
-    if INSTRUCTIONS in fork and INSTRUCTIONS in write:
-        return (f"To copy the entry of a {run.base} page fork runs "
-                f"{units.count(fork[INSTRUCTIONS])} instructions in the kernel; the first write to "
-                f"the page afterwards {units.count(write[INSTRUCTIONS])}.")
-    faults = {label: of[FAULTS] for label, of in by_label.items() if FAULTS in of}
-    if not faults:
-        return "Only parts of this were counted."
-    most, least = max(faults, key=faults.get), min(faults, key=faults.get)
-    if units.count(faults[most]) == units.count(faults[least]):
-        return f"Page faults per page: {units.count(faults[most])} in each of these cases."
-    return (f"Page faults per page: from {units.count(faults[least])} ({least}) to "
-            f"{units.count(faults[most])} ({most}).")
+def _extremes(found, base):
+    """The facts of the message."""
+    of_base = {label: of for label, _, of, _ in found}
+    fork, write = (of_base.get(f"{what}, {base}", {}).get(INSTRUCTIONS) for what in ("fork", TOUCHES[0]))
+    faults = {label: of[FAULTS] for label, _, of, _ in found if FAULTS in of}
+    of_most, of_least = (extreme(faults, key=faults.get, default=None) for extreme in (max, min))
+    several = faults and units.count(faults[of_most]) != units.count(faults[of_least])
+    return {"fork": fork, "write": write, "of_most": of_most, "most": faults.get(of_most), "of_least": of_least,
+            "least": faults[of_least] if several else None}

@@ -4,9 +4,16 @@ import pandas as pd
 
 from forkcost import one_more, units
 from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import bars
 
-FIGURE = common.Figure("Exec and libraries", 30, "What a relocation costs")
-
+FIGURE = Figure(
+    "Exec and libraries", 30, "What a relocation costs",
+    message=(("Dearest is a relocation of kind {dear}, {most}; cheapest one of kind {cheap}, {least}.",
+              "A relocation ({dear}) costs {most}."),),
+    basis=("slope of main_start_ns over all relocations of a process, with its 95% interval", "{n}", "{over}",
+           "private dirty: of the libraries' own mappings (library_private_dirty_bytes), {relocations:whole} "
+           "relocations in each of {libraries}", "{broken}"))
 COLOURS = {"relr": common.GREEN, "rela": common.BLUE, "symbolic": common.RED, "plt": common.ORANGE}
 
 
@@ -15,25 +22,23 @@ def draw(run):
     if not slopes:
         return "this run has no `load` cases with main_start_ns at two numbers of relocations"
     dirty, relocations, libraries = dirtied(run)
-    kinds = list(slopes)
-    figure, axes = common.new_figure(1.3 + 0.36 * len(kinds), columns=2)
-    for y, kind in enumerate(kinds):
-        colour = COLOURS.get(kind.split()[0], common.GREY)
-        found = slopes[kind]
-        common.interval_bar(axes[0], y, found.line.slope, found.line.slope_interval, colour,
-                            units.time(found.line.slope))
-        if kind in dirty:
-            p50, low, high = dirty[kind]
-            common.interval_bar(axes[1], y, p50, (low, high), colour, units.amount(p50))
-        else:
-            axes[1].annotate("not measured", (0, y), (3, 0), textcoords="offset points",
-                             va="center", fontsize=8, color=common.GREY)
-    for ax, label in zip(axes, ("ns per relocation", "private dirty per library")):
-        common.bar_axis(ax, kinds if ax is axes[0] else [""] * len(kinds), label)
-    axes[1].xaxis.set_major_locator(common.byte_ticks(axes[1].dataLim.xmax))
-    axes[1].xaxis.set_major_formatter(lambda b, _: units.size(b, 3) if b else "0")
-    return common.Drawing(figure, message(slopes), _basis(run, slopes, dirty, relocations,
-                                                          libraries))
+    panels = [bars.Panel({kind: [_bar(kind, m.line.slope, m.line.slope_interval, units.time)]
+                          for kind, m in slopes.items()}, "one relocation", room=0.5)]
+    if dirty:
+        panels.append(bars.Panel({kind: [kind in dirty and _bar(kind, dirty[kind][0], dirty[kind][1:], units.amount)]
+                                  for kind in slopes}, "private dirty per library", ticks=common.byte_ticks, room=0.5))
+    figure = bars.draw(panels, 0.36, beside=True)
+    rows = pd.concat([along.rows for along in one_more.relocation_kinds(run).values()])
+    order = sorted(slopes, key=lambda kind: slopes[kind].line.slope)
+    cheap, dear = order[0], order[-1]
+    return FIGURE.of(figure, n=common.counts(rows), over=" or ".join(sorted({m.over for m in slopes.values()})),
+                     relocations=relocations, libraries=libraries, dear=dear, most=slopes[dear].sentence,
+                     cheap=cheap != dear and cheap, least=slopes[cheap].sentence,
+                     broken="; ".join(f"{kind}: {m.remark}" for kind, m in slopes.items() if m.remark))
+
+
+def _bar(kind, value, interval, words):
+    return bars.plain(value, interval, words(value), COLOURS.get(kind.split()[0], common.GREY))
 
 
 def dirtied(run):
@@ -50,26 +55,3 @@ def dirtied(run):
         n = int(along.fixed.get("libraries", 1)) or 1
         found[kind] = (row.p50 / n, row.low / n, row.high / n)
     return found, at, n
-
-
-def _basis(run, slopes, dirty, relocations, libraries):
-    series = one_more.relocation_kinds(run)
-    counts = common.counts(pd.concat([a.rows for a in series.values()]))
-    over = sorted({m.over for m in slopes.values()})
-    parts = ["slope of main_start_ns over all relocations of a process, with its 95% interval",
-             counts, " or ".join(over)]
-    if dirty:
-        parts.append(f"private dirty: of the libraries' own mappings "
-                     f"(library_private_dirty_bytes), {relocations:,} relocations in each of "
-                     f"{libraries}")
-    broken = [f"{kind}: {m.remark}" for kind, m in slopes.items() if m.remark]
-    return "; ".join([*parts, *broken])
-
-
-def message(slopes):
-    order = sorted(slopes, key=lambda k: slopes[k].line.slope)
-    cheap, dear = order[0], order[-1]
-    if cheap == dear:
-        return f"A relocation ({dear}) costs {slopes[dear].sentence}."
-    return (f"Dearest is a relocation of kind {dear}, {slopes[dear].sentence}; cheapest one of "
-            f"kind {cheap}, {slopes[cheap].sentence}.")

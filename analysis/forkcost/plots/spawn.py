@@ -1,30 +1,26 @@
 """main_start_ns by resident size: every path starts the same program."""
 
-from forkcost import choose, units
+from forkcost import choose
 from forkcost.plots import common
+from forkcost.plots.caption import Figure
+from forkcost.plots.kinds import lines
 
-FIGURE = common.Figure("Calls and copy-on-write", 20, "Until a new program's main runs")
+FIGURE = Figure(
+    "Calls and copy-on-write", 20, "Until a new program's main runs",
+    message=("Soonest ", ("in an empty parent{empty?}", "from a parent of {largest:size}"), ": {best}, {least:time}",
+             "; fork takes {fork:time} ({more:factor})", "."),
+    basis=("median, band p10–p90", "{n}", "{fixed}"))
 
 
 def draw(run):
     series = choose.spawns(run)
     if series is None:
         return "this run has no `spawn` cases with main_start_ns"
-    figure, ax = common.new_figure(4.3)
-    _, labels = common.size_lines(ax, series, room=0.4)
-    common.time_axis(ax.yaxis, "call → main of the new program")
-    common.label_ends(ax, labels)
-    return common.Drawing(figure, message(series), "; ".join(filter(None, (
-        f"median, band p10–p90; {common.counts(series.rows)}", series.says()))))
-
-
-def message(series):
-    largest = max(series.sizes)
+    panel = lines.Panel(lines.of_paths(series), lines.times("call → main of the new program"), margin=0.18)
+    figure = lines.draw([panel], height=4.3, room=0.4)
+    largest = series.sizes[-1]
     found = {p: row.p50 for p in series.paths if (row := series.at(p, largest)) is not None}
     best = min(found, key=found.get)
-    where = "in an empty parent" if largest == 0 else f"from a parent of {units.size(largest)}"
-    text = f"Soonest {where}: {best}, {units.time(found[best])}"
-    if "fork" in found and best != "fork":
-        text += (f"; fork takes {units.time(found['fork'])} "
-                 f"({units.factor(found['fork'] / found[best])})")
-    return text + "."
+    fork = None if best == "fork" else found.get("fork")
+    return FIGURE.of(figure, n=common.counts(series.rows), fixed=series.says(), empty=largest == 0, largest=largest,
+                     best=best, least=found[best], fork=fork, more=fork and fork / found[best])

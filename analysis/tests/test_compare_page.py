@@ -56,7 +56,7 @@ def test_the_forest_has_a_line_per_change(whole):
     assert names[:3] == ["fork, 4k, blocked_ns (slope over 4 sizes)",
                          "spawn/path:vfork main_start_ns", names[2]]
     assert texts[1::2] == ["+12%", "+30%", "+20%", "+7.0%", "−50%", "+3.0%", "+3.0%"]
-    assert drawing.message == ("Slower first: fork, 4k, blocked_ns, +12% (95% +10…+14%). 1 case "
+    assert drawing.message == ("Largest regression: fork, 4k, blocked_ns, +12% (95% +10…+14%). 1 case "
                                "failed.")
     assert "not drawn" not in drawing.basis and "2 that are the same" in drawing.basis
     ax = drawing.figure.axes[0]

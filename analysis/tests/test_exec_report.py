@@ -243,17 +243,17 @@ def test_without_the_loaders_account_its_time_is_not_told_apart(made):
 
 def test_what_the_figures_say(run):
     said = {stem: drawn(module.draw, run) for stem, module in NEW.items()}
-    assert re.match(rf"dynamic takes longest, 5[45]\d{NBSP}µs, .* of memfd", said["images"].message)
-    assert "static loses most" in said["images"].message or "static-pie" in said["images"].message
+    assert re.match(rf"dynamic takes longest, 5[45]\d{NBSP}µs, .* the time of memfd", said["images"].message)
+    assert "slows static most" in said["images"].message or "slows static-pie most" in said["images"].message
     assert re.match(rf"A library costs 3[01]\.\d{NBSP}µs \(95% ", said["libraries"].message)
-    assert re.match(r"Dearest is a relocation of kind plt now", said["relocations"].message)
+    assert re.match(r"The most expensive kind of relocation is plt now", said["relocations"].message)
     assert "10,000 relocations in each of 16" in said["relocations"].basis
     assert re.match(r"With 256 libraries a fork server's child .* \(1[12]\.\d×\); private dirty",
                     said["zygote"].message)
     assert "one fault for 16 pages; a single touch makes 16 pages resident" in said[
         "first-touch"].message
     assert "0 against 263 further page frames" in said["memory"].message
-    assert re.match(r"A hand-over by futex takes, nothing touched 1\.[45]\d", said[
+    assert re.match(r"A hand-over by futex takes, with nothing touched, 1\.[45]\d", said[
         "handover"].message)
     assert all("n: 5 rounds" in drawing.basis for drawing in said.values())
 

@@ -254,7 +254,7 @@ def test_the_parts_of_a_fault_add_up_to_it(run):
     assert s.share(parts["copy"]) == 0.31
     drawing = cow_fault.draw(run)
     common.plt.close(drawing.figure)
-    assert re.search(r"\(31%\) is copying", drawing.message)
+    assert re.search(r"copying the page is .* \(31%\)", drawing.message)
 
 
 def test_figures_say_why_there_is_no_profile(made):

@@ -13,8 +13,8 @@ FIGURE = Figure(
               "This run did not measure fork itself"),
              "; that of {flat} does not grow", ". It is not one straight line: see {breaks_at:size}", "."),
     basis=("median, band p10–p90", "{n}", "{fixed}",
-           "vfork and clone-vm block until the child has ended, fork does not: for programs that are started compare "
-           "the next figure"))
+           "vfork and clone-vm block until the child ends, fork does not: the next figure compares calls that start a "
+           "program"))
 BACKINGS = {"thp": (0, (5, 1)), "hugetlb": (0, (1, 1))}  # of fork, beside base pages: line
 
 

@@ -9,10 +9,10 @@ from forkcost.plots.kinds import bars
 
 FIGURE = Figure(
     "Why it costs that", 30, "One copy-on-write fault taken apart",
-    message=(("Of {fault:time} for a copy-on-write fault ({backing}) {copy:time} ({share:percent}) is copying the "
-              "page", "{label} costs {fault:time} a fault"),
-             "; a memcpy of a page that is there takes {memcpy:time}",
-             ". Largest besides: {part}, {besides:time}", "."),
+    message=(("A copy-on-write fault ({backing}) takes {fault:time}, of which copying the page is {copy:time} "
+              "({share:percent})", "{label} costs {fault:time} a fault"),
+             "; a memcpy between resident pages takes {memcpy:time}",
+             ". The largest other part is {part}, {besides:time}", "."),
     basis=("n: {samples} per case in {rounds}", "shares of samples × time of all touches ÷ faults",
            ("the write itself and the loop around it are in “return”, and so is the way back to user code; the "
             "exception's entry, with interrupts off, is in the first function that has them on{by_time?}",

@@ -13,8 +13,8 @@ FIGURE = Figure(
              " costs {touch:time} on average at its first touch",
              ", with one fault for {pages_per_fault:number 2} pages",
              "; a single touch makes {around:whole} pages resident", "{touch?}.", "{touch?}{lazy?} ",
-             "The first call by lazy binding takes {lazy:time}, a bound one {now}.",
-             "{neither?}Only parts of this were measured; see the legend."),
+             "The first call takes {lazy:time} with lazy binding, {now} where it is bound at once.",
+             "{neither?}Only parts of this were measured: see the legend."),
     basis=("the timer's own cost is subtracted, and what is below it not drawn", "{n}",
            "{no_touches?}this run has no `text-touch` cases", "{no_calls?}this run has no `call` cases"))
 # (pattern, page cache) and (binding, time) -> label, colour, line

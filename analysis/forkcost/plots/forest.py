@@ -14,11 +14,11 @@ from forkcost.plots import common
 from forkcost.plots.caption import Caption
 
 CAPTION = Caption(
-    message=(("Slower first: {slower}, {by}.", "Nothing is slower. Faster first: {faster}, {by}.",
+    message=(("Largest regression: {slower}, {by}.", "Nothing is slower. Largest improvement: {faster}, {by}.",
               "Nothing is slower or faster."), " {failed} failed."),
     basis=(("bars: 95% intervals{intervals?}", "no intervals"),
-           ("grey band: the threshold; > slower, < faster, ● unclear, ■ the same; an arrow at the end of a bar: it "
-            "goes on{timed?}", "> more, < fewer, counted exactly"),
+           ("grey band: the threshold; > slower, < faster, ● unclear, ■ the same; an arrow at the end of a bar: the "
+            "interval goes on{timed?}", "> more, < fewer, counted exactly"),
            "rounds of base and new: {rounds}",
            "not drawn: {more:whole} more of {found:whole}, the last ones in this order: slower, faster, unclear, "
            "slopes that are the same", "{without:whole} without a ratio above 0",

@@ -9,7 +9,7 @@ FIGURE = Figure(
     "What is shared", 20, "Handing over between threads and processes",
     message=(("A hand-over by {by} takes, {takes}.", "The longest hand-over, between {between}: {longest:time}."),),
     basis=("median of handover_ns with its 95% interval", "{n}", "both sides on one CPU",
-           "subtracted is primitive_ns: the reading and the calls that a turn made, with nobody to hand over to",
+           "primitive_ns is subtracted: the reads and calls of one turn with nobody to hand over to",
            "{several?}each panel has its own scale"))
 BETWEEN = {"threads": "between threads", "forked": "between forked processes", "exec": "between exec'ed ones"}
 LABEL = "one hand-over, after subtracting the primitive's own cost"
@@ -44,8 +44,8 @@ def _bar(by, row):
 
 
 def _takes(touch, medians):
-    """`nothing touched 1.45 µs between threads, …`; empty without threads or forked processes."""
+    """`with nothing touched, 1.45 µs between threads, …`; empty without threads or forked processes."""
     if not {"threads", "forked"} <= set(medians):
         return ""
-    where = f"with {touch} pages read per turn" if touch != "0" else "nothing touched"
-    return f"{where} " + ", ".join(f"{units.time(ns)} {BETWEEN[between]}" for between, ns in medians.items())
+    where = f"with {touch} pages read per turn" if touch != "0" else "with nothing touched"
+    return f"{where}, " + ", ".join(f"{units.time(ns)} {BETWEEN[between]}" for between, ns in medians.items())

@@ -1,5 +1,5 @@
-"""exec of every kind of image, cut into kernel, loader, libc's start and the rest; files
-in the page cache, and beside it not.
+"""exec of every kind of image, cut into kernel, loader, libc's start and the rest, from a warm page
+cache beside a cold one.
 
 Where a loader runs, no stamp says when the kernel was done: the loader's own account of its time
 is taken off the time before the program's first instruction.
@@ -14,15 +14,15 @@ from forkcost.plots.kinds import bars
 
 FIGURE = Figure(
     "Exec and libraries", 10, "What is exec'ed",
-    message=("{longest} takes longest, {most:time}", ", {more:factor} of {soonest} ({least:time})",
-             ". Out of the page cache {worst} loses most: {cold:time} in place of {warm:time}", "."),
+    message=("{longest} takes longest, {most:time}", ", {more:factor} the time of {fastest} ({least:time})",
+             ". A cold page cache slows {worst} most: {cold:time} instead of {warm:time}", "."),
     basis=("mean of the middle fifth of samples by total, so that the parts add up", "{n}",
            "arguments small, no directories of PATH, parent without heap",
            "{accounts}: the loader's part is its own account (loader_ns, LD_DEBUG=statistics, of other processes), the "
            "kernel's what is left of entry_start_ns",
            "{joined?}hatched: includes the phases before it, which were not told apart",
-           "{both?}cold: the image's own files are read from disk, libc and loader are not; below the time the major "
-           "faults and bytes read; each panel has its own scale"))
+           "{both?}cold: the image's own files are read from disk, libc and loader are not; under each time its major "
+           "faults and the bytes read; each panel has its own scale"))
 PHASES = {
     "image": ("kernel: exec", common.ORANGE),
     "entry": ("loader", common.PINK),
@@ -84,10 +84,10 @@ def _bar(of_case, case, cache):
 def _extremes(warm, cold):
     """The facts of the message."""
     total = {image: s.total for image, (s, _) in warm.items()}
-    soonest, longest = min(total, key=total.get), max(total, key=total.get)
-    several = soonest != longest
+    fastest, longest = min(total, key=total.get), max(total, key=total.get)
+    several = fastest != longest
     lost = {image: s.total / total[image] for image, (s, _) in cold.items() if image in total}
     worst = max(lost, key=lost.get, default=None)
-    return {"longest": longest, "most": total[longest], "soonest": soonest, "least": total[soonest],
-            "more": several and total[longest] / total[soonest], "worst": worst,
+    return {"longest": longest, "most": total[longest], "fastest": fastest, "least": total[fastest],
+            "more": several and total[longest] / total[fastest], "worst": worst,
             "cold": worst and cold[worst][0].total, "warm": worst and total[worst]}

@@ -11,7 +11,7 @@ FIGURE = Figure(
     "Exec and libraries", 20, "What libraries cost at start",
     message=(("At start {no_line}", "A library costs {flat} at start", "One more {other}",
               "No slope could be fitted to the libraries of this run"),
-             " ({bend})", "; {others}", "; out of the page cache {cold}", "."),
+             " ({bend})", "; {others}", "; from a cold page cache {cold}", "."),
     basis=("median, band p10–p90", "{n}", "{usual} where the label says nothing else",
            "without libraries all shapes are one case",
            "{faults?}below, dotted: the child's minor faults, warm; solid: major ones, cold"))

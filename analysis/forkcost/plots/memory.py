@@ -14,12 +14,12 @@ FIGURE = Figure(
               "One more process ({what}, {files}) costs {dear}"),
              ", of a copy {copy}",
              ": {same_frames:whole} against {copy_frames:whole} further page frames for the {what}", "."),
-    basis=("slopes over the number of processes of the sums over all of them", "{n}",
-           "one process alone is the first point of all",
+    basis=("slopes of the sums over all processes, per further process", "{n}",
+           "the first point of each is one process alone",
            "the rest of the PSS is what the processes take of libc's and the loader's pages, from others too",
            "{frames?}frames: different page frames under the thing, per further process",
-           "{counted?}◆: added_process_bytes, what each further process really added in frames that are mapped, and "
-           "page tables", "{broken}"))
+           "{counted?}◆: added_process_bytes, the mapped frames and page tables that each further process really added",
+           "{broken}"))
 COLOURS = dict(zip((name for name, _, _ in one_more.MEMORY), (common.BLUE, common.RED, common.ORANGE, "#bbbbbb")))
 TITLES = {"text": "their own text", "library": "a library's text", "file": "a mapped file"}
 

@@ -9,7 +9,7 @@ from forkcost.plots.kinds import bars
 
 FIGURE = Figure(
     "Exec and libraries", 30, "What a relocation costs",
-    message=(("Dearest is a relocation of kind {dear}, {most}; cheapest one of kind {cheap}, {least}.",
+    message=(("The most expensive kind of relocation is {dear}, {most}; the cheapest is {cheap}, {least}.",
               "A relocation ({dear}) costs {most}."),),
     basis=("slope of main_start_ns over all relocations of a process, with its 95% interval", "{n}", "{over}",
            "private dirty: of the libraries' own mappings (library_private_dirty_bytes), {relocations:whole} "

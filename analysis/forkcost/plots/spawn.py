@@ -7,7 +7,7 @@ from forkcost.plots.kinds import lines
 
 FIGURE = Figure(
     "Calls and copy-on-write", 20, "Until a new program's main runs",
-    message=("Soonest ", ("in an empty parent{empty?}", "from a parent of {largest:size}"), ": {best}, {least:time}",
+    message=("Fastest ", ("in an empty parent{empty?}", "from a parent of {largest:size}"), ": {best}, {least:time}",
              "; fork takes {fork:time} ({more:factor})", "."),
     basis=("median, band p10–p90", "{n}", "{fixed}"))
 

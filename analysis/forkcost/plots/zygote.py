@@ -9,14 +9,14 @@ from forkcost.plots.kinds import lines
 
 FIGURE = Figure(
     "Exec and libraries", 40, "Fork a server that has the libraries, or exec",
-    message=(("With {libraries} a fork server's child is at main after {forked:time}, after exec it takes "
-              "{executed:time} ({more:factor})",
-              "No number of libraries was measured with both, the fork server and exec"),
+    message=(("With {libraries} a fork server's child reaches main after {forked:time}, a program that is exec'ed "
+              "after {executed:time} ({more:factor})",
+              "No number of libraries was measured with both the fork server and exec"),
              "; private dirty {forked_dirty:amount} against {executed_dirty:amount}", "."),
     # A server works beside its client: on a CPU of its own, where there is one.
     basis=("median, band p10–p90", "{n}", "{placements}",
-           "{memory?}below: the whole process while it waits in main and one other lives that has the libraries, solid "
-           "from the fork server, dashed after exec"))
+           "{memory?}below: the whole process while it waits in main beside one other that has the libraries; solid: "
+           "from the fork server, dashed: after exec"))
 PATHS = {"fork-server": "-", "exec": "--"}
 MEMORY = {"private_dirty_bytes": ("private dirty", common.RED),
           "page_table_bytes": ("page tables", common.BLUE), "pss_bytes": ("PSS", common.GREEN)}

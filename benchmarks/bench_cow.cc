@@ -26,9 +26,9 @@
 #include <unordered_set>
 
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/channel.h"
 #include "harness/error.h"
+#include "harness/measurement.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
 #include "harness/touch.h"

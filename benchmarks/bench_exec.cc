@@ -40,8 +40,8 @@
 #include "benchmarks/exec/target.h"
 #include "benchmarks/loader_run.h"
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/measurement.h"
 #include "harness/size.h"
 
 namespace forkcost {

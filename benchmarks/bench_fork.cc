@@ -15,8 +15,8 @@
 #include <array>
 
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/measurement.h"
 #include "harness/size.h"
 
 // glibc 2.34 has it; weak, so that the program starts where it is missing.

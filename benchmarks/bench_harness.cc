@@ -11,8 +11,8 @@
 #include <array>
 
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/measurement.h"
 
 namespace forkcost {
 namespace {

@@ -49,9 +49,9 @@
 #include "benchmarks/share/files.h"
 #include "benchmarks/share/observe.h"
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/error.h"
 #include "harness/files.h"
+#include "harness/measurement.h"
 #include "harness/page_cache.h"
 #include "harness/procfs.h"
 

@@ -29,8 +29,8 @@
 
 #include "benchmarks/image.h"
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/measurement.h"
 #include "harness/size.h"
 
 namespace forkcost {

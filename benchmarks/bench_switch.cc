@@ -31,8 +31,8 @@
 
 #include "benchmarks/switch/partner.h"
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/error.h"
+#include "harness/measurement.h"
 #include "harness/procfs.h"
 
 namespace forkcost {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/bench_case.h"
+#include "harness/measurement.h"
 
 namespace forkcost {
 

@@ -18,12 +18,12 @@
 #include <set>
 
 #include "harness/answer_rows.h"
-#include "harness/bench_case.h"
 #include "harness/environment.h"
 #include "harness/error.h"
 #include "harness/events.h"
 #include "harness/flags.h"
 #include "harness/google_benchmark.h"
+#include "harness/measurement.h"
 #include "harness/memory.h"
 #include "harness/profile.h"
 #include "harness/reporter.h"

@@ -1,11 +1,11 @@
-// What comes of measuring a case, as JSON. Apart from bench_case.h, so that a benchmark need not
+// What comes of measuring a case, as JSON. Apart from measurement.h, so that a benchmark need not
 // read all of the JSON library.
 #pragma once
 
 #include <cstddef>
 
-#include "harness/bench_case.h"
 #include "harness/json.h"
+#include "harness/measurement.h"
 
 namespace forkcost {
 

@@ -1,5 +1,5 @@
 // What watches the operation of a case in a pass of its own: counters, or a profile. Never while
-// times are taken (bench_case.h).
+// times are taken (measurement.h).
 #pragma once
 
 namespace forkcost {

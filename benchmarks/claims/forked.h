@@ -8,9 +8,9 @@
 #include <limits>
 #include <memory>
 
-#include "harness/bench_case.h"
 #include "harness/channel.h"
 #include "harness/child.h"
+#include "harness/measurement.h"
 
 namespace forkcost {
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "harness/bench_case.h"
+#include "harness/measurement.h"
 #include "harness/procfs.h"
 #include "harness/scratch.h"
 #include "harness/size.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "harness/bench_case.h"
+#include "harness/measurement.h"
 
 namespace forkcost {
 

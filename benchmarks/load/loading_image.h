@@ -7,7 +7,7 @@
 #include "benchmarks/images/loading.h"
 #include "benchmarks/library_set.h"
 #include "benchmarks/loader_run.h"
-#include "harness/bench_case.h"
+#include "harness/measurement.h"
 
 namespace forkcost {
 

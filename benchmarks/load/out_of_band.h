@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "benchmarks/library_set.h"
-#include "harness/bench_case.h"
+#include "harness/measurement.h"
 #include "harness/procfs.h"
 
 namespace forkcost {

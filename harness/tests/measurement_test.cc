@@ -1,4 +1,4 @@
-#include "harness/bench_case.h"
+#include "harness/measurement.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

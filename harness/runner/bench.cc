@@ -53,7 +53,7 @@ std::string how_it_ended(const Ended& ended, double time_limit_s) {
   return fmt::format("ended with exit status {}", WEXITSTATUS(ended.status));
 }
 
-Json failed_entry(const Case& which, const std::string& reason, std::string_view errors) {
+Json failed_entry(const PlannedCase& which, const std::string& reason, std::string_view errors) {
   Json entry = {{"name", which.name}};
   for (const char* key : {"benchmark", "axes", "heap_bytes"}) {
     if (which.description.contains(key)) entry[key] = which.description[key];
@@ -112,7 +112,7 @@ bool is_program(const std::string& path) {
 
 }  // namespace
 
-Measured interpret(const Case& which, const Evidence& evidence) {
+Measured interpret(const PlannedCase& which, const Evidence& evidence) {
   Measured measured;
   measured.seconds = evidence.ended.seconds;
   const auto fail = [&](const std::string& reason) {
@@ -201,7 +201,7 @@ CaseList BenchPrograms::list_cases(const std::string& preset) {
     for (const std::string& program : find_programs(sides_[side].directory)) {
       CaseList listed = list_cases(program, preset, sides_[side].setting);
       add_tables(tables_[side], listed.tables, program);
-      for (Case& c : listed.cases) {
+      for (PlannedCase& c : listed.cases) {
         c.side = side;
         all.cases.push_back(std::move(c));
       }
@@ -234,7 +234,7 @@ CaseList BenchPrograms::list_cases(const std::string& program, const std::string
   return parse_case_list(output_.text(), binary);
 }
 
-Measured BenchPrograms::measure(const Case& which, size_t samples) {
+Measured BenchPrograms::measure(const PlannedCase& which, size_t samples) {
   output_.clear();
   errors_.clear();
   const double limit_s = options_.get<"--time-limit-s">().value_or(preset_.time_limit_s);

@@ -28,7 +28,7 @@ class Bench {
   virtual ~Bench() = default;
   // `samples`: as many as an earlier round took, so that every round weighs the same; 0: the
   // program chooses.
-  virtual Measured measure(const Case& which, size_t samples) = 0;
+  virtual Measured measure(const PlannedCase& which, size_t samples) = 0;
 };
 
 // What a program said and left behind, as text.
@@ -41,7 +41,7 @@ struct Evidence {
 
 // The entry that `evidence` is of `which`: that of the file if the program ended as the file says,
 // otherwise `failed` with the reason.
-Measured interpret(const Case& which, const Evidence& evidence);
+Measured interpret(const PlannedCase& which, const Evidence& evidence);
 
 // Paths of the bench_* programs in `directory`, sorted. Throws UsageError when there are none.
 std::vector<std::string> find_programs(const std::string& directory);
@@ -57,7 +57,7 @@ class BenchPrograms : public Bench {
   CaseList list_cases(const std::string& preset);
   // Those of the programs that were listed, by side.
   const std::vector<Tables>& tables() const { return tables_; }
-  Measured measure(const Case& which, size_t samples) override;
+  Measured measure(const PlannedCase& which, size_t samples) override;
 
  private:
   CaseList list_cases(const std::string& program, const std::string& preset,

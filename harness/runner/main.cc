@@ -63,7 +63,7 @@ void print(const std::string& text) {
   }
 }
 
-[[noreturn]] void refuse_filter(BenchPrograms& programs, const std::vector<Case>& cases,
+[[noreturn]] void refuse_filter(BenchPrograms& programs, const std::vector<PlannedCase>& cases,
                                 const Options& options) {
   std::string message = fmt::format("no case of preset {} matches --filter '{}'",
                                     options.get<"--preset">(), options.get<"--filter">());
@@ -74,7 +74,7 @@ void print(const std::string& text) {
   }
   message += "; the nearest are";
   std::set<std::string> names;
-  for (const Case& c : cases) names.insert(c.name);
+  for (const PlannedCase& c : cases) names.insert(c.name);
   for (const std::string& name :
        near_names({names.begin(), names.end()}, options.get<"--filter">(), kNearNames)) {
     message += "\n  " + name;
@@ -83,11 +83,12 @@ void print(const std::string& text) {
 }
 
 // What only one side can do is left out, and told.
-std::vector<Case> select_pairs(const std::vector<Case>& cases, const Options& options) {
-  std::vector<Case> alone;
-  std::vector<Case> paired = pair_cases(cases, alone);
+std::vector<PlannedCase> select_pairs(const std::vector<PlannedCase>& cases,
+                                      const Options& options) {
+  std::vector<PlannedCase> alone;
+  std::vector<PlannedCase> paired = pair_cases(cases, alone);
   std::string text;
-  for (const Case& c : alone) text += fmt::format("\n  {}: {}", side_name(c.side), c.name);
+  for (const PlannedCase& c : alone) text += fmt::format("\n  {}: {}", side_name(c.side), c.name);
   if (paired.empty()) {
     throw UsageError("the two sides have no case in common, so nothing to compare; only one has" +
                      text);
@@ -100,8 +101,8 @@ std::vector<Case> select_pairs(const std::vector<Case>& cases, const Options& op
 
 CaseList select_cases(BenchPrograms& programs, const Options& options) {
   CaseList listed = programs.list_cases(options.get<"--preset">());
-  const std::vector<Case>& cases = listed.cases;
-  const std::vector<Case> selected = filter_cases(cases, options.get<"--filter">());
+  const std::vector<PlannedCase>& cases = listed.cases;
+  const std::vector<PlannedCase> selected = filter_cases(cases, options.get<"--filter">());
   if (cases.empty()) {
     throw UsageError(fmt::format("preset {} has no case here; see --heap and --max-heap",
                                  options.get<"--preset">()));
@@ -183,7 +184,7 @@ class Recorder : public Observer {
   Recorder(Signals& signals, Journal& journal, Progress& progress)
       : signals_(signals), journal_(journal), progress_(progress) {}
 
-  void next(const Case& which, const Position& position) override {
+  void next(const PlannedCase& which, const Position& position) override {
     signals_.check();
     progress_.next(which.name, position);
   }
@@ -226,7 +227,7 @@ void write_files(const std::vector<std::string>& files, const std::vector<Json>&
 void warn_before(const Plan& plan, const nlohmann::json& environment, const Options& options) {
   if (options.get<"--quiet">()) return;
   uint64_t largest = 0;
-  for (const Case& c : plan.cases) largest = std::max(largest, c.heap_bytes());
+  for (const PlannedCase& c : plan.cases) largest = std::max(largest, c.heap_bytes());
   const auto warnings = find_warnings(environment, largest);
   if (warnings.empty()) return;
   say(format_warnings(warnings, false) + "(forkcost-run --doctor says what would mend this)\n\n");
@@ -375,7 +376,7 @@ int run(Signals& signals, const Options& options) {
   BenchPrograms programs(signals, sides, options);
   if (options.get<"--list">()) {
     std::string names;
-    for (const Case& c : select_cases(programs, options).cases) {
+    for (const PlannedCase& c : select_cases(programs, options).cases) {
       if (c.side == 0) names += c.name + "\n";
     }
     print(names);

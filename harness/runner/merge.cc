@@ -14,7 +14,7 @@ namespace {
 
 uint64_t largest_heap(const Plan& plan) {
   uint64_t largest = 0;
-  for (const Case& c : plan.cases) largest = std::max(largest, c.heap_bytes());
+  for (const PlannedCase& c : plan.cases) largest = std::max(largest, c.heap_bytes());
   return largest;
 }
 
@@ -62,7 +62,7 @@ Json merge_context(const Plan& plan, size_t side, const Json& bench_context,
 
 Json merge(JournalContents& journal, const RunFacts& facts, size_t side) {
   std::map<std::string, size_t> index_of;
-  for (const Case& c : journal.plan.cases) {
+  for (const PlannedCase& c : journal.plan.cases) {
     if (c.side == side) index_of.emplace(c.name, index_of.size());
   }
   std::vector<Record*> sorted;

@@ -70,11 +70,12 @@ CaseList parse_case_list(std::string_view text, const std::string& binary) {
   return list;
 }
 
-std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string& filter) {
-  std::vector<Case> found;
+std::vector<PlannedCase> filter_cases(const std::vector<PlannedCase>& cases,
+                                      const std::string& filter) {
+  std::vector<PlannedCase> found;
   try {
     const std::regex pattern(filter);
-    std::copy_if(cases.begin(), cases.end(), std::back_inserter(found), [&](const Case& c) {
+    std::copy_if(cases.begin(), cases.end(), std::back_inserter(found), [&](const PlannedCase& c) {
       return std::regex_search(c.name, pattern) ||
              std::regex_search(c.description.value("full_name", c.name), pattern);
     });
@@ -85,9 +86,9 @@ std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string
   return found;
 }
 
-void require_unique(const std::vector<Case>& cases) {
+void require_unique(const std::vector<PlannedCase>& cases) {
   std::set<std::pair<size_t, std::string_view>> names;
-  for (const Case& c : cases) {
+  for (const PlannedCase& c : cases) {
     if (!names.emplace(c.side, c.name).second) {
       throw UsageError(
           fmt::format("there are two cases '{}'; is there an old program in the "
@@ -97,16 +98,17 @@ void require_unique(const std::vector<Case>& cases) {
   }
 }
 
-std::vector<Case> pair_cases(const std::vector<Case>& cases, std::vector<Case>& alone) {
+std::vector<PlannedCase> pair_cases(const std::vector<PlannedCase>& cases,
+                                    std::vector<PlannedCase>& alone) {
   std::array<std::map<std::string, size_t>, 2> places;
   for (size_t i = 0; i < cases.size(); ++i) places[cases[i].side].emplace(cases[i].name, i);
-  std::vector<Case> paired;
-  for (const Case& c : cases) {
+  std::vector<PlannedCase> paired;
+  for (const PlannedCase& c : cases) {
     (places[1 - c.side].count(c.name) > 0 ? paired : alone).push_back(c);
   }
-  const auto place = [&](const Case& c) { return std::pair{places[0].at(c.name), c.side}; };
+  const auto place = [&](const PlannedCase& c) { return std::pair{places[0].at(c.name), c.side}; };
   std::stable_sort(paired.begin(), paired.end(),
-                   [&](const Case& x, const Case& y) { return place(x) < place(y); });
+                   [&](const PlannedCase& x, const PlannedCase& y) { return place(x) < place(y); });
   return paired;
 }
 
@@ -127,7 +129,7 @@ Json to_json(const Plan& plan) {
   }
   json["answer"] = plan.answer;
   json["cases"] = Json::array();
-  for (const Case& c : plan.cases) {
+  for (const PlannedCase& c : plan.cases) {
     Json item = {{"binary", c.binary}, {"case", c.description}};
     if (!plan.sides.empty()) item["side"] = side_name(c.side);
     json["cases"].push_back(std::move(item));

@@ -14,7 +14,7 @@
 
 namespace forkcost::runner {
 
-struct Case {
+struct PlannedCase {
   std::string name;
   std::string binary;  // file name of the bench program
   Json description;    // what --list-cases says of it
@@ -34,7 +34,7 @@ struct Tables {
 void add_tables(Tables& tables, const Tables& more, const std::string& program);
 
 struct CaseList {
-  std::vector<Case> cases;
+  std::vector<PlannedCase> cases;
   Tables tables;
   Json answer = Json::array();  // sections, harness/answer_rows.h
 };
@@ -45,14 +45,16 @@ CaseList parse_case_list(std::string_view text, const std::string& binary);
 
 // Those whose name, with or without the axes that have their default, the regular expression finds.
 // Throws UsageError for a malformed one.
-std::vector<Case> filter_cases(const std::vector<Case>& cases, const std::string& filter);
+std::vector<PlannedCase> filter_cases(const std::vector<PlannedCase>& cases,
+                                      const std::string& filter);
 
 // Refuses, by UsageError, one name for two cases of a side.
-void require_unique(const std::vector<Case>& cases);
+void require_unique(const std::vector<PlannedCase>& cases);
 
 // Of the cases of two sides those that both have, in the order of the first, each pair side by
 // side; the others go to `alone`.
-std::vector<Case> pair_cases(const std::vector<Case>& cases, std::vector<Case>& alone);
+std::vector<PlannedCase> pair_cases(const std::vector<PlannedCase>& cases,
+                                    std::vector<PlannedCase>& alone);
 
 // One of the two that --interleave measures in turns.
 struct Side {
@@ -76,11 +78,11 @@ struct Plan {
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs
   std::string started;
-  std::vector<Side> sides;      // two, or none
-  std::string session;          // of two sides: their files belong together
-  std::vector<Tables> tables;   // by side
-  std::vector<Case> cases;      // of two sides as pair_cases() has them
-  Json answer = Json::array();  // what the programs declare; of two sides those of the first
+  std::vector<Side> sides;         // two, or none
+  std::string session;             // of two sides: their files belong together
+  std::vector<Tables> tables;      // by side
+  std::vector<PlannedCase> cases;  // of two sides as pair_cases() has them
+  Json answer = Json::array();     // what the programs declare; of two sides those of the first
 
   size_t side_count() const { return std::max<size_t>(1, sides.size()); }
   const Preset& preset() const { return find_preset(settings.get<"--preset">()); }

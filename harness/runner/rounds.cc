@@ -78,7 +78,7 @@ void Rounds::run(Bench& bench, Observer& observer) {
     if (may_stop && seconds_ + expected_seconds(due) > target) return;
     if (due.empty() && !begun) return;  // all are skipped
     for (size_t i = 0; i < due.size(); ++i) {
-      const Case& which = plan_.cases[due[i]];
+      const PlannedCase& which = plan_.cases[due[i]];
       observer.next(which, position(round, due.size() - i));
       const auto samples = samples_of_.find(which.name);
       Measured measured = bench.measure(which, samples == samples_of_.end() ? 0 : samples->second);

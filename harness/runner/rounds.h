@@ -26,7 +26,7 @@ struct Position {
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void next(const Case& which, const Position& position) = 0;
+  virtual void next(const PlannedCase& which, const Position& position) = 0;
   virtual void finished(const Record& record, const Json& context) = 0;
 };
 

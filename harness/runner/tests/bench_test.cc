@@ -26,8 +26,8 @@ std::string reason(const Measured& measured) {
   return measured.entry.at("outcome").value("reason", "");
 }
 
-const Case& some_case() {
-  static const Case kCase = make_case("a/n:0");
+const PlannedCase& some_case() {
+  static const PlannedCase kCase = make_case("a/n:0");
   return kCase;
 }
 

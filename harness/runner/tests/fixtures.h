@@ -12,7 +12,7 @@
 
 namespace forkcost::runner {
 
-inline Case make_case(const std::string& name) {
+inline PlannedCase make_case(const std::string& name) {
   return {name, "bench_a", {{"name", name}, {"benchmark", "a"}, {"axes", Json::object()}}};
 }
 

@@ -64,16 +64,16 @@ TEST(Order, KeepsTheSidesOfACaseTogetherAndTurnsThemRound) {
 
 TEST(PairCases, LeavesOutWhatOnlyOneSideHas) {
   const auto on = [](size_t side, const char* name) {
-    Case c = make_case(name);
+    PlannedCase c = make_case(name);
     c.side = side;
     return c;
   };
-  std::vector<Case> alone;
+  std::vector<PlannedCase> alone;
   const auto paired =
       pair_cases({on(0, "z"), on(0, "x"), on(0, "m"), on(1, "m"), on(1, "n"), on(1, "z")}, alone);
-  const auto names = [](const std::vector<Case>& cases) {
+  const auto names = [](const std::vector<PlannedCase>& cases) {
     std::string text;
-    for (const Case& c : cases) text += side_name(c.side) + c.name + " ";
+    for (const PlannedCase& c : cases) text += side_name(c.side) + c.name + " ";
     return text;
   };
   EXPECT_EQ(names(paired), "az bz am bm ");
@@ -149,7 +149,7 @@ TEST(Filter, SearchesAnywhereInTheName) {
 }
 
 TEST(Filter, FindsACaseByTheAxesThatItsNameLeavesOut) {
-  std::vector<Case> cases = make_test_plan("quick", 2).cases;
+  std::vector<PlannedCase> cases = make_test_plan("quick", 2).cases;
   cases[1].description["full_name"] = "a/n:1/backing:4k";
   const auto found = filter_cases(cases, "backing:4k");
   ASSERT_EQ(found.size(), 1U);
@@ -158,7 +158,7 @@ TEST(Filter, FindsACaseByTheAxesThatItsNameLeavesOut) {
 }
 
 TEST(RequireUnique, RefusesOneNameForTwoCasesOfASide) {
-  std::vector<Case> cases = make_test_plan("quick", 2).cases;
+  std::vector<PlannedCase> cases = make_test_plan("quick", 2).cases;
   cases.push_back(cases[0]);
   cases.back().side = 1;
   EXPECT_NO_THROW(require_unique(cases));

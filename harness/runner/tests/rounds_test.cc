@@ -15,7 +15,7 @@ class FakeBench : public Bench {
  public:
   explicit FakeBench(double seconds) : seconds_(seconds) {}
 
-  Measured measure(const Case& which, size_t samples) override {
+  Measured measure(const PlannedCase& which, size_t samples) override {
     asked_samples.push_back(samples);
     asked.push_back(which.side == 0 ? which.name : "b: " + which.name);
     const std::string status = status_of_case(asked.back());
@@ -34,7 +34,9 @@ class FakeBench : public Bench {
 };
 
 struct Kept : Observer {
-  void next(const Case&, const Position& position) override { positions.push_back(position); }
+  void next(const PlannedCase&, const Position& position) override {
+    positions.push_back(position);
+  }
   void finished(const Record& record, const Json&) override { records.push_back(record); }
 
   std::vector<Record> records;

@@ -45,7 +45,7 @@ from kill_traces import machine, read
 PR_SET_CHILD_SUBREAPER = 36
 TMPFS = "forkcost-kills"  # what the mounts of our own are called
 
-# Cases that make files, mounts, servers, strangers, or change a setting; small ones of them.
+# Cases that make files, mounts, servers, daemons, or change a setting; small ones of them.
 POOL = (r"^exec/image:script", r"^exec/.*path-dirs:16", r"^share/.*files:copies",
         r"^share/.*files:(hard-links|symlinks)", r"^share/.*files:bind-mounts",
         r"^share/.*files:forks", r"^share/what:file/", r"^zygote/path:fork-server",

@@ -33,9 +33,9 @@ try_programs() {
   "$1/bin/forkcost" kernels --help | grep -q '^Usage: ' || fail "$1: forkcost without the laboratory"
 }
 
-# look_for_strangers PREFIX: nothing may come from outside but what belongs to libc, and where the
+# look_for_libraries_from_outside PREFIX: nothing may come from outside but what belongs to libc, and where the
 # programs are static but for that, gcc's own libgcc_s.
-look_for_strangers() {
+look_for_libraries_from_outside() {
   find "$1/bin" "$1/libexec" -type f | while read -r file; do
     # Empty for scripts and static programs, which need nothing.
     ldd "$file" 2>/dev/null | while read -r library arrow path _; do
@@ -52,10 +52,10 @@ look_for_strangers() {
         *) printf '%s: %s %s %s\n' "$file" "$library" "$arrow" "$path" ;;
       esac
     done
-  done >"$work/strangers"
-  if [ -s "$work/strangers" ]; then
+  done >"$work/from_outside"
+  if [ -s "$work/from_outside" ]; then
     fail "$1: these libraries are missing, or come from outside of the archive:"
-    cat "$work/strangers"
+    cat "$work/from_outside"
   fi
 }
 
@@ -101,7 +101,7 @@ top=$(ls "$work/unpacked")
 # Another place than the one it was installed for.
 mv "$work/unpacked/$top" "$work/elsewhere"
 try_programs "$work/elsewhere"
-look_for_strangers "$work/elsewhere"
+look_for_libraries_from_outside "$work/elsewhere"
 check_floor "$work/elsewhere"
 for file in LICENSE README.md CHANGELOG.md FORMAT.md; do
   [ -s "$work/elsewhere/share/doc/forkcost/$file" ] || fail "$archive: no $file"

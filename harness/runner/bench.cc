@@ -165,12 +165,13 @@ std::vector<std::string> find_programs(const std::string& directory) {
   return programs;
 }
 
-std::vector<Side> find_sides(const Options& options, const std::string& directory) {
-  const Side ours{options.get<"--bin-dir">().empty() ? directory : options.get<"--bin-dir">(), ""};
+std::vector<InterleavedSide> find_sides(const Options& options, const std::string& directory) {
+  const InterleavedSide ours{
+      options.get<"--bin-dir">().empty() ? directory : options.get<"--bin-dir">(), ""};
   if (options.get<"--interleave">().empty()) return {ours};
-  std::vector<Side> sides;
+  std::vector<InterleavedSide> sides;
   for (const std::string& text : options.get<"--interleave">()) {
-    Side& side = sides.emplace_back(ours);
+    InterleavedSide& side = sides.emplace_back(ours);
     if (text.starts_with(kSettingPrefix)) {
       side.setting = text.substr(kSettingPrefix.size());
     } else {
@@ -188,7 +189,8 @@ std::vector<Side> find_sides(const Options& options, const std::string& director
   return sides;
 }
 
-BenchPrograms::BenchPrograms(Signals& signals, std::vector<Side> sides, const Options& options)
+BenchPrograms::BenchPrograms(Signals& signals, std::vector<InterleavedSide> sides,
+                             const Options& options)
     : signals_(signals),
       sides_(std::move(sides)),
       options_(options),
@@ -242,7 +244,7 @@ Measured BenchPrograms::measure(const PlannedCase& which, size_t samples) {
   const int passes =
       1 + (options_.get<"--counters">() ? 3 : 0) + (options_.get<"--profile">() ? 1 : 0);
   // Its own limit, on the sampling, comes first: then the reason names the case's child.
-  const Side& side = sides_[which.side];
+  const InterleavedSide& side = sides_[which.side];
   Command command{
       {side.directory + "/" + which.binary, "--case", which.name,
        "--benchmark_out=" + output_.path(), "--budget-ms", std::to_string(preset_.budget_ms),

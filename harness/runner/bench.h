@@ -47,11 +47,11 @@ Measured interpret(const PlannedCase& which, const Evidence& evidence);
 std::vector<std::string> find_programs(const std::string& directory);
 
 // The sides that --interleave names; one, without it. `directory`: where this program lies.
-std::vector<Side> find_sides(const Options& options, const std::string& directory);
+std::vector<InterleavedSide> find_sides(const Options& options, const std::string& directory);
 
 class BenchPrograms : public Bench {
  public:
-  BenchPrograms(Signals& signals, std::vector<Side> sides, const Options& options);
+  BenchPrograms(Signals& signals, std::vector<InterleavedSide> sides, const Options& options);
 
   // All cases of all programs of all sides for `preset`, and the answer of the first side's.
   CaseList list_cases(const std::string& preset);
@@ -64,7 +64,7 @@ class BenchPrograms : public Bench {
                       const std::string& setting);
 
   Signals& signals_;
-  const std::vector<Side> sides_;
+  const std::vector<InterleavedSide> sides_;
   const Options& options_;
   const Preset& preset_;
   std::vector<Tables> tables_;

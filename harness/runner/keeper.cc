@@ -173,7 +173,7 @@ void end_descendants(const std::set<pid_t>& spared) noexcept {
         refused |= !sent && errno == EPERM;
       }
     }
-    // They are all that we have, strangers aside; each may leave orphans in its turn.
+    // They are all that we have, inherited children aside; each may leave orphans in its turn.
     const pid_t reaped = waitpid(-1, nullptr, killed ? 0 : WNOHANG);
     if (reaped < 0 && errno != EINTR) return;  // none is left
     if (reaped != 0) continue;

@@ -144,7 +144,7 @@ uint64_t choose_seed(const Options& options) {
 }
 
 // The plan of this call, without cases.
-Plan plan_of_call(const Options& options, const std::vector<Side>& sides,
+Plan plan_of_call(const Options& options, const std::vector<InterleavedSide>& sides,
                   const nlohmann::json& environment) {
   const nlohmann::json kernel = environment.value("kernel", nlohmann::json::object());
   Plan plan;
@@ -270,7 +270,7 @@ void print_end(const std::vector<Json>& documents, const std::vector<std::string
   }
 }
 
-int measure(Signals& signals, const std::vector<Side>& sides, BenchPrograms& programs,
+int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPrograms& programs,
             const Options& options) {
   const std::string journal_path = options.get<"--out">() + ".journal";
   if (!options.get<"--resume">()) check_output(options, journal_path, options.get<"--force">());
@@ -372,7 +372,7 @@ int run(Signals& signals, const Options& options) {
   if (options.get<"--doctor">()) return doctor();
   if (!options.get<"--show">().empty()) return show(signals, options);
   if (options.get<"--list-counters">()) list_events(*options.get<"--list-counters">());
-  const std::vector<Side> sides = find_sides(options, own_path().parent_path());
+  const std::vector<InterleavedSide> sides = find_sides(options, own_path().parent_path());
   BenchPrograms programs(signals, sides, options);
   if (options.get<"--list">()) {
     std::string names;

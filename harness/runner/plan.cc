@@ -119,7 +119,7 @@ Json to_json(const Plan& plan) {
   json["kernel"] = plan.kernel;
   json["started"] = plan.started;
   if (!plan.sides.empty()) json["session"] = plan.session;
-  for (const Side& side : plan.sides) {
+  for (const InterleavedSide& side : plan.sides) {
     json["sides"].push_back(
         {{"directory", side.directory}, {"setting", side.setting}, {"built", side.built}});
   }

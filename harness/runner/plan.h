@@ -57,7 +57,7 @@ std::vector<PlannedCase> pair_cases(const std::vector<PlannedCase>& cases,
                                     std::vector<PlannedCase>& alone);
 
 // One of the two that --interleave measures in turns.
-struct Side {
+struct InterleavedSide {
   std::string directory;  // of its bench programs
   std::string setting;    // NAME=VALUE in their environment; empty: none
   int64_t built = 0;      // when the newest of them was written: another build is another run
@@ -78,11 +78,11 @@ struct Plan {
   Json suite;
   std::string kernel;  // release and version: figures of two kernels are two runs
   std::string started;
-  std::vector<Side> sides;         // two, or none
-  std::string session;             // of two sides: their files belong together
-  std::vector<Tables> tables;      // by side
-  std::vector<PlannedCase> cases;  // of two sides as pair_cases() has them
-  Json answer = Json::array();     // what the programs declare; of two sides those of the first
+  std::vector<InterleavedSide> sides;  // two, or none
+  std::string session;                 // of two sides: their files belong together
+  std::vector<Tables> tables;          // by side
+  std::vector<PlannedCase> cases;      // of two sides as pair_cases() has them
+  Json answer = Json::array();         // what the programs declare; of two sides those of the first
 
   size_t side_count() const { return std::max<size_t>(1, sides.size()); }
   const Preset& preset() const { return find_preset(settings.get<"--preset">()); }

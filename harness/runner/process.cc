@@ -106,7 +106,7 @@ class Running {
     const int keeper_status = wait_for_end(keeper_);
     keeper_ = -1;
     // Killed, it took the program along, and what that left behind is ours.
-    end_descendants(signals_.strangers());
+    end_descendants(signals_.inherited_children());
     return got == sizeof status ? status : keeper_status;
   }
 
@@ -181,7 +181,7 @@ Signals::Signals() {
   action.sa_handler = SIG_DFL;
   forkcost::check(sigaction(SIGCHLD, &action, nullptr), "resetting SIGCHLD");
   forkcost::check(sigprocmask(SIG_BLOCK, &blocked_, &original_), "blocking signals");
-  strangers_ = read_children().value_or(std::set<pid_t>());
+  inherited_children_ = read_children().value_or(std::set<pid_t>());
   forkcost::check(prctl(PR_SET_CHILD_SUBREAPER, 1), "becoming a subreaper");
 }
 

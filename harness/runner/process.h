@@ -38,14 +38,14 @@ class Signals {
 
   const sigset_t& original_mask() const { return original_; }
   // Children that this process had before it was forkcost-run (a shell's that ended in exec).
-  const std::set<pid_t>& strangers() const { return strangers_; }
+  const std::set<pid_t>& inherited_children() const { return inherited_children_; }
 
  private:
   sigset_t blocked_;
   sigset_t waited_;  // without those that were ignored when we started (nohup, a shell's &)
   sigset_t child_;
   sigset_t original_;
-  std::set<pid_t> strangers_;
+  std::set<pid_t> inherited_children_;
 };
 
 // Ends this process by `signal` with its default action, so that a shell sees 128 + signal.

@@ -19,7 +19,7 @@ namespace {
 
 constexpr pid_t kParent = 100;
 constexpr pid_t kChild = 200;
-constexpr pid_t kStranger = 300;
+constexpr pid_t kUnrelated = 300;
 constexpr uint16_t kKernel = PERF_RECORD_MISC_KERNEL;
 constexpr uint16_t kUser = PERF_RECORD_MISC_USER;
 
@@ -57,7 +57,7 @@ TEST(FamilySamples, AreThoseOfTheParentAndWhatItForked) {
   family.add(
       {sample(1, kParent, kKernel, 7), sample(2, kChild, kKernel, 7), forked(3, kParent, kChild),
        sample(4, kChild, kKernel, 8), forked(5, kChild, kChild + 1),
-       sample(6, kChild + 1, kKernel, 9), sample(7, kStranger, kKernel, 7)},
+       sample(6, kChild + 1, kKernel, 9), sample(7, kUnrelated, kKernel, 7)},
       kAlways);
   EXPECT_EQ(family.kernel(), (std::map<uint64_t, uint64_t>{{7, 1}, {8, 1}, {9, 1}}));
 }
@@ -77,10 +77,10 @@ TEST(FamilySamples, LeaveOutWhatIsOutsideTheWindows) {
   EXPECT_EQ(family.kernel(), (std::map<uint64_t, uint64_t>{{2, 1}, {3, 1}, {5, 1}}));
 }
 
-TEST(FamilySamples, ForgetANumberThatAStrangerHasNow) {
+TEST(FamilySamples, ForgetANumberThatAnUnrelatedProcessHasNow) {
   FamilySamples family = make_family();
   family.add(
-      {forked(1, kParent, kChild), forked(2, kStranger, kChild), sample(3, kChild, kKernel, 7)},
+      {forked(1, kParent, kChild), forked(2, kUnrelated, kChild), sample(3, kChild, kKernel, 7)},
       kAlways);
   EXPECT_TRUE(family.kernel().empty());
 }

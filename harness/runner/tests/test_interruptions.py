@@ -81,7 +81,7 @@ def test_a_kill_leaves_the_journal_and_nothing_else(runner, whole_group):
 
 
 @pytest.mark.parametrize("victim", ["runner", "keeper"])
-def test_a_kill_reaches_a_stranger_too(runner, victim):
+def test_a_kill_reaches_a_daemon_too(runner, victim):
     """The program started a daemon: no signal to its group and no parent's death reaches that."""
     runner.set_cases("a/mode:nest")
     process = runner.start("--preset", "smoke")
@@ -205,14 +205,14 @@ def test_nohup_holds(runner):
 
 def test_a_process_that_it_did_not_start_is_left_alone(runner):
     """A wrapper script that ends in `exec forkcost-run` leaves its own children behind."""
-    pid_file = runner.bin_dir / "stranger"
+    pid_file = runner.bin_dir / "inherited_child"
     wrapper = subprocess.run(
         ["sh", "-c", f'sleep 60 & echo $! > {shlex.quote(str(pid_file))}; exec "$@"', "sh",
          *runner.command("--preset", "smoke", "--quiet")],
         env=runner.environment(), stdout=subprocess.DEVNULL, timeout=PATIENCE)
-    stranger = int(pid_file.read_text())
+    inherited_child = int(pid_file.read_text())
     try:
         assert wrapper.returncode == 0
-        os.kill(stranger, 0)  # it is there
+        os.kill(inherited_child, 0)  # it is there
     finally:
-        os.kill(stranger, signal.SIGKILL)
+        os.kill(inherited_child, signal.SIGKILL)

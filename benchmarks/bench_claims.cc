@@ -20,6 +20,19 @@
 
 namespace forkcost {
 
+std::vector<Axis> program_axes() {
+  return {{"id", {}, "the claim that is put to the test"},
+          {"memory", {}, "what kind of memory the claim is about"},
+          {"written", {}, "pages that are written"},
+          {"region", {}, "which part of the address space is written"},
+          {"marks", {}, "where a garbage collector keeps its marks"},
+          {"mapping", {}, "how large the parent's mapping is"},
+          {"overcommit", {}, "vm.overcommit_memory, as it is set here"},
+          {"writers", {}, "threads of the parent that write meanwhile"},
+          {"children", {}, "how many children live at once"},
+          {"does", {}, "what the children do"}};
+}
+
 // Observations answer nothing by themselves: they are evidence, which analysis judges.
 std::vector<AnswerSection> answer_sections() {
   return {{.title = "claims",

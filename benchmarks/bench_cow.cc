@@ -396,6 +396,11 @@ void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {{"writer", "parent", "who touches the memory after the fork"},
+          {"access", "write", "whether the touches read or write"}};
+}
+
 std::vector<AnswerSection> answer_sections() {
   // The size at which all states stand side by side in every preset.
   const Axes page = {{"heap", "64MiB"}};

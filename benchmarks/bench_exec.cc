@@ -195,6 +195,11 @@ std::vector<HeapSize> choose_heaps(std::vector<HeapSize> heaps) {
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {{"args", "small", "size of the arguments and the environment of the program"},
+          {"path-dirs", "0", "directories of PATH that are searched in vain first"}};
+}
+
 std::vector<AnswerSection> answer_sections() {
   const auto of = [](const char* image, const char* page_cache = "warm") -> AnswerFigure {
     return {.text = std::string("{} ") + image,

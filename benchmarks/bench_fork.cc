@@ -114,6 +114,10 @@ Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placem
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {};  // none but those that others have, too
+}
+
 std::vector<AnswerSection> answer_sections() {
   const AnswerFigure empty{.text = "{} empty", .axes = {{"heap", "0"}}};
   const AnswerFigure largest{.text = "{} at {heap}", .axes = {{"heap", kLargest}}};

@@ -86,6 +86,10 @@ void measure_vfork_exit(Measurement& m) {
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {{"figure", {}, "which figure of the harness itself"}};
+}
+
 std::vector<AnswerSection> answer_sections() {
   return {{.title = "harness",
            .layout = Layout::kTrust,

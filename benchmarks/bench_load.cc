@@ -21,6 +21,19 @@
 
 namespace forkcost {
 
+std::vector<Axis> program_axes() {
+  return {{"libraries", {}, "how many generated libraries there are"},
+          {"shape", "flat", "how the libraries depend on each other, and where they lie"},
+          {"relocations", "1000", "relocations of each library"},
+          {"kind", "rela", "what kind of relocations they are"},
+          {"binding", "lazy", "when the loader looks functions up"},
+          {"hash", "gnu", "the hash table of the libraries' symbols"},
+          {"mode", "lazy", "whether dlopen binds at once"},
+          {"scope", "local", "whether others may use the symbols of what dlopen loads"},
+          {"time", {}, "the first time, or one after which it is there already"},
+          {"pages", {}, "how many pages are touched"}};
+}
+
 std::vector<AnswerSection> answer_sections() {
   const LoadPoint usual;
   return {{.title = "libraries",

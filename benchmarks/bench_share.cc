@@ -305,6 +305,11 @@ Case make_case(const Scenario& s) {
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {{"what", {}, "what all of the processes map"},
+          {"files", {}, "how the files that the processes use are related"}};
+}
+
 std::vector<AnswerSection> answer_sections() {
   return {{.title = "memory",
            .place = 60,

@@ -257,6 +257,10 @@ Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap)
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {};  // none but those that others have, too
+}
+
 // What a caller chooses between: every path starts the same image from the same heap.
 std::vector<AnswerSection> answer_sections() {
   const auto columns = [](const char* group, const char* heap) -> std::vector<AnswerFigure> {

@@ -212,6 +212,12 @@ Preset preset_of(const TurnSpec& spec) {
 
 }  // namespace
 
+std::vector<Axis> program_axes() {
+  return {{"between", {}, "the two sides that hand a turn over"},
+          {"by", {}, "what they wait by"},
+          {"touch", {}, "pages that each side touches in its turn"}};
+}
+
 std::vector<AnswerSection> answer_sections() {
   return {};  // no part of what a process costs to make
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,19 +19,23 @@ struct Axis {
   std::string meaning;  // one phrase
 };
 
-// All axes of all benchmarks. Defined in their room: no file here knows what is measured.
-std::span<const Axis> benchmark_axes();
+// The two below are defined by the benchmarks: no file here knows what is measured.
+
+// Those that several programs have.
+std::vector<Axis> shared_axes();
+// This program's own. Defined by the benchmark's .cc, beside its cases.
+std::vector<Axis> program_axes();
 
 // In the order of the name.
 using AxisValues = std::vector<std::pair<std::string, std::string>>;
 
 // "fork/path:fork/heap:1GiB": without each axis that has its default. Throws Failure for an axis
-// that is not in the table.
+// that is not declared.
 std::string name_of_case(std::string_view benchmark, const AxisValues& axes);
 // With all of them: what names were until defaults were left out.
 std::string full_name_of_case(std::string_view benchmark, const AxisValues& axes);
 
-// The result file's `axes` (results/FORMAT.md), with all that there are.
+// The result file's `axes` (results/FORMAT.md), with all that this program may have.
 Json describe_axes();
 
 }  // namespace forkcost

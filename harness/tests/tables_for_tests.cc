@@ -6,11 +6,12 @@
 
 namespace forkcost {
 
-std::span<const Axis> benchmark_axes() {
-  static const std::array kAxes = {Axis{"path", {}, "how the process is made"},
-                                   Axis{"heap", {}, "size of the parent's memory"},
-                                   Axis{"backing", "4k", "what its pages are"}};
-  return kAxes;
+std::vector<Axis> shared_axes() {
+  return {{"path", {}, "how the process is made"}, {"heap", {}, "size of the parent's memory"}};
+}
+
+std::vector<Axis> program_axes() {
+  return {{"backing", "4k", "what its pages are"}};
 }
 
 std::span<const Quantity> benchmark_quantities() {

@@ -94,9 +94,17 @@ constexpr std::array<Path, 5> kPaths = {{{"fork", measure_fork},
                                          {"clone-vm", measure_clone_vm},
                                          {"clone3", measure_clone3}}};
 
+struct Point {
+  Path path;
+  HeapSize heap;
+  Backing backing;
+  Placement placement;
+};
+
 // fork on base pages on one CPU at every size is the backbone; the other axes are looked at where
 // they matter first.
-Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placement placement) {
+Preset preset_of(const Point& point) {
+  const auto& [path, heap, backing, placement] = point;
   const bool plain = backing == Backing::kBasePages && placement == Placement::kSameCpu;
   const bool is_fork = std::string_view(path.name) == "fork";
   // Populating more takes longer than measuring: standard shows there that the lines go on.
@@ -112,10 +120,24 @@ Preset preset_of(const Path& path, const HeapSize& heap, Backing backing, Placem
   return std::max(heap.preset, in_quick ? Preset::kQuick : Preset::kStandard);
 }
 
+Case make_case(const Point& point) {
+  return {.benchmark = "fork",
+          .axes = {{"path", point.path.name},
+                   {"heap", format_size(point.heap.bytes)},
+                   {"backing", backing_name(point.backing)},
+                   {"placement", placement_name(point.placement)}},
+          .preset = preset_of(point),
+          .arena = ArenaSpec{point.heap.bytes, point.backing},
+          .placement = point.placement,
+          .required = {FORKCOST_RESUMED, FORKCOST_CHILD, FORKCOST_EXIT, FORKCOST_REAPED},
+          .call = point.path.name,
+          .body = point.path.body};
+}
+
 }  // namespace
 
 std::vector<Axis> program_axes() {
-  return {};  // none but those that others have, too
+  return {};  // all are shared
 }
 
 std::vector<AnswerSection> answer_sections() {
@@ -150,18 +172,7 @@ std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
         if (backing != Backing::kBasePages && heap.bytes < huge_page_size()) continue;
         for (const Placement placement :
              {Placement::kSameCpu, Placement::kOtherCpu, Placement::kFree}) {
-          cases.push_back(
-              {.benchmark = "fork",
-               .axes = {{"path", path.name},
-                        {"heap", format_size(heap.bytes)},
-                        {"backing", backing_name(backing)},
-                        {"placement", placement_name(placement)}},
-               .preset = preset_of(path, heap, backing, placement),
-               .arena = ArenaSpec{heap.bytes, backing},
-               .placement = placement,
-               .required = {FORKCOST_RESUMED, FORKCOST_CHILD, FORKCOST_EXIT, FORKCOST_REAPED},
-               .call = path.name,
-               .body = path.body});
+          cases.push_back(make_case({path, heap, backing, placement}));
         }
       }
     }

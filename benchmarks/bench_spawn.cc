@@ -258,7 +258,7 @@ Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap)
 }  // namespace
 
 std::vector<Axis> program_axes() {
-  return {};  // none but those that others have, too
+  return {};  // all are shared
 }
 
 // What a caller chooses between: every path starts the same image from the same heap.

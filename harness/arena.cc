@@ -123,7 +123,7 @@ Arena::Arena(const ArenaSpec& spec, Content content) : spec_(spec) {
                             MAP_PRIVATE | MAP_ANONYMOUS | (hugetlb ? MAP_HUGETLB : 0), -1, 0);
   if (memory == MAP_FAILED) {
     throw_errno(fmt::format("mmap of {}", format_size(spec.bytes)), errno,
-                "free memory, or look at vm.overcommit_memory and ulimit -v");
+                "free memory, or check vm.overcommit_memory and ulimit -v");
   }
   base_ = static_cast<char*>(memory);
   if (!hugetlb) {

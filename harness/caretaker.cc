@@ -110,8 +110,7 @@ void Caretaker::start(const char* script, std::vector<std::string> arguments, co
   for (const int cpu : allowed_cpus()) CPU_SET(static_cast<size_t>(cpu), &cpus);
   pid_ = fork();
   if (pid_ == 0) become_caretaker(line.get(), cpus, directory, words.data());
-  if (pid_ < 0)
-    throw_creation_failed("fork of the process that puts things in order after us", errno);
+  if (pid_ < 0) throw_creation_failed("fork of the clean-up process", errno);
   line.reset();  // else its death would go unnoticed
   const Answer answer = read_answer(alive_.get());
   if (answer.ready) return;
@@ -121,7 +120,7 @@ void Caretaker::start(const char* script, std::vector<std::string> arguments, co
     return;
   }
   if (directory != nullptr) rmdir(directory);  // it may have come so far
-  throw Failure("/bin/sh cannot be run, and nobody would put things in order after us");
+  throw Failure("/bin/sh cannot be run: nothing would clean up after a kill");
 }
 
 void Caretaker::wait_for_end() {

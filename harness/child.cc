@@ -126,16 +126,16 @@ void throw_creation_failed(std::string_view call, int error) {
   switch (error) {
     case EAGAIN:
       throw_errno(call, error,
-                  "a limit on processes is reached: look at ulimit -u, the cgroup's pids.max and "
+                  "a limit on processes is reached: check ulimit -u, the cgroup's pids.max and "
                   "kernel.pid_max");
     case ENOMEM:
       throw_errno(call, error,
-                  "the kernel will not promise the child that much memory: look at "
+                  "the kernel does not commit that much memory for the child: check "
                   "vm.overcommit_memory, or use a smaller --max-heap");
     case ENOSYS:
     case EPERM:
-      throw Skip(describe_errno(call, error,
-                                "this kernel has not got it, or a seccomp filter forbids it"));
+      throw Skip(
+          describe_errno(call, error, "not in this kernel, or forbidden by a seccomp filter"));
     default:
       throw_errno(call, error);
   }

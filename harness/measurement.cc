@@ -90,11 +90,10 @@ bool Measurement::next_sample() {
     case SamplePlan::Next::kEnough:
       return false;
     case SamplePlan::Next::kGiveUp:
-      throw Skip(
-          fmt::format("the scheduler started {} of {} children on their parent's CPU; try it "
-                      "with the other CPUs idle",
-                      plan_.misplaced(), plan_.attempts()),
-          Skip::kByChance);
+      throw Skip(fmt::format("the scheduler started {} of {} children on their parent's CPU; retry "
+                             "with the other CPUs idle",
+                             plan_.misplaced(), plan_.attempts()),
+                 Skip::kByChance);
     case SamplePlan::Next::kSample:
       break;
   }

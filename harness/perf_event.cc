@@ -96,7 +96,7 @@ std::string why_forbidden(PerfKernel& kernel, int error) {
     return fmt::format("perf_event_paranoid is {}: nothing for users{}", *policy.paranoid, remedy);
   }
   return describe_errno("forbidden: perf_event_open", error,
-                        "look at the security modules (lockdown, SELinux)");
+                        "check the security modules (lockdown, SELinux)");
 }
 
 }  // namespace

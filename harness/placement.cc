@@ -25,7 +25,7 @@ void bind_to(const std::vector<int>& cpus) {
   const CpuSet wanted;
   for (const int cpu : cpus) CPU_SET_S(static_cast<size_t>(cpu), wanted.size, wanted.set);
   check(sched_setaffinity(0, wanted.size, wanted.set), "sched_setaffinity",
-        "choose a CPU that this process may use with --cpu");
+        "name an allowed CPU with --cpu");
 }
 
 }  // namespace
@@ -69,8 +69,7 @@ const std::vector<int>& allowed_cpus() {
 CpuBinding::CpuBinding(Placement placement, int cpu) {
   const std::vector<int>& allowed = allowed_cpus();
   if (placement == Placement::kOtherCpu && allowed.size() < 2) {
-    throw Skip(
-        "placement other-cpu needs two CPUs, we may use one; look at taskset and the cpuset");
+    throw Skip("placement other-cpu needs two CPUs, one is allowed; check taskset and the cpuset");
   }
   bind_to(placement == Placement::kSameCpu ? std::vector<int>{cpu} : allowed);
 }

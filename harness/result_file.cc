@@ -42,7 +42,7 @@ const char* remedy_for(int error) {
     case EACCES:
     case EPERM:
     case EROFS:
-      return "write to a directory that is yours";
+      return "choose a directory that you may write to";
     case EFBIG:
       return "raise the limit with ulimit -f unlimited";
     default:

@@ -207,7 +207,7 @@ void Target::make_memfd() {
   const int descriptor = memfd_create(kMemfdName, MFD_CLOEXEC);
 #endif
   if (descriptor < 0 && errno == EACCES) {
-    throw Skip("memfd_create: this machine forbids to run memory: sysctl vm.memfd_noexec=0");
+    throw Skip("memfd_create: this machine forbids executable memfds: sysctl vm.memfd_noexec=0");
   }
   if (descriptor < 0) throw_creation_failed("memfd_create", errno);
   memfd_ = FileDescriptor(descriptor);

@@ -127,7 +127,7 @@ Measured interpret(const PlannedCase& which, const Evidence& evidence) {
     const Json document = Json::parse(*evidence.file);
     measured.entry = find_entry(document, which.name);
     if (document.contains("context")) measured.context = without_tables(document["context"]);
-    if (measured.entry.is_null()) return fail(end + "; its result file does not have the case");
+    if (measured.entry.is_null()) return fail(end + "; its result file lacks the case");
     const std::string outcome = status_of(measured.entry);
     if (!agrees(WEXITSTATUS(evidence.ended.status), outcome)) {
       return fail(fmt::format("{}, but its result file says '{}'", end, outcome));

@@ -17,7 +17,7 @@
 namespace forkcost::runner {
 namespace {
 
-constexpr const char* kBeginAnew = "begin anew with --force instead of --resume";
+constexpr const char* kBeginAnew = "start over with --force instead of --resume";
 
 bool same_case(const Record& a, const Record& b) {
   return a.round == b.round && a.entry.at("name") == b.entry.at("name");
@@ -39,7 +39,7 @@ void drop_half_a_pair(std::vector<Record>& records) {
 
 void write_line(int fd, const std::string& path, const Json& line) {
   check_write(fd, to_text(line) + '\n', "writing the journal " + path,
-              "free some space there, then go on with --resume");
+              "free some space there, then resume with --resume");
   check(fdatasync(fd), "syncing the journal " + path);
 }
 
@@ -92,10 +92,10 @@ Journal Journal::create(const std::string& path, const Plan& plan) {
   if (file.error() != 0) throw_errno("creating the journal " + path, file.error());
   write_line(file.fd(), path, {{"plan", to_json(plan)}});
   if (!file.link()) {
-    throw UsageError(fmt::format(
-        "there is a journal {} of an interrupted run; go on with it by --resume, or overwrite it "
-        "by --force",
-        path));
+    throw UsageError(
+        fmt::format("journal {} of an interrupted run exists; resume it with --resume, or "
+                    "overwrite it with --force",
+                    path));
   }
   sync_directory(directory_of(path));
   Journal journal(path, file.take());
@@ -106,8 +106,7 @@ Journal Journal::create(const std::string& path, const Plan& plan) {
 Journal Journal::open_existing(const std::string& path) {
   FileDescriptor fd(open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
   if (!fd && errno == ENOENT) {
-    throw UsageError(
-        fmt::format("there is no journal {}, so nothing to go on with; leave --resume out", path));
+    throw UsageError(fmt::format("no journal {}, so nothing to resume; drop --resume", path));
   }
   if (!fd) throw_errno("opening the journal " + path, errno);
   // Two runs that append to one journal would both be lost.

@@ -90,11 +90,10 @@ std::vector<PlannedCase> select_pairs(const std::vector<PlannedCase>& cases,
   std::string text;
   for (const PlannedCase& c : alone) text += fmt::format("\n  {}: {}", side_name(c.side), c.name);
   if (paired.empty()) {
-    throw UsageError("the two sides have no case in common, so nothing to compare; only one has" +
-                     text);
+    throw UsageError("the two sides have no case in common; only one side has" + text);
   }
   if (!alone.empty() && !options.get<"--quiet">()) {
-    say(fmt::format("not measured, as only one side has them:{}\n\n", text));
+    say(fmt::format("not measured, only one side has them:{}\n\n", text));
   }
   return paired;
 }
@@ -123,7 +122,7 @@ void check_file(const std::string& path, bool may_exist) {
   }
   if (exists && !may_exist) {
     throw UsageError(
-        fmt::format("{} exists; overwrite it by --force, or name another with --out", path));
+        fmt::format("{} exists; overwrite it with --force, or name another with --out", path));
   }
   require_writable(path);
 }
@@ -230,7 +229,7 @@ void warn_before(const Plan& plan, const nlohmann::json& environment, const Opti
   for (const PlannedCase& c : plan.cases) largest = std::max(largest, c.heap_bytes());
   const auto warnings = find_warnings(environment, largest);
   if (warnings.empty()) return;
-  say(format_warnings(warnings, false) + "(forkcost-run --doctor says what would mend this)\n\n");
+  say(format_warnings(warnings, false) + "(forkcost-run --doctor lists the remedies)\n\n");
 }
 
 // A pipe has no width: what is written there is read later, at the width that mail and logs have.
@@ -388,7 +387,7 @@ int run(Signals& signals, const Options& options) {
 // The journal is what can be gone on with; without one nothing had been begun.
 void say_how_to_resume(const Options& options) {
   if (access((options.get<"--out">() + ".journal").c_str(), F_OK) != 0) return;
-  say(fmt::format("what was measured is kept; go on with\n  {}\n", resume_command(options)));
+  say(fmt::format("what was measured is kept; resume with\n  {}\n", resume_command(options)));
 }
 
 }  // namespace

@@ -141,8 +141,7 @@ Plan parse_plan(const Json& json) {
   if (const int schema = json.value("schema", 1); schema != kSchema) {
     throw UsageError(fmt::format(
         "the journal is of schema {}, and this program writes schema {}: go on with the "
-        "version of forkcost-run that began it, or begin anew with --force instead of "
-        "--resume",
+        "version of forkcost-run that began it, or start over with --force instead of --resume",
         schema, kSchema));
   }
   Plan plan;
@@ -193,7 +192,7 @@ void require_same(const Plan& journal, const Plan& now, bool seed_given) {
   }
   if (differences.empty()) return;
   throw UsageError("the journal is that of another run:" + differences +
-                   "\nGive the flags of that run, or begin anew with --force instead of --resume");
+                   "\nGive the flags of that run, or start over with --force instead of --resume");
 }
 
 std::vector<std::vector<size_t>> make_orders(size_t cases, size_t sides, int rounds,

@@ -130,7 +130,8 @@ class Running {
           "raise ulimit -n");
     line_ = FileDescriptor(ends[0]);
     FileDescriptor their_line(ends[1]);
-    keeper_ = check(fork(), "starting " + command.arguments[0], "is there a limit on processes?");
+    keeper_ = check(fork(), "starting " + command.arguments[0],
+                    "check ulimit -u and the cgroup's pids.max");
     if (keeper_ == 0) keep(program, their_line.get());
     their_line.reset();
     program.error_pipe.reset();

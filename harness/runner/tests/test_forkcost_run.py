@@ -274,7 +274,7 @@ def test_nothing_measured(runner):
     (["--rounds", "0"], "--rounds"),
     (["--cpu", "4095"], "--cpu 4095"),
     (["--bogus"], "--bogus"),
-    (["--resume"], "nothing to go on with"),
+    (["--resume"], "nothing to resume"),
     (["--bin-dir", "/nonexistent"], "No such file or directory"),
     (["--out", "/nonexistent/run.json"], "cannot write /nonexistent/run.json"),
     (["--out", "/dev/null"], "not a regular file"),

@@ -15,7 +15,7 @@ Installs what is missing (ci/setup.sh), then runs all of these, whatever fails o
   lint     clang-format, clang-tidy, shellcheck. One that is not installed is skipped, unless
            CI=true: then set-up installs all three
 
-  --fast   release only
+  --fast   release only, without the tests with the label `slow`
   --all    also, each skipped where its tools are not there, unless CI=true: then set-up installs them
            vm       the tests that boot a kernel
            aarch64  build with the preset release-aarch64, its tests in a VM
@@ -230,7 +230,11 @@ export FORKCOST_PYTHON
 release_step() {
   build_step release || return
   # What boots a kernel takes minutes of pure emulation: --all.
-  if [ "$what" = all ]; then ctest_step release; else ctest_step release --label-exclude '^vm$'; fi
+  case $what in
+    all) ctest_step release ;;
+    fast) ctest_step release --label-exclude '^(vm|slow)$' ;;
+    *) ctest_step release --label-exclude '^vm$' ;;
+  esac
   smoke
 }
 

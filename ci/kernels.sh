@@ -11,7 +11,7 @@ usage: ci/kernels.sh --base KERNEL --new KERNEL [--arch ARCH] [--out DIR] [-- ar
 
 Installs what is missing (ci/setup.sh), builds the suite, boots both kernels in QEMU and compares them.
 A KERNEL is a bzImage or Image, a Debian package file, or debian:PACKAGE. The base may also be a result
-file of an earlier run (results/baseline/ has one), so that only the new kernel is booted.
+file of an earlier run (results/kernels/ has two), so that only the new kernel is booted.
 
   --arch ARCH   of the kernels: x86_64 or aarch64 (default: this machine's)
   --out DIR     for all that comes out (default: forkcost-kernels). It has the result files and consoles

@@ -406,8 +406,7 @@ def test_a_file_of_schema_2_keeps_figures_only(tmp_path):
 
 
 def test_the_stored_baseline_compares_with_a_new_exact_run(tmp_path):
-    """Schema 1 with schema 2: of the same names."""
-    baseline = Path(__file__).parents[3] / "results" / "baseline" / "x86_64-exact-6.1.json"
+    baseline = Path(__file__).parents[3] / "results" / "kernels" / "6.1.json.gz"
     document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
     exact.only_figures(document)
     document["context"]["forkcost"]["laboratory"] = {"mode": "exact", "kernel": "new"}

@@ -9,15 +9,16 @@ usage() {
 usage: ci/test.sh [--fast | --all | --system SUITE]
 
 Installs what is missing (ci/setup.sh), then runs all of these, whatever fails on the way:
-  release  build, all tests but those that boot a kernel; the preset smoke, its report and comparison
+  release  build, all tests but those with the labels `vm` and `slow`; the preset smoke, its report and
+           comparison
   asan     build with the address and undefined-behaviour sanitizers, tests with the label `unit`
            and without the label `slow`
   lint     clang-format, clang-tidy, shellcheck. One that is not installed is skipped, unless
            CI=true: then set-up installs all three
 
-  --fast   release only, without the tests with the label `slow`
+  --fast   release only
   --all    also, each skipped where its tools are not there, unless CI=true: then set-up installs them
-           vm       the tests that boot a kernel
+           vm, slow the tests that boot a kernel, and those that build another suite
            aarch64  build with the preset release-aarch64, its tests in a VM
            trixie   --fast inside Debian 13
   --system SUITE  only ci/test.sh --fast inside that Debian release: trixie (13) or bookworm (12),
@@ -229,12 +230,8 @@ export FORKCOST_PYTHON
 
 release_step() {
   build_step release || return
-  # What boots a kernel takes minutes of pure emulation: --all.
-  case $what in
-    all) ctest_step release ;;
-    fast) ctest_step release --label-exclude '^(vm|slow)$' ;;
-    *) ctest_step release --label-exclude '^vm$' ;;
-  esac
+  # What boots a kernel or builds a second suite takes minutes of nothing else: --all.
+  if [ "$what" = all ]; then ctest_step release; else ctest_step release --label-exclude '^(vm|slow)$'; fi
   smoke
 }
 

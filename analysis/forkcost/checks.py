@@ -53,14 +53,27 @@ def _for_reading(node):
             and not (key == "items" and value.get("type") in _NUMBERS)}
 
 
+_KINDS = {"number": "a number", "string": "a string", "integer": "a whole number", "array": "a list",
+          "object": "an object", "boolean": "true or false", "null": "null"}
+
+
 def _wrong(error):
     """The rule that a value breaks, in words."""
     if error.rule == "required":
         missing = next(key for key in error.rule_definition if key not in error.value)
         return f"has no '{missing}'"
     if error.rule == "anyOf":  # of ours: which keys there are
-        ways = (", ".join(f"'{key}'" for key in way["required"]) for way in error.rule_definition)
-        return f"must have one of: {'; '.join(ways)}"
+        ways = (" and ".join(f"'{key}'" for key in way["required"]) for way in error.rule_definition)
+        return f"has neither {' nor '.join(ways)}"
+    value, wanted = reprlib.repr(error.value), error.rule_definition
+    if error.rule == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        return f"is {value}, not {' or '.join(_KINDS[kind] for kind in kinds)}"
+    if error.rule in ("enum", "const"):
+        values = wanted if error.rule == "enum" else [wanted]
+        return f"is {value}, not {' or '.join(map(repr, values))}"
+    if error.rule in ("minimum", "maximum"):
+        return f"is {value}, {'less' if error.rule == 'minimum' else 'more'} than {wanted}"
     rule = error.message.removeprefix(error.name).strip()
-    return f"is {reprlib.repr(error.value)}, and {rule}"
+    return f"is {value}, and {rule}"
 

@@ -32,10 +32,12 @@ class Interrupted(ForkcostError):
 
 
 def say(text):
-    """A line on stderr. Where that cannot be written nothing is raised: the exit status has to do,
-    and must not become another one."""
+    """A line on stderr, without what would steer a terminal: names of files and in files of others are
+    in it. Where that cannot be written nothing is raised: the exit status has to do, and must not
+    become another one."""
+    plain = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in str(text))
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(plain, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         give_up(sys.stderr)
 

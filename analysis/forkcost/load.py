@@ -77,9 +77,16 @@ class Run:
     def context(self):
         return self.contexts[0]
 
+    @cached_property
+    def quantities(self):
+        """name -> what the files say of it. Each lists those that it has; where two say different
+        things of one, the first counts."""
+        return {name: row for context in reversed(self.contexts)
+                for name, row in context["quantities"].items()}
+
     def estimator(self, quantity):
-        """What the file names for a quantity."""
-        return self.context["quantities"].get(quantity, {}).get("estimator", "p50")
+        """What the files name for a quantity."""
+        return self.quantities.get(quantity, {}).get("estimator", "p50")
 
     @property
     def page_size(self):

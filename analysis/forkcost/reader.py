@@ -4,6 +4,7 @@ it, and what to do."""
 import gzip
 import json
 import zlib
+from math import isfinite
 
 from forkcost import google_benchmark, schemas
 from forkcost.checks import DAMAGED, REPEAT, Broken, by_schema
@@ -40,9 +41,7 @@ def read(path, foreign=False, force=False):
                              f"{REPEAT}")
         schemas.in_one_form(document, min(schema, NEWEST))
     except Broken as error:
-        # Names in the file are in it: no escape sequence of theirs gets to a terminal.
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(error))
-        raise InputError(f"{path}: {text}") from error
+        raise InputError(f"{path}: {error}") from error
     return document, schema
 
 
@@ -64,9 +63,15 @@ def _parsed(path):
         raise InputError(f"{path}: is not text: give a JSON file that forkcost-run "
                          "wrote") from error
     constants = []
+
+    def number(said):
+        value = float(said)
+        if not isfinite(value):  # 1e999 is JSON
+            constants.append(said)
+        return value
+
     try:
-        return json.loads(text, parse_constant=lambda name: constants.append(name) or float(name)), \
-            constants
+        return json.loads(text, parse_float=number, parse_constant=number), constants
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not whole JSON ({error}): it was cut off or edited; "
                          f"{REPEAT}, or --resume it if its .journal is still there") from error

@@ -159,7 +159,7 @@ def _settings(run):
     """[(group, [(name, text)])]: all that the file says about the set-up."""
     context = run.context
     groups = {name: context.get(name) for name in ("suite", "run", "clock")}
-    groups["estimators"] = {name: row["estimator"] for name, row in context["quantities"].items()}
+    groups["estimators"] = {name: row["estimator"] for name, row in run.quantities.items()}
     groups |= context.get("environment", {})
     return [(name, [(key, _text(key, value)) for key, value in group.items()])
             for name, group in groups.items() if isinstance(group, dict) and group]
@@ -181,7 +181,7 @@ def _cases(run):
     """The table of all cases: {case: [((title, quantity), n, rounds, [figures], interval)]}."""
     found = {}
     for row in run.table.to_dict("records"):
-        quantity = (titles.quantity(row["quantity"], run.context["quantities"]), row["quantity"])
+        quantity = (titles.quantity(row["quantity"], run.quantities), row["quantity"])
         interval = "–"
         if row["low"] == row["low"]:
             words = {"ns": units.time_range, "bytes": units.amount_range}.get(row["unit"], units.number_range)

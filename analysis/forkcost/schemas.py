@@ -139,7 +139,7 @@ def _values_1(found, at):
         found[key] = _array([v for row in values for v in row], where, 3).reshape(-1, 3)
         counted = found[key][:, 2].sum()
     if counted != found["n"]:
-        raise Broken(f"{at} says n = {found['n']}, but its {key} hold {counted or 'no'} values: "
+        raise Broken(f"{at} says n = {found['n']}, but its {key} {'hold' if key == 'samples' else 'holds'} {int(counted) or 'no'} values: "
                      f"{DAMAGED}")
 
 
@@ -159,7 +159,7 @@ def _values_2(found, step, where):
         found["n"] = array.size
         if found["samples"].min() != least:
             raise Broken(f"{where} says min = {least}, but the least of its samples is "
-                         f"{found['samples'].min():g}: {DAMAGED}")
+                         f"{found['samples'].min():.17g}: {DAMAGED}")
 
 
 def _array(values, where, columns=None):
@@ -174,7 +174,7 @@ def _numbers(values, where, columns=None):
     if not _NUMBERS.issuperset(map(type, values)):  # a tenth of what the schema's check takes
         i, odd = next((i, v) for i, v in enumerate(values) if type(v) not in _NUMBERS)
         place = f"[{i}]" if columns is None else f"[{i // columns}][{i % columns}]"
-        raise Broken(f"{where}{place} is {reprlib.repr(odd)}, and must be number: {DAMAGED}")
+        raise Broken(f"{where}{place} is {reprlib.repr(odd)}, not a number: {DAMAGED}")
     return values
 
 

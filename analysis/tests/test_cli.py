@@ -50,7 +50,7 @@ def test_damaged_values_are_status_2(tmp_path):
     document["benchmarks"][0]["heap_bytes"] = "x"
     result = call("report", write(document, tmp_path / "odd.json"), "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert "odd.json: benchmarks[0].heap_bytes is 'x', and must be integer" in result.stderr
+    assert "odd.json: benchmarks[0].heap_bytes is 'x', not a whole number" in result.stderr
 
 
 @pytest.mark.parametrize("words", [["report"], ["report", "none.json"], ["nonsense"],

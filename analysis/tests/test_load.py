@@ -5,9 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import synthetic
 from conftest import SCHEMA_1, SCHEMA_2, write
+from forkcost.cli import main
 from forkcost.errors import InputError
 from forkcost.load import load
 
@@ -45,36 +47,36 @@ BROKEN = {
     "no context": (lambda d: d.pop("context"), "no benchmark result"),
     "no benchmarks": (lambda d: d.pop("benchmarks"), "the file has no 'benchmarks'"),
     "nothing in it": (lambda d: d.update(benchmarks=[], unmeasured=[]), "no case at all"),
-    "an entry is text": (lambda d: d["benchmarks"].append("x"), "benchmarks[6] is 'x', and must be object"),
+    "an entry is text": (lambda d: d["benchmarks"].append("x"), "benchmarks[6] is 'x', not an object"),
     "no axes": (lambda d: d["benchmarks"][0].pop("axes"), "benchmarks[0] has no 'axes'"),
     "no quantities": (lambda d: d["benchmarks"][0].pop("quantities"),
                       "benchmarks[0] has no 'quantities'"),
     "a quantity is a list": (lambda d: d["benchmarks"][0]["quantities"].update(blocked_ns=[]),
-                             f"{FIRST} is [], and must be object"),
+                             f"{FIRST} is [], not an object"),
     "no unit": (lambda d: first(d).pop("unit"), f"{FIRST} has no 'unit'"),
     "no number of samples": (lambda d: first(d).pop("n"), f"{FIRST} has no 'n'"),
     "no minimum": (lambda d: first(d).pop("min"), f"{FIRST} has no 'min'"),
     "neither samples nor histogram": (lambda d: first(d).pop("samples"),
-                                      f"{FIRST} must have one of: 'samples'; 'histogram'"),
+                                      f"{FIRST} has neither 'samples' nor 'histogram'"),
     "samples lost": (lambda d: first(d)["samples"].pop(), f"{FIRST} says n = 5"),
     "samples are text": (lambda d: first(d).update(samples=["a"] * 5),
-                         f"{FIRST}.samples[0] is 'a', and must be number"),
+                         f"{FIRST}.samples[0] is 'a', not a number"),
     "a sample is a number as text": (lambda d: first(d)["samples"].append("5"),
-                                     f"{FIRST}.samples[5] is '5', and must be number"),
+                                     f"{FIRST}.samples[5] is '5', not a number"),
     "histogram of pairs": (lambda d: first(d).update(histogram=[[1, 2]]),
                            f"{FIRST}.histogram[0] is [1, 2], and must contain"),
     "histogram of two pairs": (lambda d: first(d).update(histogram=[[1, 2]] * 2, n=4),
                                f"{FIRST}.histogram[0] is [1, 2], and must contain"),
     "histogram of texts": (lambda d: first(d).update(histogram=[[1, 2, "5"]]),
-                           f"{FIRST}.histogram[0][2] is '5', and must be number"),
+                           f"{FIRST}.histogram[0][2] is '5', not a number"),
     "samples are rows": (lambda d: first(d).update(samples=[[1.0]] * 5),
-                         f"{FIRST}.samples[0] is [1.0], and must be number"),
+                         f"{FIRST}.samples[0] is [1.0], not a number"),
     "a number too large": (lambda d: first(d).update(samples=[10**400] * 5),
                            f"{FIRST}.samples has a number that is too large"),
     "an axis is a list": (lambda d: d["benchmarks"][0]["axes"].update(path=[]),
-                          "benchmarks[0].axes.path is [], and must be string"),
+                          "benchmarks[0].axes.path is [], not a string"),
     "heap_bytes is text": (lambda d: d["benchmarks"][0].update(heap_bytes="x"),
-                           "benchmarks[0].heap_bytes is 'x', and must be integer"),
+                           "benchmarks[0].heap_bytes is 'x', not a whole number"),
     "environment is a list": (lambda d: d["context"]["forkcost"].update(environment=[]),
                               "context.forkcost.environment is []"),
     "machine is a list": (lambda d: d["context"]["forkcost"]["environment"].update(machine=[]),
@@ -92,9 +94,9 @@ BROKEN = {
     "reasons are lists": (lambda d: d["benchmarks"][0]["conditions"].update(reasons=[[]]),
                           "benchmarks[0].conditions.reasons[0] is []"),
     "verification is an object": (lambda d: d["benchmarks"][0].update(verification={}),
-                                  "benchmarks[0].verification is {}, and must be array"),
+                                  "benchmarks[0].verification is {}, not a list"),
     "a check is text": (lambda d: d["benchmarks"][0].update(verification=["x"]),
-                        "benchmarks[0].verification[0] is 'x', and must be object"),
+                        "benchmarks[0].verification[0] is 'x', not an object"),
     "unmeasured without outcome": (lambda d: d["unmeasured"].append(
         {"name": "a", "benchmark": "a", "axes": {}}), "unmeasured[0] has no 'outcome'"),
 }
@@ -297,19 +299,19 @@ SPOILT = {
     "no samples": (lambda d: sampled(d).update(samples=[]),
                    f"{SAMPLED}.samples is [], and must contain at least 1"),
     "samples are text": (lambda d: sampled(d).update(samples=["x"]),
-                         f"{SAMPLED}.samples[0] is 'x', and must be number"),
+                         f"{SAMPLED}.samples[0] is 'x', not a number"),
     "a sample is true": (lambda d: sampled(d).update(samples=[True]),
-                         f"{SAMPLED}.samples[0] is True, and must be number"),
+                         f"{SAMPLED}.samples[0] is True, not a number"),
     "both samples and their number": (lambda d: sampled(d).update(n=3), f"{SAMPLED}.n is 3, and must not be there"),
     "more equal samples than any memory holds": (
         lambda d: [sampled(d).pop("samples"), sampled(d).update(n=10**15)],
-        "cannot be understood"),
+        ".n is 1000000000000000, more than 10000000"),
     "a histogram without mean": (lambda d: binned(d).pop("mean"),
-                                 "must have one of: 'samples'; 'n'; 'histogram', 'max', 'mean'"),
+                                 "has neither 'samples' nor 'n' nor 'histogram' and 'max' and 'mean'"),
     "a histogram of texts": (lambda d: binned(d).update(histogram=[["x", 1]]),
-                             ".histogram[0][0] is 'x', and must be number"),
+                             ".histogram[0][0] is 'x', not a number"),
     "a histogram of rows": (lambda d: binned(d).update(histogram=[[[1], [1]]]),
-                            ".histogram[0][0] is [1], and must be number"),
+                            ".histogram[0][0] is [1], not a number"),
 }
 
 
@@ -332,11 +334,45 @@ def test_a_broken_file_of_schema_2_is_named_with_the_reason(what, tmp_path):
     assert reason in str(error.value)
 
 
-def test_names_in_a_damaged_file_are_text_on_a_terminal(tmp_path):
+@pytest.mark.parametrize("change", [
+    lambda d: d["benchmarks"][0]["quantities"].update({"\x1b[2J": {"n": 1}}),
+    lambda d: d["context"].update(host_name="\x1b[2J")])
+def test_names_in_a_file_are_text_on_a_terminal(change, tmp_path):
     document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
-    document["benchmarks"][0]["quantities"]["\x1b[2J\n"] = {"n": 1}
-    with pytest.raises(InputError, match=r"quantities\.\\x1b\[2J\\n has no 'unit'"):
-        load([write(document, tmp_path / "run.json")])
+    change(document)
+    path = write(document, tmp_path / "run.json")
+    result = CliRunner(mix_stderr=False).invoke(
+        main, ["report", str(SCHEMA_2), str(path), "-o", str(tmp_path / "report")])
+    assert result.exit_code == 2
+    assert r"\x1b[2J" in result.stderr and "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("schema, key", [(SCHEMA_1, "samples"), (SCHEMA_2, "min")])
+def test_a_number_beyond_all_is_none(schema, key, tmp_path):
+    text = re.sub(rf'("{key}": ?\[?)[0-9.]+', r"\g<1>1e999", schema.read_text(encoding="utf-8"), count=1)
+    path = tmp_path / "run.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="1e999 is no number"):
+        load([path])
+
+
+def test_files_with_other_quantities_each_say_what_theirs_are(tmp_path):
+    """Bench programs list the quantities that they have; whichever file comes first decides nothing."""
+    parts = []
+    for benchmark in ("cow", "fork"):
+        document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+        document["benchmarks"] = [e for e in document["benchmarks"]
+                                  if e["name"].startswith(f"{benchmark}/")]
+        document["unmeasured"] = []
+        ours = document["context"]["forkcost"]
+        ours["cases"] = {n: c for n, c in ours["cases"].items() if c["benchmark"] == benchmark}
+        used = {q for e in document["benchmarks"] for q in e["quantities"]}
+        ours["quantities"] = {q: row for q, row in ours["quantities"].items() if q in used}
+        parts.append(write(document, tmp_path / f"{benchmark}.json"))
+    one, other = load(parts), load(parts[::-1])
+    assert one.quantities == other.quantities
+    assert one.estimator("total_ns") == other.estimator("total_ns") == "p25"
+    assert one.estimator("debt_ns") == other.estimator("debt_ns") == "p25"
 
 
 def test_a_key_that_a_later_program_writes_is_no_damage(tmp_path):

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from forkcost import stats
+from forkcost import stats, titles
 from forkcost.claims.verdict import Missing, number
 
 HOW_TO_GET = "forkcost claims --run --preset quick measures it"
@@ -105,10 +105,10 @@ class View:
         return [f"{name} {number(low)}–{number(high)}" for name, (_, low, high) in widest.items()]
 
     def words_for_untested(self):
-        """`backing:hugetlb/written:1 and 2 more (skipped: …)` per reason."""
+        """`hugetlb pages, 1 page written and 2 more (skipped: …)` per reason."""
         by_reason = defaultdict(list)
         for name, reason in self.untested.items():
-            by_reason[reason].append(re.sub(r"^claim/id:[^/]+/", "", name))
+            by_reason[reason].append(re.sub(r"^claim [^,]+, ", "", titles.case(name)))
         return [f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} ({reason})"
                 for reason, names in by_reason.items()]
 

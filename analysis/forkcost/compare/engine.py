@@ -86,7 +86,7 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     slopes = families.found(measured, base.runs[0].page_size)
     judged, in_families = _judged(matcher, measured, slopes)
     made += judged
-    tables = [files.context["quantities"] for files in (base, new)]
+    tables = [files.quantities for files in (base, new)]
     compared = Comparison(base.side, new.side, mode, found,
                           tuple(_titled(row, tables) for row in sorted(made, key=_rank)),
                           tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),

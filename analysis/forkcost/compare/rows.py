@@ -70,7 +70,7 @@ class Matcher:
         self.base, self.new, self.mode, self.thresholds = base, new, mode, thresholds
         self.wanted = re.compile(quantities)
         self.estimators = {quantity: row["estimator"] for quantity, row in
-                           (new.context["quantities"] | base.context["quantities"]).items()}
+                           (new.quantities | base.quantities).items()}
         self.partner = interleaved(base, new)
         self.noticed = Noticed()
 

@@ -32,6 +32,11 @@ class Files:
     def context(self):
         return self.runs[0].context
 
+    @cached_property
+    def quantities(self):
+        """As Run has them, of all files."""
+        return {name: row for run in reversed(self.runs) for name, row in run.quantities.items()}
+
     @property
     def google(self):
         """Google Benchmark's own context."""

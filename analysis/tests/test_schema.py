@@ -28,10 +28,7 @@ def test_the_stored_file_of_schema_2_has_its_form(check, stored):
 
 
 def test_the_reference_has_its_form(check, reference):
-    document = json.loads(gzip.decompress(reference.read_bytes()))
-    if document["context"]["forkcost"]["schema"] == 1:
-        pytest.skip("the reference is still a file of schema 1")
-    check(document)
+    check(json.loads(gzip.decompress(reference.read_bytes())))
 
 
 def test_a_file_of_schema_1_has_another_form(check):

@@ -14,7 +14,7 @@ from forkcost.compare.statistics import ALPHA, MOST_ROUNDS
 MODES = {"time": "Figures are time, measured with a clock.",
          "exact": "Figures are executed instructions, not time: the deterministic machine executes one "
                   "per nanosecond of its CPU time."}
-SEVERITIES = {NOTE: "does not matter", WARNING: "may change the figures",
+SEVERITIES = {NOTE: "for information", WARNING: "may change the figures",
               MEANINGLESS: "makes the comparison meaningless"}
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

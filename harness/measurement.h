@@ -1,4 +1,4 @@
-// The taking of samples for one case: what a body sees, and all that a benchmark's .cc includes.
+// The taking of samples for one case: what a body sees, and what every benchmark includes.
 //
 // A benchmark's .cc defines register_cases(), which adds its cases; each has a body that reads
 //

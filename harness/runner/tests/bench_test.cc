@@ -68,8 +68,7 @@ TEST(Interpret, DoesNotBelieveAFileOfAProgramThatDied) {
 
 TEST(Interpret, DoesNotTakeAnotherCasesEntry) {
   const auto other = evidence(0, make_entry("a/n:00", "ok"));
-  EXPECT_NE(reason(interpret(some_case(), other)).find("lacks the case"),
-            std::string::npos);
+  EXPECT_NE(reason(interpret(some_case(), other)).find("lacks the case"), std::string::npos);
 }
 
 TEST(Interpret, NeedsTheFiguresThatAnEntryPromises) {

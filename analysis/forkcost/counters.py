@@ -103,18 +103,18 @@ def _chosen(run):
         yield f"{label} (per {Work.of(case, run.page_size).what})", case
 
 
-TOUCHES = (
-    ("first write after fork", "cow", {"state": "first", "access": "write"}),
-    ("write, child gone", "cow", {"state": "alone", "access": "write"}),
-    ("first write to fresh memory", "first-touch", {}),
-    ("memcpy of a page", "copy-page", {}),
-)
+# What a kind of choose.TOUCHES is called here.
+TOUCHES = {
+    "copy": "first write after fork", "alone": "write, child gone",
+    "fresh": "first write to fresh memory", "memcpy": "memcpy of a page",
+}
 
 
 def touches(run):
     """[(label, row of debt_ns)] of TOUCHES, base pages first, then other backings."""
     found = []
-    for label, benchmark, axes in TOUCHES:
+    for kind, label in TOUCHES.items():
+        benchmark, axes = choose.TOUCHES[kind]
         rows = run.select(benchmark, "debt_ns", choose.TOUCHED, **axes)
         backings = rows.get("axis.backing")
         others = [] if backings is None else sorted(set(backings.dropna()) - {run.base})

@@ -139,8 +139,8 @@ def _values_1(found, at):
         found[key] = _array([v for row in values for v in row], where, 3).reshape(-1, 3)
         counted = found[key][:, 2].sum()
     if counted != found["n"]:
-        raise Broken(f"{at} says n = {found['n']}, but its {key} {'hold' if key == 'samples' else 'holds'} {int(counted) or 'no'} values: "
-                     f"{DAMAGED}")
+        held = f"{key} {'hold' if key == 'samples' else 'holds'} {int(counted) or 'no'} values"
+        raise Broken(f"{at} says n = {found['n']}, but its {held}: {DAMAGED}")
 
 
 def _values_2(found, step, where):

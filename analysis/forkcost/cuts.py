@@ -37,7 +37,9 @@ def cut(total, at, events, blocked=None):
     complete = np.all([~np.isnan(v) for v in (total, *at.values())], axis=0)
     if not complete.any():
         return None
-    low, high = np.quantile(total[complete], [0.4, 0.6])
+    # To the next sample outwards: between the two middle ones of 2 or of 4 there is none.
+    low = np.quantile(total[complete], 0.4, method="lower")
+    high = np.quantile(total[complete], 0.6, method="higher")
     chosen = complete & (total >= low) & (total <= high)
     parts, before, joined = {}, 0.0, False
     for event in events:

@@ -222,12 +222,22 @@ def claims(runs, measured, preset, save, output, form):
 @click.argument("files", nargs=-1, required=True, metavar="[LABEL=]FILE...")
 @click.option("--base-label", metavar="LABEL", help="The side that others are compared with.  "
               "[default: the first]")
-@click.option("--threshold", metavar="5%", help="For all quantities, in place of the table's.")
+@click.option("--threshold", metavar="3%",
+              help="The smallest change worth telling, for all quantities.  [default: 1%]")
 @click.option("--thresholds", "table", type=_FILES, metavar="FILE.toml",
-              help="This table of thresholds, not ours (forkcost aa writes one).")
+              help="The same by quantity: this table, not ours.")
 @click.option("--quantity", default="", metavar="REGEX", help="Only these quantities.")
 @click.option("--case", default="", metavar="REGEX", help="Only these cases.")
-@click.option("--strict", is_flag=True, help="Treat unclear results as regressions.")
+@click.option("--alpha", default="1%", metavar="1%", show_default=True,
+              help="The chance of status 1 although nothing changed.")
+@click.option("--noise", type=_FILES, metavar="FILE.json",
+              help="What runs of this machine differ by, as forkcost aa wrote it.  [default: "
+                   "forkcost-noise.json beside the files]")
+@click.option("--accept", type=_FILES, metavar="FILE.toml",
+              help="Known changes, which are told and give no status 1.")
+@click.option("--all", "everything", is_flag=True,
+              help="Status 1 also for what moved outside the core.")
+@click.option("--strict", is_flag=True, help="Treat unclear results of the core as regressions.")
 @click.option("--force", is_flag=True, help="Compare runs that are not comparable.")
 @click.option("--explain", is_flag=True,
               help="Show counters and kernel functions that moved, where both sides have them.")
@@ -235,22 +245,28 @@ def claims(runs, measured, preset, save, output, form):
               type=click.Choice(formats.NAMES))
 @click.option("-o", "--output", type=_FILES, metavar="FILE", help="Write here, not to stdout.")
 @click.pass_context
-def compare(ctx, files, base_label, threshold, table, quantity, case, strict, force, explain, form,
-            output):
+def compare(ctx, files, base_label, threshold, table, quantity, case, alpha, noise, accept, everything,
+            strict, force, explain, form, output):
     """Did it change? A verdict for each case and quantity of two sides.
 
     Give OLD.json NEW.json; or LABEL=FILE for each file, with as many files per label as there are
     runs of the same thing, and as many labels as there are things: the first is the base. A
-    directory stands for its *.json. Google Benchmark's own files will do. Fewer cases or quantities
-    (--case, --quantity) need less of a correction, so smaller changes are found.
+    directory stands for its *.json. Google Benchmark's own files will do.
+
+    The core decides: the cases that the files mark as such, or those that --case, or the runs'
+    --filter, selected. Primary quantities of other cases decide from 20% on; everything else is
+    told. Between runs, not --interleave, what all cases moved together is judged by itself, by what
+    runs of the machine differ by (forkcost aa).
 
     Exit status: 0 no regression, 1 a regression, 2 bad input, 3 the sides cannot be compared or
     have nothing in common."""
-    from forkcost.compare import engine, thresholds
+    from forkcost.compare import accept as known, engine, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
-    found, without = engine.comparisons(files, base_label, limits, case=case, quantity=quantity,
-                                         force=force, explained=explain)
+    found, without = engine.comparisons(
+        files, base_label, limits, case=case, quantity=quantity, force=force, explained=explain,
+        alpha=thresholds.parsed(alpha), known_noise=noise, everything=everything,
+        accepted=known.read(accept) if accept else ())
     _put(formats.document(form, found, strict), output)
     if without:
         raise NoAnswer("\n".join(without))
@@ -261,14 +277,14 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, strict, fo
 @click.argument("runs", nargs=-1, type=_FILES, metavar="[RUN.json...]")
 @click.option("--preset", metavar="NAME",
               help="Without files: forkcost-run's preset.  [default: quick]")
-@click.option("--runs", "count", type=click.IntRange(1), metavar="N",
-              help="Without files: so many runs of both sides.  [default: 3]")
-@click.option("-o", "--output", type=_FILES, metavar="FILE.toml", help="Write here, not to stdout.")
+@click.option("--runs", "count", type=click.IntRange(3), metavar="N",
+              help="Without files: so many runs, one after the other.  [default: 10]")
+@click.option("-o", "--output", type=_FILES, metavar="FILE.json", help="Write here, not to stdout.")
 def aa(runs, preset, count, output):
-    """Run an A/A comparison and derive thresholds from it.
+    """Measure what runs of the same thing on this machine differ by.
 
-    Of result files of the same thing on one machine, or without any by measuring now: forkcost-run
-    measures itself against itself, in turns. The table is for compare --thresholds."""
+    Of result files, or without any by measuring now. compare takes it into account where it lies
+    beside the files that are compared, by the name forkcost-noise.json, or by --noise."""
     from forkcost.compare import aa as noise
 
     if runs and (preset or count):
@@ -276,8 +292,7 @@ def aa(runs, preset, count, output):
     if runs:
         found = noise.of_files(runs)
     else:
-        with plugins.measurement("aa without files")(preset or "quick", count or 3) as measured:
+        with plugins.measurement("aa without files")(preset or "quick", count or 10) as measured:
             found = noise.of_files(measured)
-    for warning in noise.warnings(found):
-        click.echo(f"warning: {warning}", err=True)
-    _put(noise.table(found), output)
+    click.echo(noise.says(found), err=True)
+    _put(noise.text(found), output)

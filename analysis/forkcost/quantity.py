@@ -61,7 +61,7 @@ class Quantity:
     @cached_property
     def median_replicates(self):
         """Bootstrap replicates of the median."""
-        weights = stats.drawn_weights((1,) * len(self.by_round), 0)
+        weights = stats.drawn_weights(len(self.by_round), 0)
         order = np.random.default_rng((0, self.seed)).permutation(len(weights))
         return self._pooled.replicates(0.5, weights[order], (1, self.seed))
 

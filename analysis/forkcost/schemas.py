@@ -28,7 +28,7 @@ _DEFAULTS_1 = {
 _LOWER_1 = ("private_dirty_bytes", "page_table_bytes", "pss_bytes")
 _NUMBERS = frozenset((int, float))  # true is another
 # Of a case: stands once in schema 2.
-_OF_CASE = ("benchmark", "heap_bytes", "primary", "primary_cpu")
+_OF_CASE = ("benchmark", "heap_bytes", "primary", "primary_cpu", "core")
 
 
 def in_one_form(document, schema):

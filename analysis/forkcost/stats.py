@@ -98,41 +98,24 @@ class Rounds:
             step >>= 1
         return np.minimum(place, len(self.values) - 1)
 
-    def of_units_again(self, q, seed):
-        """Replicates of each unit's own quantile, one column per unit."""
-        ends = np.cumsum(self.nested)
-        columns = []
-        for u, (end, n) in enumerate(zip(ends, self.nested)):
-            cumulative = self.cumulative[:, end - n:end]
-            there = np.diff(cumulative.sum(axis=1), prepend=0) > 0
-            unit = Rounds(self.values[there], cumulative[there], (1,) * n)
-            weights = drawn_weights((1,) * n, u) if n > 1 else np.ones((REPLICATES, 1))
-            columns.append(unit.replicates(q, weights, (*seed, u)))
-        return np.column_stack(columns)
-
 
 @lru_cache(maxsize=256)
-def drawn_weights(nested, seed, replicates=REPLICATES):
-    """How often each round is drawn when units are drawn, then rounds within each: one row per
-    replicate. Quantities that share a seed share what is drawn, so that what is common to the cases
-    of a round or a boot stays common."""
-    rng = np.random.default_rng(seed)
-    units = rng.multinomial(len(nested), np.full(len(nested), 1 / len(nested)), size=replicates)
-    columns = [rng.multinomial(units[:, u] * n, np.full(n, 1 / n)) if n > 1 else units[:, [u]]
-               for u, n in enumerate(nested)]
-    return np.concatenate(columns, axis=1).astype(float)
+def drawn_weights(n_rounds, seed, replicates=REPLICATES):
+    """How often each round is drawn: one row per replicate. Quantities that share a seed share what
+    is drawn, so that what is common to the cases of a round stays common."""
+    return np.random.default_rng(seed).multinomial(
+        n_rounds, np.full(n_rounds, 1 / n_rounds), size=replicates).astype(float)
 
 
-def interval(replicates, n_rounds, level=0.95, df=None):
+def interval(replicates, n_rounds, level=0.95):
     """(low, high) of bootstrap replicates along their first axis; None below MIN_ROUNDS rounds.
-    `df`: degrees of freedom where there are more than of one set of rounds.
 
     A plain percentile interval of four or five rounds is too narrow. The levels are therefore
     expanded by Student's t (Hesterberg, "What Teachers Should Know About the Bootstrap", 2015).
     """
     if n_rounds < MIN_ROUNDS:
         return None
-    t = special.stdtrit(df or n_rounds - 1, (1 - level) / 2)
+    t = special.stdtrit(n_rounds - 1, (1 - level) / 2)
     tail = special.ndtr(t * np.sqrt(n_rounds / (n_rounds - 1)))
     low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
     return low, high

@@ -4,6 +4,7 @@ TRUTH holds what the figures are drawn from; noise is lognormal with median 1, s
 values are the medians. `python3 synthetic.py OUT.json [SEED]` writes one to look at.
 """
 
+import datetime
 import json
 import sys
 
@@ -23,6 +24,16 @@ TRUTH = {
     "image": {"nolibc": 0, "static": 90e3, "dynamic": 420e3},
     "touch": {"first": 2100, "after-other": 700, "alone": 720, "second": 30},
 }
+
+
+def noise(directory, deviation, common=None, name="forkcost-noise.json"):
+    """Writes what runs of the synthetic machine differ by, as forkcost aa does."""
+    made = {"machine": ["synthetic", "Synthetic CPU @ 2.1 GHz", "6.18.0-synthetic"],
+            "suite": "0.1.0", "made": datetime.datetime.now(datetime.timezone.utc).isoformat(),
+            "runs": 10, "common": {"sd": deviation if common is None else common, "df": 30},
+            "own": {"default": {"sd": deviation, "df": 30}}}
+    (directory / name).write_text(json.dumps(made))
+    return directory / name
 
 
 class Maker:

@@ -1,4 +1,7 @@
-import tomllib
+"""What runs of a machine differ by: measured, found again, and held against a comparison."""
+
+import datetime
+import json
 
 import numpy as np
 import pytest
@@ -7,125 +10,220 @@ from click.testing import CliRunner
 import synthetic
 from conftest import write
 from forkcost.cli import main
-from forkcost.compare import thresholds
+from forkcost.compare import engine, noise, sides, thresholds
+from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
 
-CASES = 40
+GROUPS = ("fork", "vfork", "clone3", "_Fork", "clone-vm", "posix_spawn", "system", "popen")
+COMMON, OWN, ROUNDS = 0.02, 0.01, 0.02
 
 
 def call(*words):
     return CliRunner(mix_stderr=False).invoke(main, [str(w) for w in words])
 
 
-def run(tmp_path, name, seed, noise=0.05, rounds=4, session=None, drift=0.0):
-    """A run whose cases are all off by their own noise."""
+def run(tmp_path, name, seed, common=COMMON, own=OWN, rounds=20, slower=(), everything=1.0,
+        session=None, **context):
+    """A run of eight groups of two cases, which moves by `common` altogether and each group by
+    `own`. `slower`: {group: factor}."""
     rng = np.random.default_rng(seed)
-    maker = synthetic.Maker(seed, rounds=rounds, samples=5, noise=0.0)
+    maker = synthetic.Maker(seed, rounds=rounds, samples=5)
     maker.noisy = np.ones
-    shared = np.random.default_rng(session or seed).normal(0, drift)
-    for i in range(CASES):
-        value = 1e6 * np.exp(rng.normal(0, noise) + shared)
-        maker.case("fork", {"path": str(i)}, [{"total_ns": np.full(5, value)}] * rounds, "total_ns")
+    moved = rng.normal(0, common)
+    for group in GROUPS:
+        of_group = rng.normal(0, own)
+        for heap in ("0", "64MiB"):
+            cost = 1e6 * everything * dict(slower).get(group, 1.0) * np.exp(moved + of_group)
+            maker.case("fork", {"path": group, "heap": heap}, [
+                {"total_ns": np.full(5, cost * np.exp(rng.normal(0, ROUNDS)))} for _ in range(rounds)],
+                "total_ns", heap_bytes=0)
     document = maker.document()
+    document["context"]["forkcost"]["environment"]["machine"] |= context
+    document["context"]["forkcost"]["run"]["started"] = datetime.datetime.now(
+        datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     if session:
         document["context"]["forkcost"]["run"]["interleaved"] = {
-            "session": f"s{session}", "side": "a" if name.endswith("a") else "b"}
+            "session": f"s{session}", "side": name[-1]}
     return write(document, tmp_path / f"{name}.json")
 
 
+def compared(base, new, **options):
+    base, new = (p if isinstance(p, list) else [p] for p in (base, new))
+    return engine.compare(sides.read("base", base), sides.read("new", new), thresholds.read(),
+                          **options)
+
+
+def measured(tmp_path, runs=10, **how):
+    """The path of a noise file of so many runs, beside other runs of `tmp_path`."""
+    place = tmp_path / "aa"
+    place.mkdir()
+    paths = [run(place, f"r{i}", 1000 + i, **how) for i in range(runs)]
+    out = tmp_path / noise.NAME
+    result = call("aa", *paths, "-o", out)
+    assert (result.exit_code, result.stdout.strip()) == (0, str(out)), result.stderr
+    return out
+
+
 def test_it_finds_the_noise_that_was_planted(tmp_path):
-    paths = [run(tmp_path, f"r{i}", i) for i in range(6)]
+    found = json.loads(measured(tmp_path, 30).read_text())
+    assert found["common"]["sd"] == pytest.approx(COMMON, rel=0.35) and found["common"]["df"] == 29
+    own = found["own"]["total_ns"]
+    assert own["sd"] == pytest.approx(OWN, rel=0.35) and own["df"] == 100
+    assert found["machine"][1:] == ["Synthetic CPU @ 2.1 GHz", "6.18.0-synthetic"]
+
+
+def test_it_says_what_can_be_told(tmp_path):
+    paths = [run(tmp_path, f"r{i}", i) for i in range(10)]
     result = call("aa", *paths)
-    assert result.exit_code == 0
-    table = tomllib.loads(result.stdout)
-    # 95% of |differences| of two: 1.96 standard deviations of a difference.
-    assert table["time"]["total_ns"] == pytest.approx(np.expm1(1.96 * 0.05 * 2**0.5), abs=0.02)
-    assert set(table) == {"time", "exact"} and table["exact"]["child_cpu_ns"] == 0.02
-    assert "15 pair(s) of 6 runs" in result.stdout and "6.18.0-synthetic" in result.stdout
-    assert "2024-05-01" in result.stdout and "4 rounds" in result.stdout
+    assert "10 runs: everything together moves by" in result.stderr
+    assert json.loads(result.stdout)["runs"] == 10
 
 
-def test_runs_in_turns_are_compared_with_each_other_only(tmp_path):
-    paths = [run(tmp_path, f"{n}{side}", 10 * n + i, noise=0.01, session=n, drift=0.5)
-             for n in (1, 2, 3) for i, side in enumerate("ab")]
-    table = tomllib.loads(call("aa", *paths).stdout)
-    assert table["time"]["total_ns"] <= 0.04
-    assert "3 pair(s) of runs measured in turns" in call("aa", *paths).stdout
+def test_sides_measured_in_turns_are_one_run(tmp_path):
+    paths = [run(tmp_path, f"{n}{side}", n, session=n + 1) for n in range(4) for side in "ab"]
+    assert json.loads(call("aa", *paths).stdout)["runs"] == 4
 
 
-def test_one_file_is_halved_and_says_so(tmp_path):
-    result = call("aa", run(tmp_path, "r", 1))
-    assert "even against odd rounds" in result.stdout
-    assert tomllib.loads(result.stdout)["time"]["total_ns"] == 0.01  # its rounds are alike
-
-
-def test_compare_reads_what_aa_writes(tmp_path):
-    paths = [run(tmp_path, f"r{i}", i) for i in range(3)]
-    out = tmp_path / "t.toml"
-    assert call("aa", *paths, "-o", out).stdout.strip() == str(out)
-    limit = thresholds.read(out).of("time", "total_ns")
-    assert 0.1 < limit < 0.2
-    assert call("compare", paths[0], paths[1], "--thresholds", out).exit_code in (0, 1)
-
-
-@pytest.mark.parametrize("words", [["--preset", "quick"], ["--runs", "2"]])
+@pytest.mark.parametrize("words", [["--preset", "quick"], ["--runs", "4"]])
 def test_measuring_and_files_do_not_mix(tmp_path, words):
     assert call("aa", run(tmp_path, "r", 1), *words).exit_code == 2
 
 
-def test_other_machines_are_refused(tmp_path):
-    other = synthetic.Maker(machine="elsewhere").fork(paths=("fork",))
-    path = write(other.document(), tmp_path / "other.json")
-    result = call("aa", run(tmp_path, "r", 1), path)
+def test_what_cannot_tell_is_refused(tmp_path):
+    paths = [run(tmp_path, f"r{i}", i) for i in range(3)]
+    assert call("aa", *paths[:2]).exit_code == 3
+    assert call("aa", paths[0], *paths[:2]).exit_code == 2
+    other = run(tmp_path, "other", 9, cpu_model="another")
+    result = call("aa", *paths, other)
     assert result.exit_code == 2 and "other.json" in result.stderr
 
 
-def test_a_single_round_is_status_3(tmp_path):
-    assert call("aa", run(tmp_path, "r", 1, rounds=1)).exit_code == 3
+# In a comparison
 
 
-def noisy(tmp_path, name, seed, quantities, cases=CASES, noise=0.05, **context):
-    """A run in which every case has these quantities."""
-    rng = np.random.default_rng(seed)
-    maker = synthetic.Maker(seed, rounds=2)
-    for i in range(cases):
-        maker.case("fork", {"path": str(i)}, [
-            {q: np.full(5, 100.0 if q.endswith("faults") else 1e6 * np.exp(rng.normal(0, noise)))
-             for q in quantities}] * 2, quantities[0])
-    document = maker.document()
-    document["context"]["forkcost"]["environment"]["machine"] |= context
-    return write(document, tmp_path / f"{name}.json")
+def test_everything_slower_is_told_from_the_machine(tmp_path):
+    """30% is more than the machine does by itself, 3% is not: it is taken out and said."""
+    measured(tmp_path)
+    base = run(tmp_path, "base", 1)
+    much = compared(base, run(tmp_path, "much", 2, everything=1.3))
+    assert much.common.verdict == SLOWER and much.exit_status() == 1
+    assert much.common.interval[0] < 1.3 < much.common.interval[1]
+    assert not {SLOWER, FASTER} & {r.change.verdict for r in much.rows}  # nothing of its own
+    little = compared(base, run(tmp_path, "little", 3, everything=1.03))
+    assert little.common.verdict == UNCLEAR and little.exit_status() == 0
+    row = little.rows[0].change
+    assert row.raw / row.ratio == pytest.approx(little.common.ratio, rel=0.02)
+    said = call("compare", base, tmp_path / "little.json").stdout
+    assert "the machine was" in said and "10 runs of this machine" in said
+    said = call("compare", base, tmp_path / "much.json")
+    assert said.exit_code == 1 and "everything is slower in new" in said.stdout
 
 
-def test_what_was_not_measured_or_seldom_keeps_our_threshold(tmp_path):
-    ours = thresholds.read()
-    paths = [noisy(tmp_path, f"r{i}", i, ["total_ns", "debt_ns", "odd_ns", "faults"], cases=5,
-                   noise=1e-4) for i in range(2)]
-    text = call("aa", *paths).stdout
-    table = tomllib.loads(text)["time"]
-    assert table["child_minor_faults"] == 0.35 and table["page_table_bytes"] == 0.12
-    assert table["sample_ns"] is False
-    assert table["debt_ns"] == ours.of("time", "debt_ns")  # five ratios
-    assert "odd_ns" not in table and "faults" not in table  # no line: the default, and exact
-    assert "page_table_bytes = 0.12  # ours, not measured here" in text
-    few = [noisy(tmp_path, f"f{i}", i, ["odd_ns"], cases=1, noise=1e-4) for i in range(2)]
-    assert tomllib.loads(call("aa", *few).stdout)["time"]["default"] == 0.10
-    many = [noisy(tmp_path, f"m{i}", i, ["debt_ns"], noise=1e-4) for i in range(2)]
-    assert tomllib.loads(call("aa", *many).stdout)["time"]["debt_ns"] == 0.01
+def test_a_familys_own_part_is_found_whatever_the_machine_does(tmp_path):
+    measured(tmp_path)
+    base = run(tmp_path, "base", 1)
+    for everything in (0.95, 1.0, 1.05):
+        found = compared(base, run(tmp_path, "new", 2, everything=everything,
+                                   slower={"fork": 1.15}))
+        slow = {r.axes["path"] for r in found.rows if r.change.verdict == SLOWER}
+        assert slow == {"fork"} and found.exit_status() == 1
+        row = next(r.change for r in found.rows if r.axes["path"] == "fork")
+        assert row.interval[0] < 1.15 < row.interval[1]
 
 
-def test_what_differs_by_more_than_itself_is_warned_about(tmp_path):
-    paths = [noisy(tmp_path, f"r{i}", i, ["total_ns"], noise=3) for i in range(2)]
-    out = tmp_path / "t.toml"
-    result = call("aa", *paths, "-o", out)
-    assert result.exit_code == 0 and "total_ns differs from itself by more than" in result.stderr
-    assert 1 < thresholds.read(out).of("time", "total_ns") < 10  # a table that compare takes
-    quiet = [noisy(tmp_path, f"q{i}", i, ["total_ns"]) for i in range(2)]
-    assert call("aa", *quiet).stderr == ""
+def test_the_same_thing_is_no_news_however_many_rounds(tmp_path):
+    """Rounds know nothing of what moves between runs: more of them must not make it news."""
+    measured(tmp_path)
+    none = synthetic.noise(tmp_path, 1e-6, name="none.json")
+    bad, blind = [], []
+    for i in range(50, 90):
+        pair = [run(tmp_path, side, 2 * i + n, rounds=60) for n, side in enumerate("ab")]
+        bad.append(compared(*pair).exit_status())
+        if i < 60:
+            blind.append(compared(*pair, known_noise=none).exit_status())
+    assert sum(bad) <= 2  # of 40 at 1%: three have a chance of 0.7%
+    assert sum(blind) >= 3  # of 10: half of them, when runs are taken for alike
 
 
-def test_the_table_is_one_whatever_the_names(tmp_path):
-    odd = 'x"\\\n\x7f_ns'
-    paths = [noisy(tmp_path, f"r{i}", i, [odd], cpu_model="CPU\n[time]\ndefault = 7\n")
-             for i in range(2)]
-    table = tomllib.loads(call("aa", *paths).stdout)
-    assert table["time"]["default"] < 1 and odd in table["time"]
+def test_three_runs_a_side_find_less_than_one(tmp_path):
+    measured(tmp_path)
+    base, new = ([run(tmp_path, f"{side}{i}", 20 * n + i, slower={"fork": factor}, everything=drift)
+                  for i in range(3)] for n, (side, factor, drift) in enumerate(
+                      [("base", 1.0, 1.0), ("new", 1.06, 1.02)]))
+    found = compared(base, new)
+    rows = [r.change for r in found.rows if r.axes["path"] == "fork"]
+    assert {c.replicated for c in rows} == {"file"}
+    assert all(c.interval[0] < 1.06 < c.interval[1] for c in rows)
+    assert max(c.detectable for c in rows) < max(
+        r.change.detectable for r in compared(base[0], new[0]).rows)
+
+
+def test_with_few_groups_the_machine_is_in_every_interval(tmp_path):
+    """Of three groups one that changed would be a third of what is common."""
+    measured(tmp_path)
+    base, new = run(tmp_path, "base", 1), run(tmp_path, "new", 2, everything=1.03)
+    some = compared(base, new, case="path:(fork|vfork)/")
+    assert some.common is None and {r.change.raw for r in some.rows} == {None}
+    assert not {SLOWER, FASTER} & {r.change.verdict for r in some.rows}
+    assert all(r.change.interval[1] > 1.05 for r in some.rows)
+
+
+def test_without_a_measured_machine_the_largest_known_noise_counts(tmp_path):
+    base, new = run(tmp_path, "base", 1), run(tmp_path, "new", 2, everything=1.3)
+    found = compared(base, new)
+    assert found.common.verdict == SLOWER and "forkcost aa" in found.noise
+    assert compared(base, run(tmp_path, "other", 3, everything=1.05)).exit_status() == 0
+
+
+def test_bytes_do_not_move_with_the_hour(tmp_path):
+    def made(name, pages):
+        maker = synthetic.Maker(1, rounds=8)
+        for path in GROUPS:
+            maker.case("fork", {"path": path}, [{"page_table_bytes": np.full(5, pages * 4096)}] * 8,
+                       "page_table_bytes")
+        return write(maker.document(), tmp_path / f"{name}.json")
+    found = compared(made("base", 100), made("new", 150))
+    assert found.common is None and {r.change.verdict for r in found.rows} == {SLOWER}
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"machine": ["synthetic", "Synthetic CPU @ 2.1 GHz", "5.10"]}, "was measured on kernel 5.10"),
+    ({"made": "2020-01-01T00:00:00Z"}, "days old"), ({"suite": "0.0.9"}, "suite 0.0.9")])
+def test_it_says_when_it_is_out_of_date(tmp_path, change, said):
+    path = measured(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    result = call("compare", run(tmp_path, "a", 1), run(tmp_path, "b", 2), "--format", "details")
+    assert said in result.stdout and "forkcost aa" in result.stdout
+
+
+def test_that_of_another_machine_is_not_taken(tmp_path):
+    path = measured(tmp_path)
+    found = json.loads(path.read_text()) | {"machine": ["other", "CPU", "1"]}
+    path.write_text(json.dumps(found))
+    base, new = run(tmp_path, "a", 1), run(tmp_path, "b", 2)
+    assert "results differed" in compared(base, new).noise
+    result = call("compare", base, new, "--noise", path)
+    assert result.exit_code == 2 and "another machine" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"machine": 1}', '"x"', "\xff"])
+def test_a_file_that_is_none_is_status_2(tmp_path, text):
+    (tmp_path / "x.json").write_text(text, encoding="latin-1")
+    base, new = run(tmp_path, "a", 1), run(tmp_path, "b", 2)
+    result = call("compare", base, new, "--noise", tmp_path / "x.json")
+    assert result.exit_code == 2 and "forkcost aa" in result.stderr
+
+
+def test_one_round_that_is_bad_and_one_that_is_alone(tmp_path):
+    """One round against thirty has no verdict; a run with a bad round in every case neither."""
+    measured(tmp_path)
+    many = run(tmp_path, "many", 1, rounds=30)
+    found = compared(run(tmp_path, "one", 2, rounds=1), many)
+    assert {r.change.verdict for r in found.rows} == {UNCLEAR} and found.exit_status() == 0
+    document = json.loads((tmp_path / "many.json").read_text())
+    for entry in document["benchmarks"]:
+        if entry["repetition_index"] == 7:
+            for q in entry["quantities"].values():
+                q["samples"] = [5 * v for v in q["samples"]]
+                q |= {key: 5 * q[key] for key in ("min", "p50", "p90", "max", "mean") if key in q}
+    bad = compared(many, write(document, tmp_path / "bad.json"))
+    assert {r.change.verdict for r in bad.rows} <= {SAME, UNCLEAR} and bad.exit_status() == 0

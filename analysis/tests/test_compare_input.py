@@ -47,7 +47,7 @@ def test_a_side_that_compares_nothing_keeps_no_other_from_being_compared(tmp_pat
                               renamed(small(2), "fork/path:other"))
     result = call(f"base={base}", f"slow={slow}", f"other={other}")
     assert result.exit_code == 3 and "no case in common" in result.stderr
-    assert "slow against base: 1 slower" in result.stdout.replace("\u00a0", " ")
+    assert "Regression: 1 slower of 1 quantity" in result.stdout
 
 
 def test_a_failure_on_the_new_side_is_an_answer_without_any_figure(tmp_path):

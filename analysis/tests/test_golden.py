@@ -109,6 +109,7 @@ def comparison(tmp_path_factory):
     documents = base.document(), new.document()
     documents[1]["context"]["forkcost"]["environment"]["memory"]["thp_enabled"] = "always"
     directory = tmp_path_factory.mktemp("golden")
+    synthetic.noise(directory, 1e-4, 0.01)
     made = [sides.read(label, [write(document, directory / f"{label}.json")])
             for label, document in zip(("6.1", "6.12"), documents)]
     return engine.compare(*made, thresholds.read(None, 0.05), explained=True)
@@ -121,7 +122,7 @@ def is_golden(name, text):
     assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
 
 
-COMPARISONS = {"text": "compare.txt", "markdown": "compare.md", "github": "compare.github",
+COMPARISONS = {"text": "compare.txt", "details": "compare-details.txt", "markdown": "compare.md", "github": "compare.github",
                "ktap": "compare.ktap", "junit": "compare.junit.xml"}
 
 

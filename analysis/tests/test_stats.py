@@ -28,7 +28,7 @@ def test_a_quantile_is_the_same_of_one_round_and_of_several():
 def replicates(rounds, seed=0, count=stats.REPLICATES):
     """Of the median, as a report draws them."""
     return stats.Rounds.of(rounds).replicates(
-        0.5, stats.drawn_weights((1,) * len(rounds), (0, seed), count), (1, seed))
+        0.5, stats.drawn_weights(len(rounds), (0, seed), count), (1, seed))
 
 
 def plain_replicates(rounds, q, count, seed):
@@ -111,7 +111,7 @@ def test_what_bisection_finds_is_what_a_search_of_all_values_finds():
     for n_values in (1, 2, 3, 4, 31, 32, 33, 400):
         rounds = stats.Rounds.of([rng.integers(n_values, size=n).astype(float)
                                   for n in (3, 40, 1, 25)])
-        weights = stats.drawn_weights((1,) * 4, n_values)
+        weights = stats.drawn_weights(4, n_values)
         totals = weights @ rounds.cumulative.T
         wanted = np.ceil(rng.random(len(weights)) * totals[:, -1])
         assert (rounds._first(weights, wanted)
@@ -123,7 +123,7 @@ def test_what_bisection_finds_is_what_a_search_of_all_values_finds():
 def test_replicates_are_spread_as_those_of_samples_that_are_really_drawn(between, q):
     rounds = rounds_around(np.random.default_rng(14), 100, 6, 30, between)
     ours = stats.Rounds.of(rounds).replicates(
-        q, stats.drawn_weights((1,) * 6, 1, 4000), 2)
+        q, stats.drawn_weights(6, 1, 4000), 2)
     plain = plain_replicates(rounds, q, 4000, 3)
     spread = np.quantile(plain, 0.975) - np.quantile(plain, 0.025)
     for share in (0.025, 0.25, 0.5, 0.75, 0.975):

@@ -50,7 +50,8 @@ _KEYS = (
     ("CPU measured on", "run.cpu", NOTE),
     ("clock", "clock.source", WARNING),
 )
-_SET_BY_KERNEL = ("kernel's build", "mitigations")
+_LISTED_BY_KERNEL = ("kernel's build", "mitigations")
+_SET_BY_KERNEL = "environment.memory."  # settings that another kernel may not have
 _GOOGLE = (("host", "host_name", NOTE), ("CPUs", "num_cpus", WARNING),
            ("MHz of a CPU", "mhz_per_cpu", NOTE),
            ("library's build", "library_build_type", WARNING))
@@ -83,9 +84,13 @@ def _of_contexts(google, google_of_new):
     base, new = google["forkcost"], google_of_new["forkcost"]
     kernels = _get(base, "environment.kernel.release") != _get(new, "environment.kernel.release")
     for what, path, severity in _KEYS:
-        if kernels and what in _SET_BY_KERNEL:
-            severity = NOTE  # each kernel lists those that it knows
-        yield _difference(what, _get(base, path), _get(new, path), severity)
+        both = _get(base, path), _get(new, path)
+        if kernels and path.startswith(_SET_BY_KERNEL):
+            *both, alone = _apart(*both)
+            yield from (_only(what, *values) for values in alone)
+        if kernels and what in _LISTED_BY_KERNEL:
+            severity = NOTE  # each kernel words what it knows
+        yield _difference(what, *both, severity)
     estimators = [{q: row["estimator"] for q, row in of["quantities"].items()}
                   for of in (base, new)]
     yield _difference("estimators", *({q: e for q, e in of.items() if q in other}
@@ -93,6 +98,25 @@ def _of_contexts(google, google_of_new):
     for what, key, severity in _GOOGLE:
         if key != "num_cpus" or not _get(base, "environment.machine.cpus_online"):
             yield _difference(what, google.get(key), google_of_new.get(key), severity)
+
+
+def _apart(base, new):
+    """(what both kernels can be asked for, of base and of new; [(base, new)] of what one alone
+    has)."""
+    if base is None or new is None:
+        return None, None, ([] if base is new else [(base, new)])
+    if not isinstance(base, dict) or not isinstance(new, dict):
+        return base, new, []
+    common = [{k: v for k, v in of.items() if k in other} for of, other in ((base, new), (new, base))]
+    alone = [{k: v for k, v in of.items() if k not in other} for of, other in ((base, new), (new, base))]
+    return *common, [(values if side == 0 else None, values if side == 1 else None)
+                     for side, values in enumerate(alone) if values]
+
+
+def _only(what, base, new):
+    side = "base" if new is None else "new"
+    return Difference(what, *(_said(v) if v is not None else "has none" for v in (base, new)), NOTE,
+                      only=side)
 
 
 def _mode(base, new):

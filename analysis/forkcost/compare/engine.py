@@ -1,17 +1,21 @@
 """Compares two sides, or one with several: from files to Comparisons."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from forkcost import load, processes, titles, units
-from forkcost.compare import differences, explain, families, judge, rows, sides, statistics
+from forkcost.compare import (
+    accept, differences, explain, families, judge, noise, rows, sides, stages, statistics)
+from forkcost.compare.movement import Movement
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, Comparison)
 from forkcost.errors import InputError, NoAnswer
 
+ALPHA = 0.01
 _ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
 
 
@@ -60,10 +64,13 @@ def comparisons(words, base_label, thresholds, **options):
     return compared, without
 
 
-def compare(base, new, thresholds, case="", quantity="", force=False, explained=False):
+def compare(base, new, thresholds, case="", quantity="", force=False, explained=False,
+            alpha=ALPHA, known_noise=None, accepted=(), everything=False):
     """The Comparison of two sides.Files. `case`, `quantity`: expressions that names must have in
-    them. Raises NoAnswer where it would be meaningless, unless `force`, and where no case or
-    quantity is on both sides; InputError where a side's files are not of one thing."""
+    them. `known_noise`: the path of a file of forkcost aa; `accepted`: known changes (accept);
+    `everything`: what moved outside the core is bad news too. Raises NoAnswer where it would be
+    meaningless, unless `force`, and where no case or quantity is on both sides; InputError where a
+    side's files are not of one thing."""
     within = [w for files in (base, new) for w in differences.within(files)]
     found = differences.between(base, new)
     bad = [d for d in found if d.severity == MEANINGLESS]
@@ -73,7 +80,11 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
                        "both alike, or --force")
     mode = sides.EXACT if base.mode == new.mode == sides.EXACT else "time"
     wanted = _expression("--case", case)
-    matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity))
+    selected = bool(case) or all(files.context.get("run", {}).get("filter")
+                                 for files in (base, new))
+    stage_of = stages.Stages(base, new, mode, selected, bool(quantity)).of
+    matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity),
+                           stage_of)
     measured, made, noticed = [], rows.alone(base, new, wanted), rows.Noticed()
     names = [name for name in base.cases if name in new.cases and wanted.search(name)]
     for of_case, counts, also in processes.in_parts(lambda name: [matcher.of_case(name)], names):
@@ -83,14 +94,17 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
                        + _nothing(base, new, noticed, [e for e in (case, quantity) if e]))
-    slopes = families.found(measured, base.runs[0].page_size)
-    judged, in_families = _judged(matcher, measured, slopes)
+    judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
+                                                  everything)
     made += judged
     tables = [files.quantities for files in (base, new)]
     compared = Comparison(base.side, new.side, mode, found,
                           tuple(_titled(row, tables) for row in sorted(made, key=_rank)),
                           tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),
-                          warnings=(*within, *_warnings(base, new, noticed, wanted)))
+                          warnings=(*within, *_warnings(base, new, noticed, wanted),
+                                    *(known.warnings if known else ())),
+                          common=common, noise=known.says if known else "", alpha=alpha)
+    compared = accept.applied(compared, accepted)
     return explain.with_causes(compared, base, new) if explained else compared
 
 
@@ -117,13 +131,23 @@ def _expression(option, text):
         raise InputError(f"{option} '{text}' is no regular expression: {error}") from error
 
 
-def _judged(matcher, measured, slopes):
-    """([Row], [Family]). One correction for all ratios that have a test, slopes among them."""
-    evidence = [m.evidence for m in measured] + [matcher.tested(s) for s in slopes]
-    tested = [e for e in evidence if e.test is not None]
-    corrected = iter(statistics.holm([e.test.p for e in tested]))
-    changes = judge.judge(evidence, [next(corrected) if e.test is not None else None
-                                     for e in evidence], len(tested))
+def _judged(matcher, measured, alpha, named, everything):
+    """([Row], [Family], the Change of what all cases moved, the Noise that is in it)."""
+    slopes = [replace(slope, evidence=matcher.tested(slope))
+              for slope in families.found(measured, matcher.base.runs[0].page_size)]
+    items = [*measured, *slopes]
+    movement = common = None
+    if matcher.mode != sides.EXACT:
+        n_files = [len(files.paths) for files in (matcher.base, matcher.new)]
+        if any(i.evidence.test and not i.paired for i in items):
+            movement = Movement.of([m for m in measured if m.stage == stages.CORE], n_files,
+                                   noise.find((matcher.base, matcher.new), named))
+            items = [movement.taken_out(item, n_files) for item in items]
+        items = _moderated(items)
+        common = movement and movement.evidence(n_files, matcher.thresholds.of("time", ""))
+    changes, moved = judge.judge(items, alpha, common)
+    if everything:
+        changes = [replace(change, counts=True) for change in changes]
     family = {}
     for slope in slopes:
         for m in slope.members:
@@ -131,8 +155,23 @@ def _judged(matcher, measured, slopes):
     made = [m.row(change, family.get((m.case.name, m.quantity)))
             for m, change in zip(measured, changes)]
     by_name = {(row.case, row.quantity): row for row in made}
-    return made, [slope.family(change, by_name)
-                  for slope, change in zip(slopes, changes[len(measured):])]
+    return made, [slope.family(change, by_name) for slope, change in
+                  zip(slopes, changes[len(measured):])], moved, movement and movement.noise
+
+
+def _moderated(items):
+    """Their tests, with variances that know what is usual of their quantity; where that is too
+    few, of their unit."""
+    tested = [i for i, item in enumerate(items) if item.evidence.test is not None]
+    kinds = [(items[i].quantity, isinstance(items[i], families.Slope)) for i in tested]
+    often = Counter(kinds)
+    kinds = [kind if often[kind] >= statistics.FEW else items[i].evidence.unit
+             for i, kind in zip(tested, kinds)]
+    made = list(items)
+    for i, test in zip(tested, statistics.moderated(
+            [items[i].evidence.test for i in tested], kinds)):
+        made[i] = replace(items[i], evidence=replace(items[i].evidence, test=test))
+    return made
 
 
 def _rank(item):
@@ -140,7 +179,8 @@ def _rank(item):
     change = item.change
     ratio = change.ratio
     size = np.log(ratio) if ratio and ratio > 0 else np.inf
-    return (_ORDER.index(change.verdict), -size if change.verdict == UNCLEAR else -abs(size))
+    return (stages.ORDER.index(change.stage), _ORDER.index(change.verdict),
+            -size if change.verdict == UNCLEAR else -abs(size))
 
 
 def _warnings(base, new, noticed, wanted):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from forkcost import functions, passes, stats, titles
-from forkcost.compare import sides, statistics
+from forkcost.compare import sides, stages, statistics
 from forkcost.compare.result import FASTER, SLOWER, Cause
 
 LEAST = 0.01  # of a counter, or of the case's time: less is no explanation
@@ -18,7 +18,8 @@ MOST = 10  # of each kind per case
 def with_causes(comparison, base, new):
     """The Comparison with its causes."""
     cases = dict.fromkeys(row.case for row in comparison.rows
-                          if row.change.verdict in (SLOWER, FASTER) and row.quantity)
+                          if row.change.verdict in (SLOWER, FASTER) and row.quantity
+                          and row.change.stage != stages.REST)
     causes = []
     for name in cases:
         of_case = [files.joined.cases[name] for files in (base, new)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forkcost import model, titles
-from forkcost.compare import judge
+from forkcost.compare import judge, stages
 from forkcost.compare.result import Family
 
 # axis -> what one more of it is. A heap is counted in pages.
@@ -17,8 +17,8 @@ RISES = 0.1  # of the cost at the smallest size: a line that rises less has no s
 
 @dataclass(frozen=True)
 class Slope:
-    """A family before it is judged. `members`: Measured, by size; has `evidence`, `of_units`,
-    `drawn`, `floor` and `paired` as one of these."""
+    """A family before it is judged. `members`: Measured, by size; has `quantity`, `evidence`,
+    `of_units`, `files`, `floor`, `stage`, `group` and `paired` as one of these."""
 
     key: str
     title: str
@@ -28,12 +28,33 @@ class Slope:
     scale: float  # sizes per `per`
     evidence: judge.Evidence
     of_units: tuple
-    drawn: tuple
     floor: float
 
     @property
     def paired(self):
         return all(m.paired for m in self.members)
+
+    @property
+    def quantity(self):
+        return self.members[0].quantity
+
+    @property
+    def case_names(self):
+        return tuple(m.case.name for m in self.members)
+
+    @property
+    def files(self):
+        return tuple(files[:len(of_side)] for files, of_side in zip(
+            min(self.members, key=lambda m: len(m.files[0])).files, self.of_units))
+
+    @property
+    def group(self):
+        return self.members[0].group
+
+    @property
+    def stage(self):
+        """The first in which two of its members are: they are a line."""
+        return sorted((m.stage for m in self.members), key=stages.ORDER.index)[1]
 
     def family(self, change, rows):
         """`rows`: {(case, quantity): Row}."""
@@ -86,11 +107,9 @@ def _slope(key, members, page_size):
     n_units = [min(len(m.of_units[side]) for m in members) for side in (0, 1)]
     of_units = tuple(_slopes(sizes, np.column_stack([m.of_units[side][:n] for m in members]))
                      for side, n in enumerate(n_units))
-    drawn = tuple(_slopes(sizes, np.stack(columns, axis=-1))
-                  for columns in _drawn(members, n_units))
     lowest = min(m.evidence.base for m in members)
     flat = fitted[0] * np.ptp(sizes) <= RISES * lowest
-    if flat or min(map(np.min, (fitted, *of_units, *drawn))) <= 0:
+    if flat or min(map(np.min, (fitted, *of_units))) <= 0:
         return None
     floor = _floor(sizes, members, fitted)
     if floor > 1:
@@ -103,7 +122,7 @@ def _slope(key, members, page_size):
         first.estimator, first.threshold, first.sign, what=first.what)
     name = "/".join(part for part in (benchmark, rest) if part)
     return Slope(f"{name} {quantity} per {AXES[axis]}", titles.case(name, AXES[axis], page_size),
-                 AXES[axis], sizes, members, scale, evidence, of_units, drawn, floor)
+                 AXES[axis], sizes, members, scale, evidence, of_units, floor)
 
 
 def _floor(sizes, members, fitted):
@@ -111,13 +130,6 @@ def _floor(sizes, members, fitted):
     moved = np.diag([m.step for m in members]) / np.sqrt(12)
     return max(float(((_slopes(sizes, moved + [getattr(m.evidence, side) for m in members])
                        / slope - 1)**2).sum()) for side, slope in zip(("base", "new"), fitted))
-
-
-def _drawn(members, n_units):
-    """Of base and new, an array per member; of pairs as many columns as all members have."""
-    paired = all(m.paired for m in members)
-    for side, of_side in enumerate(zip(*(m.drawn for m in members))):
-        yield [drawn[:, :n_units[side]] if paired else drawn for drawn in of_side]
 
 
 def _slopes(sizes, points):

@@ -1,12 +1,13 @@
-"""The verdict on one ratio: of a quantity of a case, or of a slope."""
+"""The verdicts on ratios: of quantities of cases, and of slopes, stage by stage."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forkcost import units
-from forkcost.compare import statistics
+from forkcost.compare import stages, statistics
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR, Change
+from forkcost.compare.stages import CORE, DETAIL, PRIMARY, REST
 
 FAR = 3  # thresholds: by less, two boots of one round each differ for no reason
 
@@ -14,10 +15,10 @@ FAR = 3  # thresholds: by less, two boots of one round each differ for no reason
 @dataclass(frozen=True)
 class Evidence:
     """What is known of a ratio before all ratios are known. `sign`: 1 where less is better, else
-    −1. `test`: of the units' logarithms, those of costs; None with too few units. `replicates`: of
-    the ratio. `what`: a unit is, a `round` or a `file`; `alike`: all values of both sides are
-    equal; `without`: why there is no test; `missing`: rounds to have one; `decides`: the ratio
-    decides without one."""
+    −1. `test`: of the units' logarithms, those of costs; None with too few units. `raw`: the
+    logarithm before what all cases moved was taken out, None where nothing was. `what`: a unit is,
+    a `round` or a `file`; `alike`: all values of both sides are equal; `without`: why there is no
+    test; `missing`: rounds to have one; `decides`: the ratio decides without one."""
 
     base: float
     new: float
@@ -26,7 +27,7 @@ class Evidence:
     threshold: float
     sign: int = 1
     test: statistics.Test | None = None
-    replicates: np.ndarray | None = None
+    raw: float | None = None
     what: str = "round"
     alike: bool = False
     without: str = ""
@@ -35,13 +36,20 @@ class Evidence:
 
     @property
     def ratio(self):
-        """New / base; of pairs the geometric mean of their ratios. None where there is none: of
-        nothing, or of what is below it."""
-        if self.test is not None and self.test.paired:
-            return float(np.exp(self.sign * self.test.delta))
+        """New / base, of the units' mean logarithms where there is a test. None where there is no
+        ratio: of nothing, or of what is below it."""
+        if self.test is not None:
+            return self._ratio(self.test.delta)
         if self.base > 0 and self.new > 0:
             return self.new / self.base
         return 1.0 if self.base == self.new else None
+
+    @property
+    def raw_ratio(self):
+        return None if self.raw is None else self._ratio(self.raw)
+
+    def _ratio(self, delta):
+        return float(np.exp(self.sign * min(delta, statistics.WIDEST)))
 
 
 def exact(base, new, unit, sign, what, missing):
@@ -52,69 +60,100 @@ def exact(base, new, unit, sign, what, missing):
     ratio = 1.0 if delta == 0 else new / base if base > 0 else None
     reason = "" if verdict != UNCLEAR else "differs, but too few rounds to call it exact"
     return Change(base, new, unit, "all samples alike", ratio, None, None, 0.0, verdict, reason,
-                  more_rounds=missing if verdict == UNCLEAR else None, exact=True, replicated=what)
+                  more_rounds=missing if verdict == UNCLEAR else None, exact=True, replicated=what,
+                  counts=True)
 
 
-def judge(evidence, p, tests):
-    """[Change] of [Evidence]. `p`: corrected, None without a test; `tests`: how many it was
-    corrected for."""
-    found = [(_without_test if e.test is None else _tested)(e, of_e, tests)
-             for e, of_e in zip(evidence, p)]
-    return _promised(evidence, found, tests)
+@dataclass(frozen=True)
+class _Stage:
+    """`p`: corrected, by item's index; `error`: what they must be below; `level`: that of a single
+    test, the hardest; None where errors are not counted so. `tests`: how many."""
+
+    name: str
+    p: dict
+    error: float
+    level: float | None
+    tests: int
+
+    @classmethod
+    def by_family(cls, name, tested, error):
+        corrected = statistics.holm(list(tested.values()))
+        return cls(name, dict(zip(tested, corrected)), error, error / max(len(tested), 1),
+                   len(tested))
+
+    @classmethod
+    def by_discovery(cls, name, tested):
+        corrected = statistics.benjamini_hochberg(list(tested.values()))
+        return cls(name, dict(zip(tested, corrected)), stages.FALSE_DISCOVERIES, None, len(tested))
+
+
+def judge(items, alpha, common=None):
+    """([Change] of items with `evidence`, `stage` and `case_names`; that of the common part, or
+    None). `alpha`: the chance that the exit status is bad news although nothing changed. `common`:
+    the Evidence of what all cases moved; it is one of the core's."""
+    p = {i: item.evidence.test.p for i, item in enumerate(items) if item.evidence.test is not None}
+    of = {stage: {i: p[i] for i in p if items[i].stage == stage} for stage in stages.ORDER}
+    share = stages.PRIMARY_SHARE if of[PRIMARY] else 0.0
+    all_core = of[CORE] | ({None: common.test.p} if common else {})
+    core = _Stage.by_family(CORE, all_core, alpha * (1 - share))
+    found = {i: _tested(items[i].evidence, core, i) for i in of[CORE]}
+    movement = _tested(common, core, None) if common else None
+    primary = _Stage.by_family(PRIMARY, of[PRIMARY], alpha * share)
+    found |= {i: _tested(items[i].evidence, primary, i) for i in of[PRIMARY]}
+    moved = {name for i, change in found.items() if change.verdict in (SLOWER, FASTER)
+             for name in items[i].case_names}
+    where = {i: q for i, q in of[REST].items() if moved & set(items[i].case_names)}
+    for name, of_stage in ((DETAIL, where),
+                           (REST, {i: q for i, q in of[REST].items() if i not in where})):
+        stage = _Stage.by_discovery(name, of_stage)
+        found |= {i: _tested(items[i].evidence, stage, i) for i in of_stage}
+    return [found[i] if i in found else replace(
+        _without_test(item.evidence), stage=item.stage, counts=item.stage == CORE)
+        for i, item in enumerate(items)], movement
 
 
 def _common(evidence):
     return {"base": evidence.base, "new": evidence.new, "unit": evidence.unit,
-            "estimator": evidence.estimator, "ratio": evidence.ratio,
+            "estimator": evidence.estimator, "ratio": evidence.ratio, "raw": evidence.raw_ratio,
             "threshold": evidence.threshold, "replicated": evidence.what}
 
 
-def _tested(evidence, p, tests):
-    threshold, test = float(np.log1p(evidence.threshold)), evidence.test
-    drawn = sorted(evidence.sign * np.log(statistics.interval(evidence.replicates, test)))
-    logs = statistics.widened(drawn, test)
-    low, high = sorted(np.exp(evidence.sign * logs))
-    if logs[0] > threshold and p < statistics.ALPHA:
-        verdict, reason = SLOWER, ""
-    elif logs[1] < -threshold and p < statistics.ALPHA:
-        verdict, reason = FASTER, ""
-    elif -threshold < logs[0] and logs[1] < threshold:
-        verdict, reason = SAME, ""
+def _tested(evidence, stage, index):
+    threshold, test, p = float(np.log1p(evidence.threshold)), evidence.test, stage.p[index]
+    low, high = test.interval()
+    significant = p < stage.error
+    verdict, reason, more, smallest = UNCLEAR, "", None, None
+    if significant and abs(test.delta) >= threshold:
+        verdict = SLOWER if test.delta > 0 else FASTER
+    elif -threshold < low and high < threshold:
+        verdict = SAME
     else:
-        verdict, reason = UNCLEAR, _why(drawn, logs, threshold, evidence, p, tests)
-    return Change(**_common(evidence), interval=(float(low), float(high)), p=float(p),
-                  verdict=verdict, reason=reason, paired=test.paired), logs
+        reason = _why(evidence, significant, p, stage.tests)
+    if stage.level is not None:
+        smallest = statistics.detectable(test.error, stage.level, threshold)
+        if verdict == UNCLEAR:
+            more = statistics.more_units(test, stage.level, threshold)
+    counts = stage.name == CORE or (stage.name == PRIMARY and bool(
+        abs(test.delta) >= np.log1p(stages.PRIMARY_CHANGE)))
+    return Change(**_common(evidence), interval=tuple(sorted(
+        float(np.exp(evidence.sign * x)) for x in (low, high))), p=float(p), verdict=verdict,
+        reason=reason, more_rounds=more, detectable=smallest, paired=test.paired, counts=counts,
+        stage=stage.name)
 
 
-def _promised(evidence, found, tests):
-    """The Changes of (Change, its interval's logarithms), those that have a test with what their
-    rounds can find and how many more would settle them: of all at once, as each is a search."""
-    changes = [change for change, _ in found]
-    tested = [i for i, e in enumerate(evidence) if e.test is not None]
-    if not tested:
-        return changes
-    wider = _wider([found[i][1] for i in tested], [evidence[i].test for i in tested])
-    thresholds = np.log1p([evidence[i].threshold for i in tested])
-    se, df = np.array([(evidence[i].test.se, evidence[i].test.df) for i in tested], dtype=float).T
-    for i, smallest in zip(tested, statistics.detectable(se * wider, df, tests, thresholds)):
-        changes[i] = replace(changes[i], detectable=_known(smallest))
-    unclear = [n for n, i in enumerate(tested) if changes[i].verdict == UNCLEAR]
-    if unclear:
-        more = statistics.more_rounds([evidence[tested[n]].test for n in unclear],
-                                      wider[unclear], tests, thresholds[unclear])
-        for n, rounds in zip(unclear, more):
-            changes[tested[n]] = replace(changes[tested[n]], more_rounds=_known(rounds, int))
-    return changes
+def _why(evidence, significant, p, tests):
+    threshold = units.percent(evidence.threshold)
+    if significant:
+        return f"less than the threshold of {threshold}, or a little more"
+    if abs(evidence.test.delta) >= np.log1p(evidence.threshold):
+        return f"not significant among {units.many([tests], 'test')} (p {p:.2g})"
+    return f"the interval includes the threshold of {threshold}"
 
 
-def _known(value, kind=float):
-    return None if np.isnan(value) else kind(value)
-
-
-def _without_test(evidence, _p, _tests):
+def _without_test(evidence):
     verdict, reason = _by_ratio(evidence, float(np.log1p(evidence.threshold)))
     return Change(**_common(evidence), interval=None, p=None, verdict=verdict, reason=reason,
-                  more_rounds=evidence.missing if verdict == UNCLEAR else None), None
+                  more_rounds=evidence.missing if verdict == UNCLEAR else None)
 
 
 def _by_ratio(evidence, threshold):
@@ -132,22 +171,3 @@ def _by_ratio(evidence, threshold):
         return UNCLEAR, (f"{evidence.without.partition(':')[0]}: up to {FAR} times the threshold "
                          "it may be noise")
     return SLOWER if delta > 0 else FASTER, evidence.without
-
-
-def _wider(logs, tested):
-    """The bootstraps' standard errors divided by the tests', at least 1: what is promised holds for
-    the interval too."""
-    half = np.ptp(logs, axis=1) / 2
-    se, df = np.array([(test.se, test.df) for test in tested], dtype=float).T
-    of_test = statistics.t_quantile(0.975, df) * se
-    return np.maximum(1.0, np.divide(half, of_test, out=np.ones_like(half), where=se > 0))
-
-
-def _why(drawn, logs, threshold, evidence, p, tests):
-    if max(drawn[0] / threshold, -drawn[1] / threshold) > 1 and (
-            drawn[0] * evidence.test.delta < 0):
-        return (f"{evidence.what}s are bimodal: pooled value and mean disagree")
-    if logs[0] > threshold or logs[1] < -threshold:
-        return (f"beyond the threshold, but not significant among {units.many([tests], 'test')} "
-                f"(p {p:.2g})")
-    return f"the interval includes the threshold of {units.percent(evidence.threshold)}"

@@ -5,15 +5,15 @@ import math
 import re
 from collections import Counter
 
-from forkcost import units
+from forkcost import stats, units
+from forkcost.compare import stages
 from forkcost.compare.result import (
-    FAILED, FASTER, GONE, MEANINGLESS, NEW, NOTE, SAME, SLOWER, UNCLEAR, VERDICTS, WARNING, Family)
+    FAILED, FASTER, GONE, MEANINGLESS, NEW, NOTE, SAME, SLOWER, UNCLEAR, VERDICTS, WARNING, Family, is_bad)
 from forkcost.compare.sides import FILES_ARE_UNITS
-from forkcost.compare.statistics import ALPHA, MOST_ROUNDS
+from forkcost.compare.statistics import MOST_ROUNDS, TRIM
 
 MODES = {"time": "Figures are time, measured with a clock.",
-         "exact": "Figures are executed instructions, not time: the deterministic machine executes one "
-                  "per nanosecond of its CPU time."}
+         "exact": "Figures are executed instructions, not time: the machine executes one per ns of its CPU time."}
 SEVERITIES = {NOTE: "for information", WARNING: "may change the figures",
               MEANINGLESS: "makes the comparison meaningless"}
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -60,11 +60,24 @@ def benchmark(item):
 
 
 def listed(comparison, *verdicts):
-    """[Family | Row] with one of these verdicts: families first, largest change first, without the
-    rows that a family of the same verdict speaks for."""
-    families = [f for f in comparison.families if f.change.verdict in verdicts]
+    """[Family | Row] of what was judged for the exit status with one of these verdicts: families
+    first, largest change first, without the rows that a family of the same verdict speaks for."""
+    return _listed(comparison, verdicts, lambda change: not _beside(change))
+
+
+def also(comparison):
+    """The same of what moved beside that: it is told, and decides nothing."""
+    return _listed(comparison, (SLOWER, FASTER), _beside)
+
+
+def _beside(change):
+    return change.stage in (stages.DETAIL, stages.REST) and not change.counts
+
+
+def _listed(comparison, verdicts, wanted):
+    families = [f for f in comparison.families if f.change.verdict in verdicts and wanted(f.change)]
     spoken = {(f.key, f.change.verdict) for f in families}
-    rows = [r for r in comparison.rows if r.change.verdict in verdicts
+    rows = [r for r in comparison.rows if r.change.verdict in verdicts and wanted(r.change)
             and (r.family, r.change.verdict) not in spoken]
     return sorted(families, key=_least_first) + sorted(rows, key=_least_first)
 
@@ -81,23 +94,22 @@ def known(x):
 
 def verdict(comparison, strict=False):
     """The headline, in a few words."""
-    found = {item.change.verdict for item in (*comparison.families, *comparison.rows)}
-    if {SLOWER, FAILED} & found:
-        return "Regression"
-    if strict and UNCLEAR in found:
-        return "Unclear, which --strict treats as a regression"
+    changes = [c for c in comparison.changes if not _beside(c)]
+    found = {c.verdict for c in changes}
+    known = "; some known changes are accepted" if any(c.accepted for c in changes) else ""
+    if any(is_bad(c) for c in changes):
+        return f"Regression{known}"
+    if any(is_bad(c, strict) for c in changes):
+        return f"Unclear, which --strict treats as a regression{known}"
     if not found - {NEW, GONE}:
         return "Nothing compared: no case was measured on both sides"
     if FASTER in found:
-        return "No regression; some cases are faster"
+        return f"No regression; some cases are faster{known}"
+    if SLOWER in found:
+        return f"No regression{known or '; what is slower is not in the core, and by less than 20%'}"
     if SAME not in found:
         return "Unclear: no verdict could be reached"
     return "No change found" + ("; some cases are unclear" if UNCLEAR in found else "")
-
-
-def is_bad(verdict, strict):
-    """Whether it is a regression. `strict`: what is unclear is one."""
-    return verdict in (SLOWER, FAILED) or (strict and verdict == UNCLEAR)
 
 
 def sides(comparison):
@@ -105,12 +117,20 @@ def sides(comparison):
 
 
 def counts(comparison):
-    """`1 slower, 239 same of 240 quantities of cases; slopes: 1 slower`."""
-    said = [f"{numbers(comparison.rows)} of "
-            f"{units.many([len(comparison.rows)], 'quantity of a case', 'quantities of cases')}"
-            if comparison.rows else "no case"]
-    if comparison.families:
-        said.append(f"slopes: {numbers(comparison.families)}")
+    """`1 slower, 35 same of 36 quantities of the core's cases; slopes: 2 same; of 1,200 others 3
+    slower`."""
+    rows, slopes = ([i for i in items if i.change.stage == stages.CORE]
+                    for items in (comparison.rows, comparison.families))
+    others = [i for i in (*comparison.rows, *comparison.families) if i.change.stage != stages.CORE]
+    of = "core quantity of a case", "core quantities of cases"
+    if not others:
+        of = tuple(text.removeprefix("core ") for text in of)
+    said = [f"{numbers(rows)} of {units.many([len(rows)], *of)}" if rows else "no case"]
+    if slopes:
+        said.append(f"slopes: {numbers(slopes)}")
+    moved = [i for i in others if i.change.verdict in (SLOWER, FASTER)]
+    if others:
+        said.append(f"of {units.many([len(others)], 'other')} {numbers(moved) or 'none moved'}")
     return "; ".join(said)
 
 
@@ -118,6 +138,35 @@ def numbers(items):
     """`1 slower, 239 same`."""
     found = [item.change.verdict for item in items]
     return ", ".join(f"{found.count(v):,} {v}" for v in VERDICTS if v in found)
+
+
+def seen(comparison):
+    """What the core's figures could have shown: `smallest slowdown found: 1.2% (median of 36
+    figures; worst 3.1%: fork, 256 MiB: teardown)`; empty where none was tested."""
+    found = sorted(((i.change.detectable, title(i)) for i in (*comparison.families, *comparison.rows)
+                    if i.change.stage == stages.CORE and i.change.p is not None
+                    and known(i.change.detectable)), key=lambda pair: pair[0])
+    if not found:
+        return ""
+    middle = stats.quantile([size for size, _ in found], 0.5)
+    worst, name = found[-1]
+    return (f"smallest slowdown that would be found in 8 of 10 cases: {units.percent(middle)} (median of "
+            f"{units.many([len(found)], 'figure')}), {units.percent(worst)} at worst ({name})")
+
+
+def common(comparison):
+    """What all cases moved, and by what it was judged; empty where nothing can be said."""
+    change = comparison.common
+    if change is None:
+        return ""
+    new = plain(comparison.new.label)
+    if change.verdict in (SLOWER, FASTER):
+        return (f"everything is {change.verdict} in {new}, by {percent(change.ratio, sign=False)}: more than "
+                f"this machine moves by itself ({interval(change)}; {comparison.noise})")
+    moved = (f"{percent(change.ratio, sign=False)} {'slower' if change.ratio > 1 else 'faster'}")
+    return (f"the machine was {moved} in {new}: not told from chance below "
+            f"{units.percent(change.detectable) if known(change.detectable) else '10,000%'} "
+            f"({comparison.noise}); taken out of all figures below")
 
 
 def unit(change, mode):
@@ -218,6 +267,8 @@ def said(item, mode):
         words += f"; {settle(change)}"
     elif change.reason:
         words += f"; {change.reason}"
+    if change.accepted:
+        words += f"; accepted: {change.accepted}"
     return plain(words)
 
 
@@ -244,8 +295,12 @@ def details(item, mode):
              ("unit", unit(change, mode)), ("estimator", change.estimator)]
     if known(change.ratio):
         found.append(("change", changed(change)))
+    if known(change.raw):
+        found.append(("with what all cases moved", percent(change.raw)))
+    if change.accepted:
+        found.append(("accepted", change.accepted))
     if change.p is not None:
-        found.append(("p (Holm)", p_value(change.p)))
+        found.append(("p (corrected)", p_value(change.p)))
     if not change.exact and known(change.threshold):
         found.append(("threshold", units.percent(change.threshold)))
     if known(change.detectable):
@@ -273,23 +328,37 @@ def replicated(comparison):
 
 def statement(comparison):
     """How it was made, in sentences: which estimator, what was replicated, how corrected."""
-    changes = [i.change for i in (*comparison.rows, *comparison.families)]
+    changes = comparison.changes
     tested = [c for c in changes if c.p is not None]
     parts = [MODES[comparison.mode]]
     if tested:
-        used = Counter(c.estimator for c in tested)
+        used = Counter(c.estimator for c in tested if c is not comparison.common)
         by = ", ".join(f"{name} ({n})" for name, n in used.most_common())
-        what = replicated(comparison)
         paired = any(c.paired for c in tested)
         parts += [
             f"Ratios are new / base of the estimator that the files name: {by}.",
-            f"The unit of replication is {what}" + (", in interleaved pairs." if paired
-                                       else "."),
-            f"95% intervals: bootstrap of {'files, then ' if 'file' in what else ''}rounds, then "
-            "samples. slower, faster: the whole interval is beyond the threshold, and a t-test is "
-            f"significant at {ALPHA:.0%} after Holm's correction for all "
-            f"{units.many([len(tested)], 'ratio')} of this comparison, slopes among them. same: "
-            "the whole interval is inside."]
+            f"The unit of replication is {replicated(comparison)}"
+            + (", in interleaved pairs." if paired else "."),
+            f"95% intervals: Student's t, of logarithms' means without {TRIM:.0%} at either end. slower, "
+            "faster: at least the threshold, and significant. same: the whole interval is inside the "
+            "threshold.", *_errors(comparison, tested)]
+    if comparison.common:
+        parts.append("What all groups of cases moved together is taken out of each, and judged by "
+                     f"what runs differ by: {comparison.noise}.")
     if any(c.exact for c in changes):
         parts.append("Counts that are the same in all samples of a side are compared exactly.")
     return " ".join(parts)
+
+
+def _errors(comparison, tested):
+    n = Counter(c.stage for c in tested)
+    alpha, share = comparison.alpha, stages.PRIMARY_SHARE if n[stages.PRIMARY] else 0
+    core = f"of {units.many([n[stages.CORE]], 'figure')}" + (" of the core" if len(n) > 1 else "")
+    yield (f"By chance alone any {core} is slower or faster in {alpha * (1 - share):.2g} of comparisons "
+           "(Holm's correction)" + (
+               f", any of {units.many([n[stages.PRIMARY]], 'other primary quantity', 'other primary quantities')} "
+               f"in {alpha * share:.2g}; the exit status hears of those from {stages.PRIMARY_CHANGE:.0%} on"
+               if share else "") + ".")
+    if rest := n[stages.DETAIL] + n[stages.REST]:
+        yield (f"{units.many([rest], 'further figure')}: at most {stages.FALSE_DISCOVERIES:.0%} of what "
+               "is said to have moved did so by chance; the exit status does not hear of it.")

@@ -24,22 +24,27 @@ class Side:
 @dataclass(frozen=True)
 class Difference:
     """What is different between the sides but should not be. `severity`: NOTE; WARNING: figures
-    may differ for this reason alone; MEANINGLESS: there is nothing to compare."""
+    may differ for this reason alone; MEANINGLESS: there is nothing to compare. `only`: a setting
+    that the kernel of one side alone has, `base` or `new`; else empty."""
 
     what: str
     base: str
     new: str
     severity: str
+    only: str = ""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A ratio with its verdict. `interval`, `p`: None where there are too few rounds. `p` is
-    corrected for all changes of the comparison (Holm). `threshold`: 0.05 for 5%. `more_rounds`: of
-    an unclear one, how many more per side would settle it; None where 1,000 would not.
-    `replicated`: what of, `round` or `file`. `detectable`: the smallest slowdown that these rounds
-    find with a power of 80% (0.03 for 3%); None without rounds. `exact`: counted, not timed: any
-    difference is one. `paired`: by rounds that were interleaved."""
+    """A ratio with its verdict. `interval`, `p`: None where there are too few rounds. `ratio`: what
+    was judged; `raw`: before what all cases moved together was taken out, None where that is the
+    same. `stage`: as stages has it; `p` is corrected for all that its stage has. `threshold`: the
+    smallest change worth telling, 0.05 for 5%. `counts`: whether the exit status hears of it;
+    `accepted`: the reason why not, of a change that is known. `more_rounds`: of an unclear one, how
+    many more per side would settle it; None where 1,000 would not. `replicated`: what of, `round`
+    or `file`. `detectable`: the smallest slowdown that these rounds find with a power of 80% (0.03
+    for 3%); None where that is not known. `exact`: counted, not timed: any difference is one.
+    `paired`: by rounds that were interleaved."""
 
     base: float | None
     new: float | None
@@ -56,6 +61,10 @@ class Change:
     exact: bool = False
     paired: bool = False
     replicated: str = "round"
+    raw: float | None = None
+    stage: str = "core"
+    counts: bool = True
+    accepted: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,9 @@ class Cause:
 class Comparison:
     """`mode`: how figures were measured: `time` (a clock), `exact` (executed instructions). `rows`:
     all, those that matter first. `families`: likewise; a row in a family whose verdict is its
-    family's need not be listed. `causes`: with --explain."""
+    family's need not be listed. `common`: what all cases moved together between the runs, None of
+    pairs, and where they are too few to tell; `noise`: what it was judged by. `causes`: with
+    --explain. `alpha`: the chance of bad news where nothing changed."""
 
     base: Side
     new: Side
@@ -123,14 +134,30 @@ class Comparison:
     families: tuple[Family, ...]
     causes: tuple[Cause, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    common: Change | None = None
+    noise: str = ""
+    alpha: float = 0.01
 
     def count(self, verdict):
         """Rows with this verdict."""
         return sum(row.change.verdict == verdict for row in self.rows)
 
+    @property
+    def changes(self):
+        """Of all of it: rows, slopes, the common part."""
+        items = (*self.families, *self.rows)
+        return [*(item.change for item in items), *([self.common] if self.common else [])]
+
     def exit_status(self, strict=False):
-        """0 no regression; 1 one, or a case that failed on the new side alone. `strict`: unclear
-        counts too."""
-        changes = [*(f.change.verdict for f in self.families), *(r.change.verdict for r in self.rows)]
-        bad = {SLOWER, FAILED} | ({UNCLEAR} if strict else set())
-        return int(any(verdict in bad for verdict in changes))
+        """0 no regression; 1 one, or a case that failed on the new side alone. `strict`: what is
+        unclear in the core counts too."""
+        return int(any(is_bad(change, strict) for change in self.changes))
+
+
+def is_bad(change, strict=False):
+    """Whether it is a regression. `strict`: what is unclear in the core is one."""
+    if change.verdict == FAILED:
+        return True
+    if change.accepted or not change.counts:
+        return False
+    return change.verdict == SLOWER or (strict and change.verdict == UNCLEAR)

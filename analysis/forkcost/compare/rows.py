@@ -1,13 +1,12 @@
 """Quantities of cases that both sides have, as evidence; and cases that only one side has."""
 
 import re
-import zlib
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from forkcost import stats, units
-from forkcost.compare import judge, sides, statistics
+from forkcost.compare import judge, sides, stages, statistics
 from forkcost.compare.result import FAILED, GONE, NEW, Change, Row
 
 # Bytes of the same thing that come in two sizes are no further apart.
@@ -19,9 +18,8 @@ _FEW_PERCENT = 0.05
 class Measured:
     """A quantity of a case on both sides, ready to be judged. `paired`: both sides have the same
     rounds; `seen`: the rounds' numbers and medians, for the Row; `of_units`: the units' estimates,
-    of base and new; `drawn`: bootstrap replicates of the estimate, of base and new; of pairs those
-    of each unit, one column per unit; `step`: what its values come in, 0 where that is not
-    known."""
+    of base and new, and `files`: the index of each one's file on its side; `step`: what its values
+    come in, 0 where that is not known; `stage`: see stages."""
 
     case: object
     quantity: str
@@ -29,8 +27,9 @@ class Measured:
     evidence: judge.Evidence
     seen: tuple
     of_units: tuple
-    drawn: tuple
+    files: tuple
     step: float
+    stage: str
 
     @property
     def floor(self):
@@ -40,6 +39,15 @@ class Measured:
             return 0.0
         mean = np.unique(np.concatenate(self.of_units)).mean()
         return (self.step / mean)**2 / 12
+
+    @property
+    def case_names(self):
+        return (self.case.name,)
+
+    @property
+    def group(self):
+        """Cases that one cause would move together."""
+        return stages.group(self.case)
 
     def row(self, change, family=None):
         (base_rounds, new_rounds), medians = self.seen
@@ -64,11 +72,12 @@ class Noticed:
 
 
 class Matcher:
-    """Pairs what two sides have. `base`, `new`: Files; `mode`: `time` or `exact`."""
+    """Pairs what two sides have. `base`, `new`: Files; `mode`: `time` or `exact`; `stage_of`: a
+    function of case and quantity."""
 
-    def __init__(self, base, new, mode, thresholds, quantities=""):
+    def __init__(self, base, new, mode, thresholds, quantities="", stage_of=lambda *_: stages.REST):
         self.base, self.new, self.mode, self.thresholds = base, new, mode, thresholds
-        self.wanted = re.compile(quantities)
+        self.wanted, self.stage_of = re.compile(quantities), stage_of
         self.estimators = {quantity: row["estimator"] for quantity, row in
                            (new.quantities | base.quantities).items()}
         self.partner = interleaved(base, new)
@@ -100,7 +109,7 @@ class Matcher:
         return measured, counts, self.noticed
 
     def _match(self, case, base, new):
-        rounds, paired, what = self._arranged(base, new)
+        rounds, files, paired, what = self._arranged(base, new)
         seen = (tuple(r.cumulative.shape[1] for r in rounds), tuple(r.estimate(0.5) for r in rounds))
         alone = all(r.constant for r in rounds)
         if counted(new) and alone and self.thresholds.own(self.mode, new.name) is None:
@@ -113,9 +122,8 @@ class Matcher:
         found = Measured(case, new.name, paired, judge.Evidence(
             *(r.estimate(q) for r in rounds), new.unit, estimator, threshold,
             -1 if new.better == "higher" else 1, what=what,
-            alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen, of_units,
-            tuple(_drawn(f"{case.name} {new.name}", rounds, q, paired)),
-            self._step(of_units, new))
+            alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen, of_units, files,
+            self._step(of_units, new), self.stage_of(case.name, new.name))
         return replace(found, evidence=self.tested(found))
 
     def _count(self, case, new, rounds, seen, what):
@@ -147,18 +155,20 @@ class Matcher:
         return name, 0.0 if name == "min" else int(name[1:]) / 100
 
     def _arranged(self, base, new):
-        """((Rounds of base, of new), are they pairs, what a unit is). Rounds of an interleaved run
-        that only one side has are left out."""
+        """((Rounds of base, of new), the units' files, are they pairs, what a unit is). Rounds of
+        an interleaved run that only one side has are left out."""
         keys = [sorted(q.by_round) for q in (base, new)]
         common = [key for key in keys[0] if self.partner
                   and (self.partner[key[0]], key[1]) in new.by_round]
         if common:
             keys = [common, [(self.partner[file], number) for file, number in common]]
-        files = [len(side.paths) >= sides.FILES_ARE_UNITS for side in (self.base, self.new)]
-        nested = [_nested(k) if of_files else (1,) * len(k) for k, of_files in zip(keys, files)]
+        of_files = [len(side.paths) >= sides.FILES_ARE_UNITS for side in (self.base, self.new)]
+        nested = [_nested(k) if files else (1,) * len(k) for k, files in zip(keys, of_files)]
         rounds = tuple(stats.Rounds.of([q.by_round[key] for key in k], n)
                        for q, k, n in zip((base, new), keys, nested))
-        return rounds, bool(common), "file" if any(files) else "round"
+        files = tuple(np.array([file for file, _ in k])[np.cumsum(n) - 1]
+                      for k, n in zip(keys, nested))
+        return rounds, files, bool(common), "file" if any(of_files) else "round"
 
     def tested(self, found):
         """The evidence of what is Measured, or of a Slope, with its test."""
@@ -170,19 +180,13 @@ class Matcher:
                 f"{units.many([fewest], evidence.what)}: " + (
                     "no interval; executed instructions repeat" if exact else
                     f"an interval needs {stats.MIN_ROUNDS} or more")))
-        drawn = found.drawn
-        if min(x.min() for x in (*drawn, *of_units)) <= 0:
+        if min(x.min() for x in of_units) <= 0:
             base, new = of_units
             apart = base.max() < new.min() or new.max() < base.min()
             return replace(evidence, without="values of 0 or below have no ratio",
                            decides=exact and bool(apart))
-        test = statistics.t_test(*(evidence.sign * np.log(x) for x in of_units),
-                                 paired=found.paired,
-                                 floor=found.floor * (2 if found.paired else 1))
-        ratios = drawn[1] / drawn[0]
-        if found.paired:
-            ratios = statistics.mean_of_pairs(ratios)
-        return replace(evidence, test=test, replicates=ratios)
+        return replace(evidence, test=statistics.t_test(
+            *(evidence.sign * np.log(x) for x in of_units), found.paired, found.floor))
 
     def _step(self, of_units, quantity):
         """A clock's, as far as it shows, or a few pages: rounds that differ by more may be of two
@@ -202,12 +206,9 @@ class Matcher:
         return max(page, min(gap, max(_FEW_PAGES * page, _FEW_PERCENT * float(distinct.mean()))))
 
 
-def _drawn(name, rounds, q, paired):
-    """See Measured. `name`: differs between quantities, so that they are drawn independently."""
-    name = zlib.crc32(name.encode())
-    for side, of_side in enumerate(rounds):
-        yield (of_side.of_units_again(q, (side, name)) if paired else of_side.replicates(
-            q, stats.drawn_weights(of_side.nested, side), (side, name)))
+def rounds_of(quantity):
+    """stats.Rounds of a Quantity."""
+    return stats.Rounds.of([quantity.by_round[key] for key in sorted(quantity.by_round)])
 
 
 def counted(quantity):

@@ -29,16 +29,12 @@ def of_claims(preset, save):
 
 @contextmanager
 def of_itself(preset, count):
-    """The paths of the files of `count` runs of forkcost-run against itself, in turns, for the
-    length of a `with`."""
-    suite = str(Path(forkcost_run()).resolve().parent)
+    """The paths of the files of `count` runs of forkcost-run, one after the other, for the length
+    of a `with`."""
     with files.scratch_directory() as place:
-        paths = []
-        for number in range(count):
-            out = place / f"aa{number}.json"
-            both = [out.with_name(f"{out.stem}-{side}.json") for side in "ab"]
-            _run(["--preset", preset, "--interleave", suite, suite, "--out", str(out)], both[0])
-            paths += both
+        paths = [place / f"aa{number}.json" for number in range(count)]
+        for path in paths:
+            _run(["--preset", preset, "--out", str(path)], path)
         yield paths
 
 

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from forkcost import __version__, units
 from forkcost.compare import phrases
-from forkcost.compare.result import FAILED, SLOWER, Family
+from forkcost.compare.result import FAILED, GONE, NEW, SLOWER, Family
 from forkcost.plots import before_after, common, forest
 
 ARTIFACT = "compare.html"
@@ -29,6 +29,9 @@ def _comparison(c, number, strict):
         "mode": phrases.MODES.get(c.mode, c.mode), "warnings": c.warnings,
         "differences": [(d.what, d.base, d.new, phrases.SEVERITIES.get(d.severity, d.severity))
                         for d in c.differences],
+        "said": [said for said in (phrases.common(c), phrases.seen(c)) if said],
+        "statement": phrases.statement(c),
+        "also": [_line(item, c.mode) for item in phrases.also(c)],
         "slower": [_line(item, c.mode) for item in phrases.listed(c, SLOWER, FAILED)],
         "forest": _figure(forest.draw(c), f"forest-{number}", "What changed, by how much"),
         "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", phrases.title(f))
@@ -59,10 +62,14 @@ def _row(item, mode):
     base, new = phrases.figures(change, mode)
     quantity = phrases.per(change, mode) or item.quantity
     why = phrases.settle(change) if change.verdict == phrases.UNCLEAR else change.reason
+    if change.accepted:
+        why = f"accepted: {change.accepted}"
     name = item.key if isinstance(item, Family) else item.case
     return ((item.title, name), (item.quantity_title, quantity), change.verdict, base, new,
+            "–" if change.verdict in (NEW, GONE, FAILED) else change.stage,
             phrases.percent(change.ratio, change.exact),
-            "exact" if change.exact else phrases.interval(change) or "–", phrases.p_value(change.p),
+            "exact" if change.exact else phrases.interval(change) or "–",
+            phrases.percent(change.raw), phrases.p_value(change.p),
             "–" if change.exact else units.percent(change.threshold), phrases.rounds(item),
             change.estimator, "–" if not phrases.known(change.detectable) else
             units.percent(change.detectable), why)

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from forkcost.compare import phrases
-from forkcost.compare.result import GONE, NEW, UNCLEAR
+from forkcost.compare.result import GONE, NEW, UNCLEAR, is_bad
 
 ARTIFACT = "compare.junit.xml"
 
@@ -40,7 +40,7 @@ def _test(item, mode, strict):
                                time="0")
     verdict = item.change.verdict
     message = f"{verdict}: {phrases.said(item, mode)}"
-    if phrases.is_bad(verdict, strict):
+    if is_bad(item.change, strict):
         ElementTree.SubElement(test, "failure", type=verdict, message=message)
     elif verdict in (UNCLEAR, NEW, GONE):
         ElementTree.SubElement(test, "skipped", message=message)

@@ -3,7 +3,7 @@ Unclear, new and gone are skipped."""
 
 from forkcost import ktap
 from forkcost.compare import phrases
-from forkcost.compare.result import GONE, NEW, UNCLEAR
+from forkcost.compare.result import GONE, NEW, UNCLEAR, is_bad
 
 ARTIFACT = "compare.ktap"
 
@@ -15,8 +15,8 @@ def document(comparisons, strict=False):
         for item in (*c.families, *c.rows):
             verdict = item.change.verdict
             said = f"{verdict}: {phrases.said(item, c.mode)}"
-            skipped = verdict in (NEW, GONE) or (verdict == UNCLEAR and not strict)
-            results.append(ktap.Result(
-                side + phrases.name(item), not phrases.is_bad(verdict, strict), () if skipped else (said,),
-                said if skipped else None))
+            bad = is_bad(item.change, strict)
+            skipped = verdict in (NEW, GONE, UNCLEAR) and not bad
+            results.append(ktap.Result(side + phrases.name(item), not bad,
+                                       () if skipped else (said,), said if skipped else None))
     return ktap.document(results)

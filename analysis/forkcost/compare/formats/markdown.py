@@ -50,7 +50,9 @@ def code(text):
 def _comparison(c, strict):
     title = f"{phrases.verdict(c, strict)}: {c.base.label} → {c.new.label}"
     yield Block(f"## forkcost: {escape(title)}\n\n{escape(phrases.counts(c))}.\n"
-                f"{phrases.MODES.get(c.mode, escape(c.mode))}\n\n"
+                f"{phrases.MODES.get(c.mode, escape(c.mode))}\n"
+                + "".join(f"{escape(said[0].upper() + said[1:])}.\n"
+                          for said in (phrases.common(c), phrases.seen(c)) if said) + "\n"
                 f"- {escape(c.base.label)}: {escape(c.base.says)}\n"
                 f"- {escape(c.new.label)}: {escape(c.new.says)}\n")
     if c.differences:
@@ -66,6 +68,11 @@ def _comparison(c, strict):
     if faster := phrases.listed(c, FASTER):
         yield Block(_open(faster, "faster") + _header("what", "base → new", "change (95%)"),
                     [_item(item, c.mode) for item in faster], _CLOSE, "improvements", 4)
+    if also := phrases.also(c):
+        yield Block(_open(also, "other figure moved, which decides nothing",
+                          "other figures moved, which decides nothing")
+                    + _header("what", "base → new", "change (95%)"),
+                    [_item(item, c.mode) for item in also], _CLOSE, "other figures", 5)
     if unclear := phrases.listed(c, UNCLEAR):
         yield Block(_open(unclear, "unclear")
                     + _header("what", "base → new", "change (95%)", "what it would take"),
@@ -101,6 +108,8 @@ def _row(*cells):
 def _item(item, mode, *more):
     change = item.change
     how = phrases.changed(change)
+    if change.accepted:
+        how += f"; accepted: {change.accepted}"
     if phrases.known(change.ratio) and change.reason and not more:
         how += f"; {change.reason}"
     of = phrases.slope(item)

@@ -1,148 +1,140 @@
-"""A comparison for a terminal, a pipe or a log: nothing hangs on colour."""
+"""A comparison for a terminal, a pipe or a log, on one screen: what decided first. Nothing hangs on
+colour."""
 
-import io
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import textwrap
 
 from forkcost import units
 from forkcost.compare import phrases
-from forkcost.compare.result import (
-    FAILED, FASTER, GONE, NEW, SLOWER, UNCLEAR, Family)
+from forkcost.compare.result import FAILED, FASTER, GONE, NEW, NOTE, SLOWER, UNCLEAR
 from forkcost.compare.statistics import MOST_ROUNDS
 
-UNCLEAR_SHOWN = 10
-LISTED = 20  # cases that one side has alone
-_WIDTH = 1000  # nothing is folded: a case's name stands at the end of its line
+LINES = 25  # of one comparison, at most
+WIDTH = 100
+_WARNINGS = 3
+_UNCLEAR = 3  # beside what changed
+_CHANGES = (FAILED, SLOWER, FASTER)
 
 
 def document(comparisons, strict=False):
-    """With `strict` unclear ones are news, so all are listed."""
-    out = io.StringIO()
-    console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, soft_wrap=True)
-    for i, comparison in enumerate(comparisons):
-        if i:
-            console.print()
-        _one(console, comparison, strict)
-    plain = phrases.legal(out.getvalue()).replace(units.NBSP, " ")
-    return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
+    text = "\n\n".join("\n".join(_lines(c, strict)) for c in comparisons)
+    return phrases.legal(text).replace(units.NBSP, " ") + "\n"
 
 
-def _one(console, c, strict):
-    for side in (c.base, c.new):
-        console.print(Text(f"{side.label}: {side.says}"))
-    if c.differences:
-        _table(console, "Differences between the sides",
-               ("", "what", c.base.label, c.new.label),
-               [(d.severity, d.what, d.base, d.new) for d in c.differences])
-    for warning in c.warnings:
-        console.print(Text(f"warning: {warning}"))
-    spoken = {(f.key, f.change.verdict) for f in c.families}
-    for title, verdict in (("Slower", SLOWER), ("Faster", FASTER)):
-        _changes(console, f"{title}: slopes of cases that differ in size only",
-                 [f for f in c.families if f.change.verdict == verdict], c)
-        _changes(console, title, [r for r in c.rows if r.change.verdict == verdict
-                                  and (r.family, verdict) not in spoken], c)
-        if verdict == SLOWER:
-            _list(console, "Failed", c, FAILED)
-    _causes(console, c)
-    _unclear(console, c, strict)
-    for title, verdict in (("Gone", GONE), ("New", NEW)):
-        _list(console, title, c, verdict)
-    console.print()
-    console.print(Text(summary(c)))
-    console.print(Text(phrases.statement(c)))
+def _lines(c, strict):
+    head = [_short(f"{side.label}: {side.says}") for side in (c.base, c.new)]
+    head += _differences(c)
+    head += _cut([_short(f"warning: {w}") for w in c.warnings], _WARNINGS, "warning")
+    if said := phrases.common(c):
+        head += textwrap.wrap(said, WIDTH)
+    if c.mode == "exact":
+        head.append(_short(phrases.MODES["exact"]))
+    head += ["", *textwrap.wrap(f"{phrases.verdict(c, strict)}: {phrases.counts(c)}", WIDTH)]
+    tail = [line for said in (_causes(c), _settling(c), phrases.seen(c), _also(c), _alone(c))
+            for line in textwrap.wrap(said, WIDTH)]
+    tail.append("all of it: --format details (or html, json, …)")
+    return [*head, *_figures(c, LINES - len(head) - len(tail), strict), *tail]
 
 
-def summary(c):
-    """`2 slower, 1 faster, 3 unclear, 80 same; slopes: 1 slower`."""
-    slopes = f"; slopes: {phrases.numbers(c.families)}" if c.families else ""
-    return f"{c.new.label} against {c.base.label}: {phrases.numbers(c.rows) or 'nothing'}{slopes}"
+def _differences(c):
+    """What may change figures, one line; what is for information is in the details."""
+    found = [_short(f"differs: {d.what}: {d.base} → {d.new}") for d in c.differences
+             if d.severity != NOTE]
+    for side, label in (("base", c.base.label), ("new", c.new.label)):
+        alone = [d.what for d in c.differences if d.only == side]
+        if alone:
+            found.append(_short(f"only in {label}: {', '.join(alone)}"))
+    return _cut(found, _WARNINGS, "difference")
 
 
-def _changes(console, title, items, c):
-    if not items:
-        return
-    rows = []
-    for item in items:
-        change = item.change
-        interval = "counted" if change.exact else phrases.interval(change) or "–"
-        rows.append((
-            phrases.percent(change.ratio, change.exact), interval, phrases.arrow(change, c.mode),
-            "–" if change.exact else units.percent(change.threshold), _about(item, c.mode)))
-    _table(console, title, ("change", "95%", f"{c.base.label} → {c.new.label}", "threshold", ""),
-           rows)
+def _short(text):
+    text = phrases.plain(text)
+    return text if len(text) <= WIDTH else text[:WIDTH - 1] + "…"
 
 
-def _about(item, mode):
-    if isinstance(item, Family):
-        largest = item.rows[-1].change
-        low, high = (units.size(x) if item.per == "page" else units.whole(x)
-                     for x in (item.points[0][0], item.points[-1][0]))
-        _, *last = item.points[-1]
-        before, after = (phrases.figure(x, phrases.unit(largest, mode)) for x in last)
-        return (f"{_called(item, item.key)} ({low} to {high}, "
-                f"{units.many([len(item.rows)], 'case')}; at {high} "
-                f"{before} → {after})")
-    return _called(item, f"{item.quantity}  {item.case}")
+def _cut(lines, room, what):
+    if len(lines) <= room:
+        return lines
+    return [*lines[:room - 1], f"{units.many([len(lines) - room + 1], f'more {what}')}"]
 
 
-def _called(item, name):
-    title = phrases.title(item)
-    return name if title == phrases.name(item) else phrases.title_and_name(title, name)
+def _figures(c, room, strict):
+    """Changes, then what is unclear, so many lines; the largest ones, where there are more."""
+    changes, unclear = phrases.listed(c, *_CHANGES), phrases.listed(c, UNCLEAR)
+    asked = unclear if strict or not changes else unclear[:_UNCLEAR]
+    rows = [_row(item, c) for item in (*changes, *asked)]
+    shown = rows if len(rows) <= room else rows[:max(room - 1, 1)]
+    left = len(changes) + len(unclear) - len(shown)
+    widths = [max((len(row[i]) for row in shown), default=0) for i in range(4)]
+    lines = []
+    for *columns, about in shown:
+        padded = [f"{text:{'>' if i in (1, 2) else '<'}{width}}"
+                  for i, (text, width) in enumerate(zip(columns, widths))]
+        lines.append(_short_end("  ".join((*padded, about))))
+    return [*lines, *([f"{left:,} more are slower, faster or unclear"] if left > 0 and shown else [])]
 
 
-def _unclear(console, c, strict):
-    items = [i for i in (*c.families, *c.rows) if i.change.verdict == UNCLEAR]
-    if not items:
-        return
-    shown = items if strict else items[:UNCLEAR_SHOWN]
-    rest = f", {len(items) - len(shown)} more with --strict" if len(shown) < len(items) else ""
-    rows = [(phrases.percent(i.change.ratio, i.change.exact), settles(i.change), i.change.reason,
-             _about(i, c.mode)) for i in shown]
-    _table(console, f"Unclear ({len(items)}{rest})", ("change", "would settle it", "why", ""), rows)
+def _short_end(line):
+    """A title that is too long for the line is cut: its name stands in the details."""
+    return line.rstrip() if len(line) <= WIDTH else line[:WIDTH - 1].rstrip() + "…"
 
 
-def settles(change):
-    if change.more_rounds is not None:
-        return units.many([change.more_rounds], f"more {change.replicated}")
-    return f"over {MOST_ROUNDS:,} more {change.replicated}s" if change.interval is not None else "–"
+def _row(item, c):
+    """(verdict, change, interval, base → new, what it is)."""
+    change, title = item.change, phrases.title(item)
+    if change.accepted:
+        title += f"; accepted: {change.accepted}"
+    elif not phrases.known(change.ratio) and change.reason:
+        title += f": {change.reason}"
+    within = "counted" if change.exact else phrases.interval(change) or "–"
+    figures = " → ".join(x.removesuffix(f"{units.NBSP}instructions")  # said above, once
+                         for x in phrases.figures(change, c.mode) if x != "–") or "–"
+    per = phrases.per(change, c.mode).partition(" per ")[0]
+    if per and per != "instructions":
+        figures += f" {per}"
+    return (change.verdict, phrases.percent(change.ratio, change.exact), within, figures, title)
 
 
-def _list(console, title, c, verdict):
-    rows = [(phrases.title_and_name(r.title, r.case), r.change.reason) for r in c.rows
-            if r.change.verdict == verdict]
-    if rows:
-        hidden = 0 if verdict == FAILED else max(len(rows) - LISTED, 0)
-        more = f", {hidden} more with --format json" if hidden else ""
-        _table(console, f"{title} ({len(rows)}{more})", ("case", "why"),
-               rows[:len(rows) - hidden])
+def _settling(c):
+    """What would settle the unclear ones, all in a sentence."""
+    unclear = [i.change for i in phrases.listed(c, UNCLEAR)]
+    enough = [x.more_rounds for x in unclear if x.more_rounds is not None]
+    said = []
+    if enough:
+        said.append(f"{len(enough):,} of {len(unclear):,} unclear ones would be settled by "
+                    f"{units.many(sorted({min(enough), max(enough)}), f'more {unclear[0].replicated}')} "
+                    "per side")
+    if len(enough) < len(unclear):
+        said.append(f"{len(unclear) - len(enough):,} would not be by {MOST_ROUNDS:,} more: "
+                    + ("they lie on the threshold" if all(x.paired for x in unclear) else
+                       "measure both sides in turns (forkcost-run --interleave), or more runs"))
+    return "; ".join(said)
 
 
-def _causes(console, c):
+def _also(c):
+    """The largest of what moved beside the core."""
+    found = phrases.also(c)
+    if not found:
+        return ""
+    shown = "; ".join(f"{phrases.percent(i.change.ratio, i.change.exact)} {phrases.title(i)}"
+                      for i in found[:2])
+    more = f"; {len(found) - 2} more" if len(found) > 2 else ""
+    return f"also moved, which decides nothing: {shown}{more}"
+
+
+def _causes(c):
+    """What moved most beneath the first case that has any."""
     if not c.causes:
-        return
-    rows = [(phrases.title_and_name(cause.title, cause.case), cause.kind, cause.name,
-             phrases.figure(cause.base, cause.unit), phrases.figure(cause.new, cause.unit), cause.unit,
-             "" if cause.share is None else units.percent(cause.share)) for cause in c.causes]
-    previous = None
-    for i, row in enumerate(rows):
-        if row[0] == previous:
-            rows[i] = ("", *row[1:])
-        previous = row[0]
-    _table(console, "Counters and kernel functions that moved, per operation (share: of the case's "
-           "difference)",
-           ("case", "", "", c.base.label, c.new.label, "unit", "share"), rows)
+        return ""
+    case = phrases.plain(c.causes[0].title or c.causes[0].case)
+    found = [cause for cause in c.causes if cause.case == c.causes[0].case][:3]
+    said = ", ".join(f"{cause.name} {phrases.figure(cause.base, cause.unit)} → "
+                     f"{phrases.figure(cause.new, cause.unit)}" for cause in found)
+    left = len(c.causes) - len(found)
+    return f"{case}: {said}" + (f"; {left:,} more counters and functions moved" if left else "")
 
 
-def _table(console, title, columns, rows):
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True,
-                         justify="right" if column in ("change", "threshold", "share") else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print()
-    console.print(Text(title))
-    console.print(table)
+def _alone(c):
+    """Cases that one side has alone."""
+    said = [f"{units.many([n], 'case')} {what}" for verdict, what in (
+        (GONE, "gone"), (NEW, "new")) if (n := c.count(verdict))]
+    return ", ".join(said)

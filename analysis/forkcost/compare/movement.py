@@ -1,0 +1,138 @@
+"""What moved between two runs in all cases alike.
+
+Between runs the machine moves: a quarter of an hour apart everything was 4% slower (METHOD), and of
+that the rounds of a run know nothing. So a difference has two parts: what is common to the core,
+estimated without the cases that are being judged, and a case's own. The common part is judged
+against what runs of this machine differ by; the cases themselves could tell it from a slower kernel
+by nothing.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forkcost.compare import statistics
+from forkcost.compare.judge import Evidence
+from forkcost.compare.noise import Noise
+from forkcost.compare.sides import FILES_ARE_UNITS
+
+_FEWEST = 4  # groups that say what is common: of fewer one that changed would be half of it
+_OF_MEDIAN = np.pi / 2  # its variance, of the mean's
+_OF_DEVIATION = 1.4826  # a normal deviation, of a median absolute one
+
+
+@dataclass(frozen=True)
+class Movement:
+    """`levels`: group -> the mean logarithm of its costs in each file, those of base first, about
+    their own middle; `errors`: group -> the variance that its rounds alone give the difference of
+    both sides. `of_base`: how many files that has. `noise`: what runs differ by."""
+
+    levels: dict
+    errors: dict
+    of_base: int
+    noise: Noise
+
+    @classmethod
+    def of(cls, core, n_files, noise):
+        """Of core figures (Measured), and how many files base and new have. None of pairs."""
+        groups, errors = {}, {}
+        for m in core:
+            if m.evidence.test is None or m.paired or not _is_time(m):
+                continue
+            logs = [m.evidence.sign * np.log(x) for x in m.of_units]
+            levels = [x[files == file].mean() if (files == file).any() else np.nan
+                      for x, files, n in zip(logs, m.files, n_files) for file in range(n)]
+            groups.setdefault(m.group, []).append(levels)
+            errors.setdefault(m.group, []).append(m.evidence.test.error[0]**2)
+        of_base = n_files[0]
+        found = {}
+        for group, of_members in groups.items():
+            levels = np.array(of_members)
+            middle = (levels[:, :of_base].mean(axis=1) + levels[:, of_base:].mean(axis=1)) / 2
+            centred = (levels - middle[:, None])[~np.isnan(middle)]
+            if len(centred):
+                found[group] = centred.mean(axis=0)
+        return cls(found, {group: np.mean(errors[group]) for group in found}, of_base, noise)
+
+    @property
+    def known(self):
+        return len(self.levels) > _FEWEST
+
+    def _others(self, group):
+        return [other for other in self.levels if other != group]
+
+    def _shift(self, groups):
+        return np.median([self.levels[group] for group in groups], axis=0)
+
+    def without(self, group):
+        """(what the other groups moved in each file of base, of new; [(variance, degrees of
+        freedom)] of the difference of the two sides)."""
+        others = self._others(group)
+        shift = self._shift(others)
+        return shift[:self.of_base], shift[self.of_base:], [self._of_median(others)]
+
+    def _of_median(self, others):
+        """(variance, degrees of freedom) of the difference of both sides' medians over groups. What
+        groups differ by is as much as runs and rounds let expect, or more where they say so; a
+        handful alone would be a variance that nobody knows."""
+        levels = np.array([self.levels[group] for group in others])
+        files = self.of_base, levels.shape[1] - self.of_base
+        apart = levels[:, self.of_base:].mean(axis=1) - levels[:, :self.of_base].mean(axis=1)
+        seen, df = (_OF_DEVIATION * np.median(np.abs(apart - np.median(apart))))**2, len(apart) - 1
+        own = self.noise.own_of("")
+        expected = (sum(1 / n for n in files) * own.variance
+                    + np.mean([self.errors[group] for group in others]))
+        variance = (own.df * expected + df * seen) / (own.df + df)
+        return _OF_MEDIAN * variance / len(apart), own.df + df
+
+    def taken_out(self, item, n_files):
+        """The item (Measured or Slope) with its own part alone: what the cases of other groups
+        moved is taken out of its units, and what runs differ by is in its error."""
+        evidence = item.evidence
+        if evidence.test is None or item.paired:
+            return item
+        of_files = evidence.what == "file" and all(
+            len(files) == n for files, n in zip(item.files, n_files))
+        logs = [evidence.sign * np.log(x) for x in item.of_units]
+        if self.known and _is_time(item):  # a machine has no hour in which it has fewer bytes
+            *shifts, part = self.without(item.group)
+            logs = [x - shift[files] for x, shift, files in zip(logs, shifts, item.files)]
+            raw, common = evidence.test.delta, part
+        else:
+            raw, common = None, self.unknown(n_files) if _is_time(item) else []
+        test = statistics.t_test(*logs, floor=item.floor)
+        if not of_files:
+            test = replace(test, between=(*common, *self.between(n_files, item.quantity)))
+        return replace(item, evidence=replace(evidence, test=test, raw=raw))
+
+    def between(self, n_files, quantity):
+        """[(variance, degrees of freedom)] of what a case's own part differs by from run to run,
+        that rounds do not know."""
+        own = self.noise.own_of(quantity)
+        return [(sum(1 / n for n in n_files) * own.variance, own.df)]
+
+    def unknown(self, n_files):
+        """The same of the common part, where it cannot be told apart."""
+        usual = self.noise.common
+        return [(sum(1 / n for n in n_files) * usual.variance, usual.df)]
+
+    def evidence(self, n_files, threshold):
+        """The Evidence of the common part; None where it cannot be told apart."""
+        if not self.known:
+            return None
+        others = self._others(None)
+        shift = self._shift(others)
+        base, new = shift[:self.of_base], shift[self.of_base:]
+        usual, samples, between = self.noise.common, (), [self._of_median(others)]
+        if min(n_files) >= FILES_ARE_UNITS:
+            samples = tuple(usual.moderated(s, 1) for s in statistics.t_test(base, new).samples)
+        else:
+            between += self.unknown(n_files)
+        return Evidence(1.0, float(np.exp(new.mean() - base.mean())), "ratio", "median of groups",
+                        threshold, test=statistics.Test(float(new.mean() - base.mean()), samples,
+                                                        tuple(between)),
+                        what="file" if samples else "run")
+
+
+def _is_time(item):
+    return item.evidence.unit.partition(" ")[0] == "ns"

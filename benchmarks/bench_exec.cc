@@ -140,19 +140,32 @@ bool makes_sense(const Point& point) {
   return !point.image.memfd || (!point.cold && point.path_directories == 0);
 }
 
+// How many axes have another value than at the centre.
+int varied_axes(const Point& point) {
+  return (point.cold ? 1 : 0) + (std::string_view(point.args) != "small" ? 1 : 0) +
+         (point.path_directories > 0 ? 1 : 0) + (point.other_heap ? 1 : 0);
+}
+
 // standard: one axis varied at a time. quick: where that shows most.
 Preset preset_of(const Point& point) {
   const std::string_view image = point.image.name;
   const std::string_view args = point.args;
   const bool typical = image == "nolibc" || image == "dynamic";
-  const int varied = (point.cold ? 1 : 0) + (args != "small" ? 1 : 0) +
-                     (point.path_directories > 0 ? 1 : 0) + (point.other_heap ? 1 : 0);
+  const int varied = varied_axes(point);
   if (varied == 0) return typical ? Preset::kSmoke : Preset::kQuick;
   if (varied > 1) return Preset::kFull;
   if (point.other_heap) return std::max(point.heap.preset, Preset::kStandard);
   const bool shown = (typical && (point.cold || args == "1MiB")) ||
                      (image == "nolibc" && point.path_directories > 0);
   return shown ? Preset::kQuick : Preset::kStandard;
+}
+
+// The kernel alone, with a libc, and with a loader.
+std::vector<std::string_view> core_of(const Point& point) {
+  const std::string_view image = point.image.name;
+  const bool core = varied_axes(point) == 0 && point.heap.bytes == 0 &&
+                    (image == "nolibc" || image == "static" || image == "dynamic");
+  return core ? std::vector<std::string_view>{"main_start_ns"} : std::vector<std::string_view>();
 }
 
 std::vector<forkcost_event> required_events(const ImageKind& image) {
@@ -180,6 +193,7 @@ Case make_case(const Point& point) {
           .required = required_events(point.image),
           .primary = "main_start_ns",
           .primary_cpu = "child_cpu_ns",
+          .core = core_of(point),
           .body = [point](Measurement& m) { measure_exec(m, point); }};
 }
 

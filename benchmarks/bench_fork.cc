@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <vector>
 
 #include "harness/answer_rows.h"
 #include "harness/error.h"
@@ -120,6 +122,23 @@ Preset preset_of(const Point& point) {
   return std::max(heap.preset, in_quick ? Preset::kQuick : Preset::kStandard);
 }
 
+// fork by size, and its slope; huge pages; what there is beside it for an empty process; the page
+// tables' way back.
+std::vector<std::string_view> core_of(const Point& point) {
+  const auto& [path, heap, backing, placement] = point;
+  const std::string_view name = path.name;
+  if (placement != Placement::kSameCpu) return {};
+  const std::vector<std::string_view> blocked = {"blocked_ns", "blocked_cpu_ns"};
+  if (heap.bytes == 256 * kMiB && name == "fork") {
+    if (backing == Backing::kThp) return blocked;
+    if (backing == Backing::kBasePages) return {"blocked_ns", "blocked_cpu_ns", "teardown_ns"};
+  }
+  if (backing != Backing::kBasePages) return {};
+  if (heap.bytes == 64 * kMiB && name == "fork") return blocked;
+  const bool beside = name == "fork" || name == "vfork" || name == "clone3";
+  return heap.bytes == 0 && beside ? blocked : std::vector<std::string_view>();
+}
+
 Case make_case(const Point& point) {
   return {.benchmark = "fork",
           .axes = {{"path", point.path.name},
@@ -131,6 +150,7 @@ Case make_case(const Point& point) {
           .placement = point.placement,
           .required = {FORKCOST_RESUMED, FORKCOST_CHILD, FORKCOST_EXIT, FORKCOST_REAPED},
           .call = point.path.name,
+          .core = core_of(point),
           .body = point.path.body};
 }
 

@@ -26,6 +26,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "benchmarks/image.h"
 #include "harness/answer_rows.h"
@@ -255,6 +256,19 @@ Preset preset_of(const Path& path, std::string_view image, const HeapSize& heap)
   return std::max(heap.preset, Preset::kStandard);
 }
 
+// The kernel's part of each way to start a program; of posix_spawn also from a large parent, and
+// what users start.
+std::vector<std::string_view> core_of(const Path& path, std::string_view image,
+                                      const HeapSize& heap) {
+  const std::string_view name = path.name;
+  const bool spawn = name == "posix_spawn";
+  const bool empty = heap.bytes == 0 && (spawn || name == "fork" || name == "vfork");
+  const bool large = heap.bytes == 64 * kMiB && spawn;
+  const bool core =
+      image == "nolibc" ? empty || large : image == "dynamic" && spawn && heap.bytes == 0;
+  return core ? std::vector<std::string_view>{"main_start_ns"} : std::vector<std::string_view>();
+}
+
 }  // namespace
 
 std::vector<Axis> program_axes() {
@@ -319,6 +333,7 @@ std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
                          .placement = placement,
                          .required = std::move(required),
                          .call = path.name,
+                         .core = core_of(path, image_name, heap),
                          .body = [body = path.body, image_name](Measurement& m) {
                            const Image image(image_name, m.timeline());
                            body(m, image);

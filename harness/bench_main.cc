@@ -194,7 +194,9 @@ std::vector<Case> select_cases(const Options& options) {
   }
   keep_matching(cases, options.filter);
   const bool all = !options.filter.empty() || !options.get<"--case">().empty();
-  if (!options.get<"--preset">().empty() || !all) {
+  if (options.get<"--preset">() == kGate) {
+    std::erase_if(cases, [](const Case& c) { return c.core.empty(); });
+  } else if (!options.get<"--preset">().empty() || !all) {
     const Preset preset = options.get<"--preset">().empty()
                               ? Preset::kQuick
                               : parse_preset(options.get<"--preset">());
@@ -212,6 +214,7 @@ void list_cases(const std::vector<Case>& cases, const std::string& binary) {
                     {"axes", describe_axes_of(c)},
                     {"preset", preset_name(c.preset)}});
     if (c.arena) list.back()["heap_bytes"] = c.arena->bytes;
+    if (!c.core.empty()) list.back()["core"] = c.core;
   }
   const Json all = {{"binary", binary},        {"schema", kSchema},
                     {"axes", describe_axes()}, {"quantities", describe_quantities()},

@@ -22,7 +22,7 @@ Preset parse_preset(std::string_view name) {
   const auto* found = std::ranges::find(kPresetNames, name);
   if (found == kPresetNames.end()) {
     throw UsageError(
-        fmt::format("unknown preset '{}'; there are smoke, quick, standard, full", name));
+        fmt::format("unknown preset '{}'; there are smoke, quick, gate, standard and full", name));
   }
   return static_cast<Preset>(found - kPresetNames.begin());
 }

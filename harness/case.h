@@ -22,6 +22,9 @@ namespace forkcost {
 // std::max of them.
 enum class Preset : uint8_t { kSmoke, kQuick, kStandard, kFull };
 
+// Beside these: the core cases alone, whatever preset they are in.
+inline constexpr std::string_view kGate = "gate";
+
 const char* preset_name(Preset preset);
 Preset parse_preset(std::string_view name);  // throws UsageError
 
@@ -51,6 +54,9 @@ struct Case {
   size_t operations = 1;
   std::string primary = "blocked_ns";  // FORMAT.md: real_time and cpu_time
   std::string primary_cpu = "blocked_cpu_ns";
+  // Of a core case the quantities by which the preset gate judges it. Empty: it is none. Few, each
+  // for a question of its own: every further one makes all the others harder to tell.
+  std::vector<std::string_view> core = {};
   std::function<void(Measurement&)> body;
 
   std::string name() const { return name_of_case(benchmark, axes); }

@@ -57,9 +57,10 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {.name = "--preset",
      .taken_by = TakenBy::kBoth,
      .kind = FlagKind::kText,
-     .meaning = "smoke (seconds), quick (2 min), standard (15 min) or full",
-     .benchs_meaning = "Only the cases of smoke, quick, standard or full (default: quick, or all "
-                       "when a filter is given)",
+     .meaning = "smoke (seconds), quick (2 min), standard (15 min) or full; gate (1 min): few "
+                "cases, many rounds, to compare with",
+     .benchs_meaning = "Only the cases of smoke, quick, standard or full, or the core cases of "
+                       "gate (default: quick, or all when a filter is given)",
      .runners_default = "quick",
      .kept_in = KeptIn::kRunnersFile,
      .key = "preset"},

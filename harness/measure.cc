@@ -178,6 +178,7 @@ CaseResult measure(const Case& the_case, const MeasureOptions& options, size_t m
   entry["benchmark"] = the_case.benchmark;
   entry["axes"] = describe_axes_of(the_case);
   if (the_case.arena) entry["heap_bytes"] = the_case.arena->bytes;
+  if (!the_case.core.empty()) entry["core"] = the_case.core;
   entry["pid"] = getpid();
   return result;
 }

@@ -25,7 +25,7 @@ constexpr auto kFirstKeys = std::to_array<const char*>(
 
 // The keys of an entry that are the same in all rounds, and so stand in `cases`.
 constexpr auto kCaseKeys =
-    std::to_array<const char*>({"benchmark", "heap_bytes", "primary", "primary_cpu"});
+    std::to_array<const char*>({"benchmark", "heap_bytes", "primary", "primary_cpu", "core"});
 
 constexpr std::array<const char*, 3> kTables = {"axes", "quantities", "cases"};
 

@@ -53,6 +53,43 @@ def test_every_row_says_what_it_is(tables):
         assert all(row["meaning"] for row in listed(program)["axes"].values())
 
 
+CORE = {"cow/heap:4MiB": ["debt_ns"],
+        "cow/state:alone/heap:4MiB": ["debt_ns"],
+        "exec/image:nolibc/heap:0": ["main_start_ns"],
+        "exec/image:static/heap:0": ["main_start_ns"],
+        "exec/image:dynamic/heap:0": ["main_start_ns"],
+        "fork/path:fork/heap:0": ["blocked_ns", "blocked_cpu_ns"],
+        "fork/path:fork/heap:64MiB": ["blocked_ns", "blocked_cpu_ns"],
+        "fork/path:fork/heap:256MiB": ["blocked_ns", "blocked_cpu_ns", "teardown_ns"],
+        "fork/path:fork/heap:256MiB/backing:thp": ["blocked_ns", "blocked_cpu_ns"],
+        "fork/path:vfork/heap:0": ["blocked_ns", "blocked_cpu_ns"],
+        "fork/path:clone3/heap:0": ["blocked_ns", "blocked_cpu_ns"],
+        "load/libraries:64": ["main_start_ns"],
+        "spawn/path:fork/image:nolibc/heap:0": ["main_start_ns"],
+        "spawn/path:vfork/image:nolibc/heap:0": ["main_start_ns"],
+        "spawn/path:posix_spawn/image:nolibc/heap:0": ["main_start_ns"],
+        "spawn/path:posix_spawn/image:nolibc/heap:64MiB": ["main_start_ns"],
+        "spawn/path:posix_spawn/image:dynamic/heap:0": ["main_start_ns"]}
+
+
+def test_the_core_is_fixed_by_name():
+    gate = {case["name"]: case["core"] for program in PROGRAMS
+            for case in listed(program, "gate")["cases"]}
+    assert gate == CORE
+    everywhere = {case["name"]: case["core"] for program in PROGRAMS
+                  for case in listed(program)["cases"] if "core" in case}
+    assert everywhere == CORE
+
+
+@pytest.mark.parametrize("name", [name for name in CORE if "MiB" not in name or "cow" in name])
+def test_a_core_case_records_what_it_is_judged_by(name, tmp_path):
+    out = tmp_path / "core.json"
+    run(f"bench_{name.split('/')[0]}", "--case", name, "--samples", "4", f"--benchmark_out={out}")
+    document = json.loads(out.read_text())
+    assert document["context"]["forkcost"]["cases"][name]["core"] == CORE[name]
+    assert set(CORE[name]) <= document["benchmarks"][0]["quantities"].keys()
+
+
 def test_titles_are_those_that_analysis_has_for_older_files(tables):
     sys.path.insert(0, str(SOURCE / "analysis"))
     from forkcost import titles

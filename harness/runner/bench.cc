@@ -55,7 +55,7 @@ std::string how_it_ended(const Ended& ended, double time_limit_s) {
 
 Json failed_entry(const PlannedCase& which, const std::string& reason, std::string_view errors) {
   Json entry = {{"name", which.name}};
-  for (const char* key : {"benchmark", "axes", "heap_bytes"}) {
+  for (const char* key : {"benchmark", "axes", "heap_bytes", "core"}) {
     if (which.description.contains(key)) entry[key] = which.description[key];
   }
   const std::string words = last_words(errors);

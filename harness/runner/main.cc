@@ -284,7 +284,7 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
   warn_before(plan, environment, options);
 
   Rounds rounds(plan, journal.contents().records);
-  Progress progress(options.get<"--quiet">(), plan.max_rounds());
+  Progress progress(options.get<"--quiet">(), plan.planned_rounds());
   Recorder recorder(signals, journal, progress);
   rounds.run(programs, recorder);
 

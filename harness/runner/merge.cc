@@ -26,7 +26,7 @@ double seconds_of(const std::vector<Record*>& records) {
 Json describe_run(const Plan& plan, size_t side, const RunFacts& facts, const Json& bench_run) {
   Json run = {{"program", "forkcost-run"}, {"command", facts.command}};
   run.update(describe_settings(plan.settings, KeptIn::kRunnersFile));
-  run["rounds"] = plan.max_rounds();
+  if (const auto rounds = plan.planned_rounds()) run["rounds"] = *rounds;
   run["rounds_done"] = facts.rounds_done;
   if (!run.contains("cpu") && bench_run.contains("cpu")) run["cpu"] = bench_run["cpu"];
   if (!plan.sides.empty()) {

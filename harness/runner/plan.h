@@ -89,6 +89,11 @@ struct Plan {
   uint64_t seed() const { return settings.get<"--seed">().value(); }
   int min_rounds() const { return settings.get<"--rounds">().value_or(preset().min_rounds); }
   int max_rounds() const { return settings.get<"--rounds">().value_or(preset().max_rounds); }
+  // None where the time alone decides.
+  std::optional<int> planned_rounds() const {
+    return preset().open_ended && !settings.get<"--rounds">() ? std::nullopt
+                                                              : std::optional(max_rounds());
+  }
   // As long for each side as for a run of its own; 0: no limit.
   double target_seconds() const {
     return settings.get<"--rounds">() ? 0

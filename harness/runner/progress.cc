@@ -57,24 +57,24 @@ double share_done(const Position& position) {
   return position.done == 0 || whole <= 0 ? 0 : std::min(1.0, position.seconds / whole);
 }
 
-std::string progress_bar(const std::string& name, const Position& position, int rounds,
-                         size_t width) {
+std::string progress_bar(const std::string& name, const Position& position,
+                         std::optional<int> rounds, size_t width) {
   const size_t room = width > 0 ? width - 1 : 0;  // in the last column some terminals wrap
   const double share = share_done(position);
   const std::string left = time_left(position);
   const std::string figures =
-      fmt::format("{:>3.0f}%  round {}/{}{}{}", percent_done(position), position.round + 1, rounds,
-                  left.empty() ? "" : "  ", left);
+      fmt::format("{:>3.0f}%  round {}{}{}{}", percent_done(position), position.round + 1,
+                  rounds ? fmt::format("/{}", *rounds) : "", left.empty() ? "" : "  ", left);
   std::string line = bar(share) + " " + figures;
   if (line.size() + 2 + kLeastName > room) line = figures;
   if (line.size() + 2 < room) line += "  " + cut(name, room - line.size() - 2);
   return cut(line, room);
 }
 
-std::string progress_text(const Position& position, int rounds) {
+std::string progress_text(const Position& position, std::optional<int> rounds) {
   const std::string left = time_left(position);
-  return fmt::format("{:>3.0f}%, round {} of {}{}{}", percent_done(position), position.round + 1,
-                     rounds, left.empty() ? "" : ", ", left);
+  return fmt::format("{:>3.0f}%, round {}{}{}{}", percent_done(position), position.round + 1,
+                     rounds ? fmt::format(" of {}", *rounds) : "", left.empty() ? "" : ", ", left);
 }
 
 bool may_redraw() {
@@ -83,7 +83,7 @@ bool may_redraw() {
   return isatty(STDERR_FILENO) == 1 && !dumb && !is_set("NO_COLOR");
 }
 
-Progress::Progress(bool quiet, int rounds) : rounds_(rounds) {
+Progress::Progress(bool quiet, std::optional<int> rounds) : rounds_(rounds) {
   if (!quiet) style_ = may_redraw() ? Style::kRedraw : Style::kLines;
 }
 

@@ -19,11 +19,12 @@ double share_done(const Position& position);
 
 // "[=====>        ]  28%  round 2/5  41 s left  fork/…" in fewer than `width` columns. ASCII but
 // for the name's end, as a board's serial console is not to be trusted with more.
-std::string progress_bar(const std::string& name, const Position& position, int rounds,
-                         size_t width);
+// `rounds`: none where nobody knows.
+std::string progress_bar(const std::string& name, const Position& position,
+                         std::optional<int> rounds, size_t width);
 
 // " 30%, round 2 of 5, 41 s left".
-std::string progress_text(const Position& position, int rounds);
+std::string progress_text(const Position& position, std::optional<int> rounds);
 
 // Whether stderr is a terminal that can redraw a line; NO_COLOR and TERM=dumb say that it is to be
 // left alone.
@@ -34,7 +35,7 @@ class Progress {
   enum class Style { kNone, kLines, kRedraw };
 
   // The style that fits stderr: one line that is redrawn, or a line each tenth of the run.
-  Progress(bool quiet, int rounds);
+  Progress(bool quiet, std::optional<int> rounds);
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -44,7 +45,7 @@ class Progress {
 
  private:
   Style style_ = Style::kNone;
-  int rounds_;
+  std::optional<int> rounds_;
   int tenths_ = 0;  // said
   bool drawn_ = false;
   std::optional<std::chrono::steady_clock::time_point> last_;

@@ -216,15 +216,21 @@ TEST(RequireSame, WantsTheSameSides) {
 }
 
 TEST(Presets, AreAsDocumented) {
-  for (const char* name : {"smoke", "quick", "standard", "full"}) {
+  for (const char* name : {"smoke", "quick", "gate", "standard", "full"}) {
     const Preset& preset = find_preset(name);
     EXPECT_EQ(preset.name, name);
     EXPECT_GE(preset.max_rounds, preset.min_rounds);
   }
   EXPECT_LT(find_preset("quick").target_seconds, 120);
+  EXPECT_LE(find_preset("gate").target_seconds, 60);
   EXPECT_LT(find_preset("standard").target_seconds, 900);
   EXPECT_THROW(find_preset("Quick"), UsageError);
   EXPECT_EQ(make_test_plan("quick", 1).max_rounds(), 5);
+  EXPECT_EQ(make_test_plan("quick", 1).planned_rounds(), 5);
+  Plan gate = make_test_plan("gate", 1);
+  EXPECT_EQ(gate.planned_rounds(), std::nullopt) << "the time decides";
+  gate.settings.get<"--rounds">() = 3;
+  EXPECT_EQ(gate.planned_rounds(), 3);
   EXPECT_EQ(make_two_sides_plan("quick", 1).target_seconds(),
             2 * make_test_plan("quick", 1).target_seconds());
 }

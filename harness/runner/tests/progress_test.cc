@@ -31,6 +31,7 @@ TEST(ProgressText, SaysAllOnlyAtTheEnd) {
 }
 
 TEST(ProgressText, HasNoControlCharacters) {
+  EXPECT_EQ(progress_text(kMiddle, std::nullopt), " 33%, round 2, 41 s left");
   EXPECT_EQ(progress_text(kMiddle, 5), " 33%, round 2 of 5, 41 s left");
   EXPECT_EQ(progress_text({}, 5), "  0%, round 1 of 5");
   EXPECT_EQ(progress_text({1, 34, 120, 20, 4100}, 5), "  0%, round 2 of 5, 68 min left");

@@ -74,6 +74,15 @@ TEST(RoundsTest, EndBeforeARoundThatWouldNotFit) {
   EXPECT_EQ(rounds.rounds_done(), 4);
 }
 
+TEST(RoundsTest, GoOnAsLongAsThereIsTimeWhereTheirNumberIsOpen) {
+  const Plan plan = make_test_plan("gate", 4);
+  FakeBench bench(find_preset("gate").target_seconds / 33.5 / 4);
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(rounds.rounds_done(), 33);
+}
+
 TEST(RoundsTest, DoTheLeastNumberOfRoundsWhateverItTakes) {
   const Plan plan = make_test_plan("quick", 4);
   FakeBench bench(100);

@@ -266,7 +266,7 @@ def test_nothing_measured(runner):
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["--preset", "huge"], "smoke, quick, standard and full"),
+    (["--preset", "huge"], "smoke, quick, gate, standard and full"),
     (["--filter", "a/mode:okay"], "a/mode:ok/n:0"),
     (["--filter", "("], "not a regular expression"),
     (["--heap", "1XiB"], "'1XiB' is not a size"),

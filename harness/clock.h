@@ -32,7 +32,8 @@ inline uint64_t clock_ticks() {
 // CPU time of the calling thread in nanoseconds. A system call: about 100 ns.
 int64_t thread_cpu_ns();
 
-// Calibrates on first use (about 3 ms) and is the same for the whole process.
+// Calibrates on first use, which waits until the process is 3 ms old, and is the same for the whole
+// process.
 const ClockInfo& clock_info();
 const char* clock_source_name(ClockSource source);
 

@@ -24,6 +24,7 @@ base|libpfm4-dev|libpfm4|header perfmon/pfmlib.h|libpfm-devel|libpfm|libpfm-deve
 base|libfmt-dev|fmt 9 or later|header fmt/core.h|fmt-devel|fmt|fmt-devel
 base|nlohmann-json3-dev|nlohmann-json 3.11 or later|header nlohmann/json.hpp|json-devel|nlohmann-json|nlohmann_json-devel
 base|libcli11-dev|CLI11 2.1 or later|header CLI/CLI.hpp|cli11-devel|cli11|cli11-devel
+base|libboost-dev|Boost.Math 1.74 or later (headers)|header boost/math/distributions/students_t.hpp|boost-devel|boost|libboost_headers-devel
 base|zlib1g-dev|zlib|header zlib.h|zlib-devel|zlib|zlib-devel
 base|libgtest-dev|GoogleTest|header gtest/gtest.h|gtest-devel|gtest|gtest
 base|python3-matplotlib|matplotlib for Python|python matplotlib|python3-matplotlib|python-matplotlib|python3-matplotlib

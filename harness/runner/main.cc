@@ -31,6 +31,7 @@
 #include "harness/runner/process.h"
 #include "harness/runner/progress.h"
 #include "harness/runner/remarks.h"
+#include "harness/runner/resolution.h"
 #include "harness/runner/rounds.h"
 #include "harness/runner/summary.h"
 #include "harness/runner/text.h"
@@ -180,8 +181,8 @@ Journal open_journal(BenchPrograms& programs, const Options& options, const std:
 // Shows progress and keeps what was measured.
 class Recorder : public Observer {
  public:
-  Recorder(Signals& signals, Journal& journal, Progress& progress)
-      : signals_(signals), journal_(journal), progress_(progress) {}
+  Recorder(Signals& signals, Journal& journal, Progress& progress, bool quiet)
+      : signals_(signals), journal_(journal), progress_(progress), quiet_(quiet) {}
 
   void next(const PlannedCase& which, const Position& position) override {
     signals_.check();
@@ -190,11 +191,17 @@ class Recorder : public Observer {
   void finished(const Record& record, const Json& context) override {
     journal_.append(record, context);
   }
+  void allocated(const std::vector<CaseNoise>& cases, const std::vector<double>& rounds) override {
+    if (quiet_) return;
+    progress_.clear();
+    say(foresee(cases, rounds, journal_.contents().plan.side_count()));
+  }
 
  private:
   Signals& signals_;
   Journal& journal_;
   Progress& progress_;
+  bool quiet_;
 };
 
 // A side without figures is no answer either: there is nothing to compare.
@@ -285,11 +292,13 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
 
   Rounds rounds(plan, journal.contents().records);
   Progress progress(options.get<"--quiet">(), plan.planned_rounds());
-  Recorder recorder(signals, journal, progress);
+  Recorder recorder(signals, journal, progress, options.get<"--quiet">());
   rounds.run(programs, recorder);
 
-  const RunFacts facts{own_path(), options.command, rounds.rounds_done(), options.get<"--resume">(),
-                       Json(environment)};
+  const RunFacts facts{
+      own_path(),           options.command,
+      rounds.rounds_done(), options.get<"--resume">(),
+      Json(environment),    plan.allocates() ? rounds.samples() : std::map<std::string, size_t>()};
   std::vector<Json> documents;
   JournalContents contents = journal.take_contents();
   for (size_t side = 0; side < sides.size(); ++side) {
@@ -302,6 +311,10 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
 
   progress.clear();
   print_end(documents, files, options);
+  if (plan.allocates() && !options.get<"--table">() && !options.get<"--quiet">()) {
+    print(look_back(rounds.estimates().series(rounds.samples(), rounds.rounds_done()),
+                    plan.side_count()));
+  }
   return exit_status(documents);
 }
 

@@ -80,6 +80,11 @@ Json merge(JournalContents& journal, const RunFacts& facts, size_t side) {
   const double seconds = seconds_of(sorted);
   for (Record* record : sorted) {
     Json entry = std::move(record->entry);
+    const auto samples = facts.samples.find(entry.at("name").get<std::string>());
+    if (samples != facts.samples.end() && status_of(entry) == "ok" &&
+        entry.value("iterations", size_t{0}) != samples->second) {
+      continue;
+    }
     entry["repetition_index"] = record->round;
     if (status_of(entry) == "ok") entry["repetitions"] = facts.rounds_done;
     builder.add(std::move(entry));

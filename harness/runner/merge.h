@@ -1,6 +1,7 @@
 // Many rounds of many cases as one result file (results/FORMAT.md).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct RunFacts {
   int rounds_done = 0;
   bool interrupted = false;  // it was, and went on later
   Json environment;          // as forkcost-run saw it
+  // Of a case, as many as a round must have to count; without the case, any number.
+  std::map<std::string, size_t> samples = {};
 };
 
 // The document of a side. Takes its entries out of the journal: a standard run has a million

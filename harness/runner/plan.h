@@ -94,6 +94,8 @@ struct Plan {
     return preset().open_ended && !settings.get<"--rounds">() ? std::nullopt
                                                               : std::optional(max_rounds());
   }
+  // The time goes to the cases by what they cost and how much they vary.
+  bool allocates() const { return !planned_rounds(); }
   // As long for each side as for a run of its own; 0: no limit.
   double target_seconds() const {
     return settings.get<"--rounds">() ? 0

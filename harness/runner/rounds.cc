@@ -1,10 +1,18 @@
 #include "harness/runner/rounds.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace forkcost::runner {
+namespace {
 
-Rounds::Rounds(const Plan& plan, const std::vector<Record>& done) : plan_(plan) {
+// Where time is allocated: the first round says what a process and a sample cost, the others how
+// much they vary.
+constexpr int kPilotRounds = 6;
+
+}  // namespace
+
+Rounds::Rounds(const Plan& plan, const std::vector<Record>& done) : plan_(plan), estimates_(plan) {
   for (const Record& record : done) note(record);
 }
 
@@ -14,6 +22,8 @@ void Rounds::note(const Record& record) {
   measured_.emplace(record.round, unit);
   seconds_of_[unit] = record.seconds;
   seconds_ += record.seconds;
+  seconds_in_[record.round] += record.seconds;
+  estimates_.add(record);
   ++done_;
   const std::string status = status_of(record.entry);
   if (status == "ok") {
@@ -28,16 +38,52 @@ void Rounds::note(const Record& record) {
   }
 }
 
-bool Rounds::is_due(int round, size_t index) const {
+bool Rounds::takes_part(int round, size_t index) const {
   const Unit unit(plan_.cases[index].side, plan_.cases[index].name);
-  return measured_.count({round, unit}) == 0 && (round == 0 || skipped_.count(unit) == 0);
+  if (round > 0 && skipped_.count(unit) > 0) return false;
+  const auto share = shares_.find(unit.second);
+  if (round < kPilotRounds || share == shares_.end()) return true;
+  return std::floor((round + 1) * share->second) > std::floor(round * share->second);
 }
 
-std::vector<size_t> Rounds::missing(int round, const std::vector<size_t>& order) const {
+std::vector<size_t> Rounds::taking_part(int round, const std::vector<size_t>& order) const {
   std::vector<size_t> indices;
   std::copy_if(order.begin(), order.end(), std::back_inserter(indices),
-               [&](size_t index) { return is_due(round, index); });
+               [&](size_t index) { return takes_part(round, index); });
   return indices;
+}
+
+// From the records of the rounds before alone, so that a run that was interrupted decides the same.
+// How many samples a process takes is settled after the pilot; how often a case takes part is
+// reconsidered as more is known of its noise, which is known by a factor of 2 after the pilot.
+void Rounds::spend_time(int round, Observer& observer) {
+  if (!plan_.allocates()) return;
+  if (round == 1) {
+    for (auto& [name, samples] : samples_of_) {
+      if (const auto costs = estimates_.costs(name, 0)) samples = first_samples(*costs);
+    }
+  }
+  if (round < kPilotRounds || (round / kPilotRounds & (round / kPilotRounds - 1)) != 0 ||
+      round % kPilotRounds != 0) {
+    return;
+  }
+  std::vector<CaseNoise> cases = estimates_.noise(round == kPilotRounds ? 1 : 0, round);
+  double seconds = plan_.target_seconds();
+  for (int i = 0; i < round; ++i) seconds -= seconds_in_[i];
+  std::vector<double> done;
+  for (CaseNoise& one : cases) {
+    if (round == kPilotRounds) samples_of_[one.name] = choose_samples(one);
+    one.samples = samples_of_.at(one.name);
+    done.push_back(static_cast<double>(estimates_.rounds_of(one.name, one.samples, round)));
+    seconds += done.back() * one.process_seconds();
+  }
+  const std::vector<double> wanted = allocate(cases, seconds, plan_.min_rounds());
+  double most = 0;
+  for (size_t i = 0; i < cases.size(); ++i) most = std::max(most, wanted[i] - done[i]);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    shares_[cases[i].name] = most > 0 ? std::max(wanted[i] - done[i], 0.0) / most : 1;
+  }
+  if (round == kPilotRounds) observer.allocated(cases, wanted);
 }
 
 // Cases that were never measured count as the average of the others.
@@ -70,9 +116,13 @@ void Rounds::run(Bench& bench, Observer& observer) {
       make_orders(plan_.cases.size() / sides, sides, plan_.max_rounds(), plan_.seed());
   const double target = plan_.target_seconds();
   for (int round = 0; round < plan_.max_rounds(); ++round) {
-    const std::vector<size_t>& order = orders[static_cast<size_t>(round)];
-    const std::vector<size_t> due = missing(round, order);
-    const bool begun = due.size() < order.size() - (round == 0 ? 0 : skipped_.size());
+    spend_time(round, observer);
+    std::vector<size_t> due = taking_part(round, orders[static_cast<size_t>(round)]);
+    const size_t all = due.size();
+    std::erase_if(due, [&](size_t index) {
+      return measured_.count({round, {plan_.cases[index].side, plan_.cases[index].name}}) > 0;
+    });
+    const bool begun = due.size() < all;
     // A round that was begun is finished: half a round would weigh some cases more than others.
     const bool may_stop = target > 0 && !begun && round >= plan_.min_rounds();
     if (may_stop && seconds_ + expected_seconds(due) > target) return;

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "harness/runner/allocation.h"
 #include "harness/runner/bench.h"
+#include "harness/runner/estimates.h"
 #include "harness/runner/journal.h"
 #include "harness/runner/plan.h"
 
@@ -28,6 +30,9 @@ class Observer {
   virtual ~Observer() = default;
   virtual void next(const PlannedCase& which, const Position& position) = 0;
   virtual void finished(const Record& record, const Json& context) = 0;
+  // How the time is spent on the cases, in the same order.
+  virtual void allocated(const std::vector<CaseNoise>& cases,
+                         const std::vector<double>& rounds) = 0;
 };
 
 class Rounds {
@@ -40,10 +45,15 @@ class Rounds {
 
   int rounds_done() const { return rounds_done_; }
   double seconds() const { return seconds_; }
+  const Estimates& estimates() const { return estimates_; }
+  // Of a case, as many as each of its rounds has; where the pilot was of another number, its rounds
+  // do not count.
+  const std::map<std::string, size_t>& samples() const { return samples_of_; }
 
  private:
-  std::vector<size_t> missing(int round, const std::vector<size_t>& order) const;
-  bool is_due(int round, size_t index) const;
+  std::vector<size_t> taking_part(int round, const std::vector<size_t>& order) const;
+  bool takes_part(int round, size_t index) const;
+  void spend_time(int round, Observer& observer);
   double expected_seconds(const std::vector<size_t>& indices) const;
   Position position(int round, size_t missing_now) const;
   void note(const Record& record);
@@ -54,6 +64,9 @@ class Rounds {
   std::map<std::string, size_t> samples_of_;    // of a case, in its first round with figures
   std::set<Unit> skipped_;                      // for good
   std::set<std::pair<int, Unit>> measured_;     // by round
+  std::map<int, double> seconds_in_;            // by round
+  Estimates estimates_;
+  std::map<std::string, double> shares_;  // of the rounds, once time is allocated; absent: all
   double seconds_ = 0;
   size_t done_ = 0;
   int rounds_done_ = 0;

@@ -49,6 +49,18 @@ TEST(Merge, SortsByCaseAndRoundAndCountsAnew) {
   EXPECT_EQ(document["unmeasured"][1]["repetition_index"], 1);
 }
 
+TEST(Merge, LeavesOutRoundsOfAPilotWithAnotherNumberOfSamples) {
+  std::vector<Record> records = make_records();
+  records[3].entry["iterations"] = 7;  // of a/n:0, round 0
+  JournalContents journal = make_journal(3, records);
+  RunFacts facts = make_facts();
+  facts.samples = {{"a/n:0", 3}};
+  const Json document = merge(journal, facts, 0);
+  ASSERT_EQ(document.at("benchmarks").size(), 2U);
+  EXPECT_EQ(document["benchmarks"][0]["repetition_index"], 1);
+  EXPECT_EQ(document.at("unmeasured").size(), 2U) << "what has no figures has no samples";
+}
+
 TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
   const Json context = {{"host_name", "x"},
                         {"forkcost",

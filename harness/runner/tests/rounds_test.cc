@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
+#include <map>
+#include <random>
 #include <set>
 
 #include "harness/runner/tests/fixtures.h"
@@ -38,9 +41,13 @@ struct Kept : Observer {
     positions.push_back(position);
   }
   void finished(const Record& record, const Json&) override { records.push_back(record); }
+  void allocated(const std::vector<CaseNoise>& noise, const std::vector<double>&) override {
+    cases = noise;
+  }
 
   std::vector<Record> records;
   std::vector<Position> positions;
+  std::vector<CaseNoise> cases;
 };
 
 std::set<std::pair<int, std::string>> keys_of(const std::vector<Record>& records) {
@@ -241,6 +248,97 @@ TEST(RoundsTest, FinishARoundThatWasBegunThoughTheTimeIsUp) {
   rounds.run(bench, kept);
   EXPECT_EQ(bench.asked, std::vector<std::string>{"a/n:0"});
   EXPECT_EQ(rounds.rounds_done(), 4);
+}
+
+// Takes as many samples as it is asked for, or three, and as long as these take.
+class SamplingBench : public Bench {
+ public:
+  Measured measure(const PlannedCase& which, size_t samples) override {
+    const size_t n = samples == 0 ? 3 : samples;
+    const bool dear = which.name == "a/n:0";
+    const double start_s = dear ? 0.4 : 0.01, sample_s = dear ? 0.01 : 0.0005;
+    Json entry = make_entry(which.name, "ok");
+    entry["core"] = {"blocked_ns"};
+    entry["iterations"] = n;
+    entry["warmup"] = 0;
+    entry["conditions"] = {{"elapsed_ns", 1e9 * sample_s * static_cast<double>(n)}};
+    const double process = 2000 * std::exp(0.02 * normal_(generator_));
+    Json list = Json::array();
+    for (size_t i = 0; i < n; ++i) {
+      list.push_back(std::round(process * std::exp(0.1 * normal_(generator_)) - 1000));
+    }
+    entry["quantities"]["blocked_ns"] = {{"unit", "ns"}, {"min", 1000},     {"p50", 0},
+                                         {"p90", 0},     {"samples", list}, {"step", 1}};
+    return {entry, nullptr, start_s + sample_s * static_cast<double>(n)};
+  }
+
+ private:
+  std::mt19937 generator_{7};
+  std::normal_distribution<double> normal_;
+};
+
+std::map<std::string, std::map<size_t, int>> counts_of(const std::vector<Record>& records) {
+  std::map<std::string, std::map<size_t, int>> counts;
+  for (const Record& record : records) {
+    ++counts[record.entry.at("name")][record.entry.at("iterations").get<size_t>()];
+  }
+  return counts;
+}
+
+TEST(Gate, AllocatesItsTimeAfterAPilot) {
+  for (const bool two : {false, true}) {
+    const Plan plan = two ? make_two_sides_plan("gate", 3) : make_test_plan("gate", 3);
+    SamplingBench bench;
+    Kept kept;
+    Rounds rounds(plan, {});
+    rounds.run(bench, kept);
+    ASSERT_EQ(kept.cases.size(), 3U);
+    EXPECT_NEAR(rounds.seconds(), plan.target_seconds(), 0.02 * plan.target_seconds());
+    const auto counts = counts_of(kept.records);
+    for (const auto& [name, samples] : rounds.samples()) {
+      EXPECT_GE(samples, 7U);
+      EXPECT_GE(counts.at(name).at(samples), 10) << name;
+    }
+    const auto often = [&](const char* name) {
+      return counts.at(name).at(rounds.samples().at(name));
+    };
+    EXPECT_LT(2 * often("a/n:0"), often("a/n:1")) << "the dear one less often";
+    const auto seconds = [&](const char* name) {
+      return often(name) * (0.01 + 0.0005 * static_cast<double>(rounds.samples().at(name)));
+    };
+    EXPECT_NEAR(seconds("a/n:1"), seconds("a/n:2"), 0.4 * seconds("a/n:2"))
+        << "as much time for as much noise";
+  }
+}
+
+TEST(Gate, ThatWasInterruptedChoosesTheSame) {
+  const Plan plan = make_test_plan("gate", 3);
+  Kept whole;
+  Rounds once(plan, {});
+  SamplingBench bench;
+  once.run(bench, whole);
+  // Resumed with all that was measured but the last 40, in the midst of a round.
+  Kept rest;
+  Rounds again(plan, {whole.records.begin(), whole.records.end() - 40});
+  again.run(bench, rest);
+  EXPECT_EQ(again.samples(), once.samples());
+  ASSERT_GE(rest.records.size(), 30U);
+  for (size_t i = 0; i < 30; ++i) {
+    const Record& record = whole.records[whole.records.size() - 40 + i];
+    EXPECT_EQ(rest.records[i].round, record.round);
+    EXPECT_EQ(rest.records[i].entry.at("name"), record.entry.at("name"));
+  }
+}
+
+TEST(Gate, TakesExactlyTheRoundsThatAreAskedForWithoutAPilot) {
+  Plan plan = make_test_plan("gate", 3);
+  plan.settings.get<"--rounds">() = 8;
+  SamplingBench bench;
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_EQ(kept.records.size(), 24U);
+  EXPECT_EQ(counts_of(kept.records).at("a/n:1").at(3), 8);
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+#include "harness/runner/allocation.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace forkcost::runner {
+namespace {
+
+constexpr double kFewest = 7;
+constexpr double kMost = 255;
+// within / between of most cases here (seen: 3 to 60).
+constexpr double kUsualRatio = 16;
+// A case of which the pilot saw no variance between processes has some all the same: 0.1%, squared.
+constexpr double kLeastBetween = 1e-6;
+constexpr double kNearEnough = 2;
+
+struct Sums {
+  double between = 0, within = 0;
+  double variance(size_t samples) const { return between + within / static_cast<double>(samples); }
+};
+
+Sums sums_of(const CaseNoise& noise) {
+  Sums sums;
+  for (const QuantityNoise& one : noise.quantities) {
+    sums.between += std::max(one.between, kLeastBetween);
+    sums.within += one.within;
+  }
+  return sums;
+}
+
+double best_count(const CaseNoise& noise, double within_by_between) {
+  if (noise.sample_s <= 0) return kMost;
+  return std::sqrt(within_by_between * noise.start_s / noise.sample_s);
+}
+
+}  // namespace
+
+size_t even_samples(double wanted, bool alternates) {
+  const double each = std::clamp(alternates ? wanted / 2 : wanted, kFewest, kMost);
+  const auto quarters = static_cast<size_t>(std::round((each + 1) / 4));
+  return (4 * quarters - 1) * (alternates ? 2 : 1);
+}
+
+size_t first_samples(const CaseNoise& costs) {
+  return even_samples(best_count(costs, kUsualRatio), costs.alternates);
+}
+
+size_t choose_samples(const CaseNoise& noise) {
+  const Sums sums = sums_of(noise);
+  const size_t best = even_samples(best_count(noise, sums.within / sums.between), noise.alternates);
+  const double ratio = static_cast<double>(noise.samples) / static_cast<double>(best);
+  return ratio >= 1 / kNearEnough && ratio <= kNearEnough ? noise.samples : best;
+}
+
+std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds, double least) {
+  std::vector<double> weights;
+  for (const CaseNoise& noise : cases) {
+    weights.push_back(std::sqrt(sums_of(noise).variance(noise.samples) / noise.process_seconds()));
+  }
+  // In proportion to the weights; those that would have too few get the least, and the others what
+  // is left.
+  std::vector<double> rounds(cases.size(), least);
+  std::vector<bool> too_few(cases.size(), false);
+  for (bool changed = true; changed;) {
+    changed = false;
+    double left = seconds, per_scale = 0;
+    for (size_t i = 0; i < cases.size(); ++i) {
+      if (too_few[i]) {
+        left -= least * cases[i].process_seconds();
+      } else {
+        per_scale += weights[i] * cases[i].process_seconds();
+      }
+    }
+    for (size_t i = 0; i < cases.size(); ++i) {
+      if (too_few[i]) continue;
+      rounds[i] = std::max(left, 0.0) / per_scale * weights[i];
+      if (rounds[i] >= least) continue;
+      rounds[i] = least;
+      too_few[i] = changed = true;
+    }
+  }
+  return rounds;
+}
+
+}  // namespace forkcost::runner

@@ -46,6 +46,7 @@ struct Flag {
   bool shows = false;          // goes together with --show
   std::string_view noun = {};  // of kTexts: what a word is, in the help
   int least_words = 0, most_words = 0;
+  bool repeated = false;  // of kTexts: given as often as one likes, with one word each time
 };
 
 // In the order of --help.
@@ -144,6 +145,15 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      .noun = "SIDE",
      .least_words = 2,
      .most_words = 2},
+    {.name = "--label",
+     .taken_by = TakenBy::kRunner,
+     .kind = FlagKind::kTexts,
+     .meaning = "Write this into the result file, to tell runs apart: --label kernel=A; may be "
+                "given several times",
+     .kept_in = KeptIn::kJournal,
+     .key = "labels",
+     .noun = "NAME=VALUE",
+     .repeated = true},
     {.name = "--counters",
      .taken_by = TakenBy::kBoth,
      .kind = FlagKind::kMaybeText,

@@ -60,9 +60,10 @@ CLI::Option* add_flag(CLI::App& app, const Flag& flag, const std::string& meanin
 
 CLI::Option* add_flag(CLI::App& app, const Flag& flag, const std::string& meaning,
                       std::vector<std::string>& value) {
-  return app.add_option(std::string(flag.name), value, meaning)
-      ->type_name(std::string(flag.noun))
-      ->expected(flag.least_words, flag.most_words);
+  CLI::Option* const option = app.add_option(std::string(flag.name), value, meaning);
+  option->type_name(std::string(flag.noun));
+  if (flag.repeated) return option->allow_extra_args(false);
+  return option->expected(flag.least_words, flag.most_words);
 }
 
 template <typename T>
@@ -106,12 +107,12 @@ void append_words(std::vector<std::string>& words, const Flag& flag, const FlagV
           if (given) words.push_back(name + (given->empty() ? "" : "=" + *given));
         } else if constexpr (kIsOptional<Value>) {
           if (given) words.insert(words.end(), {name, fmt::format("{}", *given)});
-        } else if (!given.empty()) {  // a text or texts
-          words.push_back(name);
-          if constexpr (std::is_same_v<Value, std::string>) {
-            words.push_back(given);
-          } else {
-            words.insert(words.end(), given.begin(), given.end());
+        } else if constexpr (std::is_same_v<Value, std::string>) {
+          if (!given.empty()) words.insert(words.end(), {name, given});
+        } else {  // texts
+          for (size_t i = 0; i < given.size(); ++i) {
+            if (i == 0 || flag.repeated) words.push_back(name);
+            words.push_back(given[i]);
           }
         }
       },
@@ -183,8 +184,11 @@ Json describe_settings(const Settings& settings, KeptIn files) {
     const std::string key(flag.key);
     std::visit(
         [&](const auto& given) {
-          if constexpr (kIsOptional<std::decay_t<decltype(given)>>) {
+          using Value = std::decay_t<decltype(given)>;
+          if constexpr (kIsOptional<Value>) {
             if (given) json[key] = *given;
+          } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            if (!given.empty()) json[key] = given;
           } else {
             json[key] = given;
           }
@@ -204,6 +208,8 @@ Settings parse_settings(const Json& json) {
           using Value = std::decay_t<decltype(value)>;
           if constexpr (kIsOptional<Value>) {
             if (json.contains(key)) value = json[key].template get<typename Value::value_type>();
+          } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            value = json.value(key, Value());
           } else {
             value = json.at(key).template get<Value>();
           }

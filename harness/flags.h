@@ -79,8 +79,8 @@ std::vector<std::string> words_of(const Settings& settings, bool (*wanted)(const
 // Those that the runner hands on.
 std::vector<std::string> words_for_bench(const Settings& settings);
 
-// key -> value of the flags that stand at least in `files`; an optional one that was not given does
-// not.
+// key -> value of the flags that stand at least in `files`; an optional one, and words, that were
+// not given do not.
 Json describe_settings(const Settings& settings, KeptIn files);
 // Back from describe_settings(…, kJournal). Throws Json::exception.
 Settings parse_settings(const Json& json);

@@ -33,6 +33,10 @@ Json describe_run(const Plan& plan, size_t side, const RunFacts& facts, const Js
     run["interleaved"] = {{"session", plan.session}, {"side", side_name(side)}};
     if (!plan.sides[side].setting.empty()) run["setting"] = plan.sides[side].setting;
   }
+  for (const std::string& label : plan.settings.get<"--label">()) {
+    const size_t end = label.find('=');
+    run["label"][label.substr(0, end)] = label.substr(end + 1);
+  }
   run["started"] = plan.started;
   run["interrupted"] = facts.interrupted;
   return run;

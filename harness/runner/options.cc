@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "harness/environment.h"
 #include "harness/error.h"
@@ -53,6 +54,20 @@ void check_sides(const Options& options) {
   }
 }
 
+void check_labels(const Options& options) {
+  std::set<std::string> names;
+  for (const std::string& label : options.get<"--label">()) {
+    const size_t end = label.find('=');
+    if (end == std::string::npos || end == 0 || end + 1 == label.size()) {
+      throw UsageError(fmt::format("--label {}: not NAME=VALUE, as in kernel=A", label));
+    }
+    if (!names.insert(label.substr(0, end)).second) {
+      throw UsageError(
+          fmt::format("--label {}: {} has a value already", label, label.substr(0, end)));
+    }
+  }
+}
+
 // For a shell: as it is where that is safe, in single quotes elsewhere.
 std::string quoted(const std::string& text) {
   constexpr const char* kSafe =
@@ -96,6 +111,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   find_preset(options.get<"--preset">());
   check_settings(options);
   check_sides(options);
+  check_labels(options);
   std::string& out = options.get<"--out">();
   if (options.get<"--resume">() && out.empty()) {
     throw UsageError("--resume needs --out: the file of the run that was interrupted");

@@ -34,6 +34,7 @@ std::vector<std::string> example_words(const Flag& flag) {
     case FlagKind::kMaybeText:
       return {std::string(flag.name) + "=some text"};
     case FlagKind::kTexts:
+      if (flag.repeated) return {std::string(flag.name), "a=1", std::string(flag.name), "b=2"};
       return {std::string(flag.name), "one", "another"};
     case FlagKind::kText:
       return {std::string(flag.name), "64MiB"};
@@ -55,7 +56,7 @@ TEST(FlagTable, RowsAreWhole) {
     EXPECT_EQ(flag.key.empty(), flag.kept_in == KeptIn::kNothing);
     EXPECT_TRUE(flag.key.empty() || keys.insert(flag.key).second) << "two keys " << flag.key;
     EXPECT_EQ(flag.noun.empty(), flag.kind != FlagKind::kTexts);
-    EXPECT_EQ(flag.most_words > 0, flag.kind == FlagKind::kTexts);
+    EXPECT_EQ(flag.most_words > 0 || flag.repeated, flag.kind == FlagKind::kTexts);
     const bool of_both = flag.taken_by == TakenBy::kBoth;
     EXPECT_TRUE(of_both || !flag.handed_on);
     EXPECT_TRUE(of_both || flag.benchs_meaning.empty());
@@ -99,6 +100,13 @@ TEST(Flags, AreParsedIntoTheirKind) {
   EXPECT_EQ(settings.get<"--filter">(), "");
   EXPECT_EQ(settings.get<"--rounds">(), std::nullopt);
   EXPECT_EQ(Called(Program::kBench).settings.get<"--preset">(), "") << "the runner's default";
+}
+
+TEST(Flags, ThatAreRepeatedTakeOneWordEachTime) {
+  Called called(Program::kRunner);
+  called.with({"--label", "a=1", "--label=b=2"});
+  EXPECT_EQ(called.settings.get<"--label">(), (std::vector<std::string>{"a=1", "b=2"}));
+  EXPECT_THROW(Called(Program::kRunner).with({"--label", "a=1", "b=2"}), CLI::ParseError);
 }
 
 TEST(Flags, GiveTheSameAgainAsWords) {
@@ -152,7 +160,7 @@ TEST(Flags, StandInFilesByTheirKey) {
   }
   EXPECT_EQ(describe_settings(Settings(), KeptIn::kJournal).dump(),
             R"({"preset":"","filter":"","heap":"","max_heap":""})")
-      << "an optional one that was not given is absent";
+      << "an optional one, and words, that were not given are absent";
 }
 
 TEST(Flags, OfMeasuringDoNotGoWithShow) {

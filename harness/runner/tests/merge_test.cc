@@ -61,6 +61,15 @@ TEST(Merge, LeavesOutRoundsOfAPilotWithAnotherNumberOfSamples) {
   EXPECT_EQ(document.at("unmeasured").size(), 2U) << "what has no figures has no samples";
 }
 
+TEST(Merge, WritesLabelsAsAnObject) {
+  JournalContents journal = make_journal(3, make_records());
+  EXPECT_FALSE(merge(journal, make_facts())["context"]["forkcost"]["run"].contains("label"));
+  journal = make_journal(3, make_records());
+  journal.plan.settings.get<"--label">() = {"kernel=6.1 = old", "boot=2"};
+  EXPECT_EQ(merge(journal, make_facts())["context"]["forkcost"]["run"]["label"],
+            Json({{"kernel", "6.1 = old"}, {"boot", "2"}}));
+}
+
 TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
   const Json context = {{"host_name", "x"},
                         {"forkcost",

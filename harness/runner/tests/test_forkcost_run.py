@@ -76,6 +76,11 @@ def test_a_limit_is_that_of_each_pass(runner):
     assert "2.5 s" in runner.result()["unmeasured"][0]["outcome"]["reason"]
 
 
+def test_labels_stand_in_the_file(runner):
+    assert runner.run("--preset", "smoke", "--label", "kernel=A", "--label", "b=c=d").returncode == 0
+    assert runner.result()["context"]["forkcost"]["run"]["label"] == {"kernel": "A", "b": "c=d"}
+
+
 def test_filter_and_list(runner):
     runner.set_cases(*many(12))
     listed = runner.run("--list", "--filter", "n:1$|n:11")
@@ -266,6 +271,8 @@ def test_nothing_measured(runner):
 
 
 @pytest.mark.parametrize("arguments, said", [
+    (["--label", "kernel"], "not NAME=VALUE"),
+    (["--label", "kernel=A", "--label", "kernel=B"], "kernel has a value already"),
     (["--preset", "huge"], "smoke, quick, gate, standard and full"),
     (["--filter", "a/mode:okay"], "a/mode:ok/n:0"),
     (["--filter", "("], "not a regular expression"),

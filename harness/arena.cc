@@ -63,6 +63,16 @@ void require_hugetlb(uint64_t bytes) {
   }
 }
 
+uint64_t count_arenas(const MemoryNeed& need, bool populated) {
+  return need.copies + (populated ? 0 : 1);
+}
+
+// Bytes of the page tables of one arena.
+uint64_t tables_of(const ArenaSpec& spec) {
+  // Huge pages, too, have a table each: for the day on which they are split.
+  return spec.backing == Backing::kHugetlb ? 0 : spec.bytes / page_size() * kTableEntry;
+}
+
 }  // namespace
 
 std::string backing_name(Backing backing) {
@@ -88,19 +98,23 @@ uint64_t huge_page_size() {
   return size;
 }
 
-void require_room(const ArenaSpec& spec, const MemoryNeed& need, bool populated) {
-  const uint64_t arenas = need.copies + (populated ? 0 : 1);
+uint64_t room_needed(const ArenaSpec& spec, const MemoryNeed& need, bool populated) {
   // The pool's pages are set aside already: they are not part of MemAvailable.
   const bool hugetlb = spec.backing == Backing::kHugetlb;
-  if (hugetlb) require_hugetlb(arenas * spec.bytes);
-  // Huge pages, too, have a table each: for the day on which they are split.
-  const uint64_t tables = hugetlb ? 0 : spec.bytes / page_size() * kTableEntry;
-  const uint64_t bytes = (hugetlb ? 0 : arenas * spec.bytes) +
-                         tables * (need.processes + (populated ? 0 : 1)) + need.bytes;
+  const uint64_t arenas = hugetlb ? 0 : count_arenas(need, populated);
+  return arenas * spec.bytes + tables_of(spec) * (need.processes + (populated ? 0 : 1)) +
+         need.bytes;
+}
+
+void require_room(const ArenaSpec& spec, const MemoryNeed& need, bool populated) {
+  if (spec.backing == Backing::kHugetlb) {
+    require_hugetlb(count_arenas(need, populated) * spec.bytes);
+  }
+  const uint64_t bytes = room_needed(spec, need, populated);
   if (bytes == 0) return;
   std::string what = fmt::format("a heap of {}", format_size(spec.bytes));
   if (need.copies > 0) what += fmt::format(", {} of it", count_copies(need.copies));
-  if (tables > 0) what += ", page tables";
+  if (tables_of(spec) > 0) what += ", page tables";
   if (need.bytes > 0) what += ", and what the case makes";
   require_memory(bytes, what);
 }

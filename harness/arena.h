@@ -32,8 +32,10 @@ struct MemoryNeed {
   uint64_t bytes = 0;      // of other memory
 };
 
-// Throws Skip unless all of it can be had: memory, or huge pages of the pool. Of a `populated`
-// arena only the rest is needed.
+// What of ordinary memory all of it takes; of a `populated` arena only the rest.
+uint64_t room_needed(const ArenaSpec& spec, const MemoryNeed& need, bool populated);
+
+// Throws Skip unless all of it can be had: memory, or huge pages of the pool.
 void require_room(const ArenaSpec& spec, const MemoryNeed& need, bool populated);
 
 // Private anonymous memory in a mapping of its own, aligned to a huge page. Nothing is mapped for 0

@@ -30,6 +30,7 @@
 #include "harness/result_document.h"
 #include "harness/result_file.h"
 #include "harness/size.h"
+#include "harness/yardsticks.h"
 
 namespace forkcost {
 namespace {
@@ -216,9 +217,13 @@ void list_cases(const std::vector<Case>& cases, const std::string& binary) {
     if (c.arena) list.back()["heap_bytes"] = c.arena->bytes;
     if (!c.core.empty()) list.back()["core"] = c.core;
   }
-  const Json all = {{"binary", binary},        {"schema", kSchema},
-                    {"axes", describe_axes()}, {"quantities", describe_quantities()},
-                    {"cases", list},           {"answer", Json(to_json(answer_sections()))}};
+  const Json all = {{"binary", binary},
+                    {"schema", kSchema},
+                    {"axes", describe_axes()},
+                    {"quantities", describe_quantities()},
+                    {"yardsticks", describe_yardsticks()},
+                    {"cases", list},
+                    {"answer", Json(to_json(answer_sections()))}};
   std::cout << all.dump(1) << '\n';
 }
 

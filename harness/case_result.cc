@@ -67,6 +67,10 @@ CaseResult describe_samples_of(const Case& the_case, const Measurement& measurem
                     {"mappings", parent.mappings}}},
                   {"warmup", measurement.plan().warmup()},
                   {"primary", the_case.primary}};
+  if (const auto& yardsticks = measurement.yardsticks()) {
+    Json taken = yardsticks->describe();
+    if (!taken.empty()) result.entry["yardsticks"] = std::move(taken);
+  }
   if (!the_case.primary_cpu.empty()) result.entry["primary_cpu"] = the_case.primary_cpu;
   return result;
 }

@@ -5,10 +5,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <utility>
 #include <vector>
 
 #include "harness/error.h"
 #include "harness/files.h"
+#include "harness/memory.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
 
@@ -19,6 +21,12 @@ double ms_since(uint64_t ticks) {
   return ticks_to_ns(static_cast<double>(clock_ticks() - ticks)) / 1e6;
 }
 
+// A round is a process: its start is part of what its case takes. Of a second case it is not.
+double take_start_up_ms() {
+  static double start_up_ms = static_cast<double>(thread_cpu_ns()) / 1e6;
+  return std::exchange(start_up_ms, 0);
+}
+
 }  // namespace
 
 Measurement::Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples,
@@ -27,7 +35,9 @@ Measurement::Measurement(const Case& the_case, const MeasureOptions& options, si
       options_(options),
       probe_(probe),
       binding_(the_case.placement, options.cpu),
-      plan_(options, min_samples) {
+      plan_(options, min_samples),
+      began_(clock_ticks()),
+      start_up_ms_(take_start_up_ms()) {
   limit_.emplace(options.time_limit_s);
 }
 
@@ -65,6 +75,7 @@ int Measurement::current_cpu() {
 
 void Measurement::begin() {
   arena();
+  spare_bytes_ = spare_memory(room_needed(spec(), case_.needs, case_.populate));
   // What verification needed and libc kept would be copied by every fork.
   malloc_trim(0);
   const auto status = read_text_file("/proc/self/status").value_or("");
@@ -82,6 +93,7 @@ bool Measurement::next_sample() {
     begin();
   } else {
     finish_sample();
+    if (!warming_up()) take_yardsticks();
   }
   if (TimeLimit::expired()) {
     throw Failure(fmt::format("not done after {} s; raise --time-limit-s", TimeLimit::seconds()));
@@ -169,6 +181,22 @@ void Measurement::warm_up() {
   }
   plan_.warm_up(took_ms, share);
   if (!warming_up()) warmed_up_ = clock_ticks();
+}
+
+void Measurement::take_yardsticks() {
+  if (probe_ != nullptr || !yardsticks_are_on()) return;
+  if (!yardsticks_) {
+    const double samples_ms = static_cast<double>(plan_.planned()) * plan_.sample_ms();
+    yardsticks_.emplace(Yardsticks::Budget{.case_ms = start_up_ms_ + ms_since(began_) + samples_ms,
+                                           .sample_ms = plan_.sample_ms(),
+                                           .samples = plan_.planned(),
+                                           .spare_bytes = spare_bytes_});
+    if (yardsticks_->empty()) return;
+  } else {
+    if (!yardsticks_->is_due(plan_.kept())) return;
+    yardsticks_->take();
+  }
+  if (plan_.kept() < plan_.planned()) plan_.warm_up_again();
 }
 
 Conditions Measurement::conditions() const {

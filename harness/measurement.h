@@ -42,6 +42,7 @@
 #include "harness/timeline.h"
 #include "harness/touch.h"
 #include "harness/verification.h"
+#include "harness/yardsticks.h"
 
 namespace forkcost {
 
@@ -111,9 +112,12 @@ class Measurement {
   const SamplePlan& plan() const { return plan_; }
   const Recorder& recorder() const { return recorder_; }
   const Verification& verification() const { return verification_; }
+  // None where they are off, or no sample was taken.
+  const std::optional<Yardsticks>& yardsticks() const { return yardsticks_; }
   Conditions conditions() const;  // of the samples so far
   std::vector<std::string> disturbances(const Conditions& conditions) const;
-  // Of this process before the first sample: the floor of every figure.
+  // Of this process before the first sample, without the yardsticks' memory, which no child gets:
+  // the floor of every figure.
   struct ParentSize {
     uint64_t rss_bytes, page_table_bytes, mappings;
   };
@@ -126,6 +130,7 @@ class Measurement {
   void finish_sample();
   void keep_sample();
   void warm_up();
+  void take_yardsticks();
 
   const Case& case_;
   const MeasureOptions& options_;
@@ -144,6 +149,10 @@ class Measurement {
   uint64_t warmed_up_ = 0;  // when the first sample began that is no warm-up
   KernelCounts counts_before_;
   ParentSize parent_{};
+  const uint64_t began_;
+  const double start_up_ms_;  // CPU time before that, of the first case of a process
+  uint64_t spare_bytes_ = 0;  // of memory, beside what the case needs
+  std::optional<Yardsticks> yardsticks_;
   // What call(), resumed() and reap() write, together: after a fork the first write to each page of
   // ours is a fault inside call -> reaped.
   std::optional<Child> child_;

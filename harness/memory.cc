@@ -103,6 +103,12 @@ uint64_t memory_reserve(uint64_t total_bytes) {
   return std::clamp(total_bytes / kReserveShare, kLeastReserve, kMostReserve);
 }
 
+uint64_t spare_memory(uint64_t needed_bytes) {
+  const Memory memory = read_memory();
+  const uint64_t taken = memory_reserve(memory.total) + needed_bytes;
+  return memory.available > taken ? memory.available - taken : 0;
+}
+
 void require_memory(uint64_t bytes, const std::string& what) {
   const Memory memory = read_memory();
   const uint64_t reserve = memory_reserve(memory.total);

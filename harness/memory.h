@@ -25,6 +25,9 @@ Memory read_memory(const SystemFiles& files = SystemFiles(""));
 // of running programs, which would otherwise be read from the disk again and again.
 uint64_t memory_reserve(uint64_t total_bytes);
 
+// What may be taken beside the reserve when so much of it is needed for something else; 0: nothing.
+uint64_t spare_memory(uint64_t needed_bytes);
+
 // Throws Skip unless so much may be taken beside the reserve. `what` stands in the reason.
 void require_memory(uint64_t bytes, const std::string& what);
 

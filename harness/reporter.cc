@@ -11,6 +11,7 @@
 #include "harness/google_benchmark.h"
 #include "harness/quantities.h"
 #include "harness/result_document.h"
+#include "harness/yardsticks.h"
 
 namespace forkcost {
 namespace {
@@ -99,7 +100,8 @@ Json make_document(Json context, const std::vector<CaseResult>& results) {
   for (const CaseResult& result : results) ++repetitions[result.entry["name"]];
   const Json axes = describe_axes();
   const Json quantities = describe_quantities();
-  DocumentBuilder builder(axes, quantities);
+  const Json yardsticks = describe_yardsticks();
+  DocumentBuilder builder(axes, quantities, yardsticks);
   for (const CaseResult& result : results) {
     Json entry = result.entry;
     const std::string name = entry["name"];

@@ -21,13 +21,13 @@ namespace {
 // The keys of an entry that come first, in this order: what a reader of lines looks for.
 constexpr auto kFirstKeys = std::to_array<const char*>(
     {"name", "run_type", "repetitions", "repetition_index", "iterations", "real_time", "cpu_time",
-     "time_unit", "axes", "quantities", "conditions", "parent", "warmup", "pid"});
+     "time_unit", "axes", "quantities", "yardsticks", "conditions", "parent", "warmup", "pid"});
 
 // The keys of an entry that are the same in all rounds, and so stand in `cases`.
 constexpr auto kCaseKeys =
     std::to_array<const char*>({"benchmark", "heap_bytes", "primary", "primary_cpu", "core"});
 
-constexpr std::array<const char*, 3> kTables = {"axes", "quantities", "cases"};
+constexpr std::array<const char*, 4> kTables = {"axes", "quantities", "yardsticks", "cases"};
 
 Json in_order(Json entry) {
   Json ordered = Json::object();
@@ -142,12 +142,15 @@ Json self_contained(const Json& document, Json entry) {
   return entry;
 }
 
-DocumentBuilder::DocumentBuilder(const Json& axes, const Json& quantities)
-    : axes_(axes), quantities_(quantities) {}
+DocumentBuilder::DocumentBuilder(const Json& axes, const Json& quantities, const Json& yardsticks)
+    : axes_(axes), quantities_(quantities), yardsticks_(yardsticks) {}
 
 void DocumentBuilder::note(Json& entry) {
   if (const auto axes = entry.find("axes"); axes != entry.end()) {
     for (const auto& [axis, value] : axes->items()) seen_axes_.insert(axis);
+  }
+  if (const auto yardsticks = entry.find("yardsticks"); yardsticks != entry.end()) {
+    for (const auto& [name, values] : yardsticks->items()) seen_yardsticks_.insert(name);
   }
   const auto quantities = entry.find("quantities");
   if (quantities == entry.end()) return;
@@ -201,6 +204,9 @@ Json DocumentBuilder::finish(Json context) {
   Json& ours = context["forkcost"];
   ours["axes"] = rows_of(axes_, seen_axes_);
   ours["quantities"] = rows_of(quantities_, seen_quantities_);
+  if (Json rows = rows_of(yardsticks_, seen_yardsticks_); !rows.empty()) {
+    ours["yardsticks"] = std::move(rows);
+  }
   ours["cases"] = std::move(cases_);
   Json document = {{"context", std::move(context)}};
   document["benchmarks"] = std::move(benchmarks_);

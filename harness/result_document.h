@@ -22,8 +22,8 @@ Json self_contained(const Json& document, Json entry);
 // into a document.
 class DocumentBuilder {
  public:
-  // `axes` and `quantities`: rows for all that may occur.
-  DocumentBuilder(const Json& axes, const Json& quantities);
+  // Rows for all that may occur.
+  DocumentBuilder(const Json& axes, const Json& quantities, const Json& yardsticks);
 
   // One round of a case; in the order of the file.
   void add(Json entry);
@@ -36,7 +36,8 @@ class DocumentBuilder {
 
   const Json& axes_;
   const Json& quantities_;
-  std::set<std::string> seen_axes_, seen_quantities_;
+  const Json& yardsticks_;
+  std::set<std::string> seen_axes_, seen_quantities_, seen_yardsticks_;
   Json cases_ = Json::object();
   Json benchmarks_ = Json::array();
   Json unmeasured_ = Json::array();

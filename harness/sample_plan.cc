@@ -1,6 +1,7 @@
 #include "harness/sample_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace forkcost {
 namespace {
@@ -37,6 +38,8 @@ SamplePlan::Next SamplePlan::next(double kept_ms) const {
 
 void SamplePlan::warm_up(double took_ms, std::optional<double> cpu_clock_share) {
   ++warmup_;
+  sample_ms_ = took_ms;
+  if (std::exchange(again_, false)) return;
   if (warmup_ < kWarmup && took_ms < budget_ms_) return;
   const auto affordable = static_cast<size_t>(budget_ms_ / took_ms);
   planned_ = std::max(std::clamp(affordable, kMinSamples, kMaxSamples), min_samples_);

@@ -10,8 +10,8 @@
 namespace forkcost {
 
 // The first samples are warm-up: they are not reported, and the number of the others comes from
-// their length. Told what became of each sample, it says whether there is another; it reads no
-// clock and makes no process.
+// their length. Later ones may be, too. Told what became of each sample, it says whether there is
+// another; it reads no clock and makes no process.
 class SamplePlan {
  public:
   // At least `min_samples`, whatever the budget; where `options` names a number, that number.
@@ -33,7 +33,10 @@ class SamplePlan {
   // takes; none where it is not read, or there is no creation.
   void warm_up(double took_ms, std::optional<double> cpu_clock_share);
 
-  bool warming_up() const { return planned_ == 0; }
+  // The next sample is warm-up again: something else has used the caches meanwhile.
+  void warm_up_again() { again_ = true; }
+
+  bool warming_up() const { return planned_ == 0 || again_; }
   bool first_sample() const { return attempts_ == 1; }
   // Whether the current sample reads the CPU clock. It is a system call inside call -> reaped (2%
   // of a vfork where it takes 0.5 us), and so is adding up the child's CPU time. Where that would
@@ -42,6 +45,8 @@ class SamplePlan {
   // Whether a sample that reads it reports nothing else.
   bool alternates() const { return alternates_; }
 
+  size_t planned() const { return planned_; }      // to keep; 0 until the first warm-up has ended
+  double sample_ms() const { return sample_ms_; }  // what the last warm-up sample took
   size_t kept() const { return kept_; }
   size_t warmup() const { return warmup_; }
   size_t attempts() const { return attempts_; }  // misplaced ones included
@@ -55,6 +60,8 @@ class SamplePlan {
   bool fill_budget_;
   size_t min_samples_;
   bool alternates_ = false;
+  bool again_ = false;
+  double sample_ms_ = 0;
   size_t planned_ = 0;
   size_t kept_ = 0;
   size_t warmup_ = 0;

@@ -19,6 +19,8 @@ from forkcost.quantity import numbered, pooled
 class Case:
     """`quantities`: name -> Quantity. `entries`: the file's entries, one per round. `counters` and
     `profile`: what further passes found; a string says why one found nothing, None: not asked for.
+    `yardsticks`: name -> {(file, round): their values in the order of time}, without the rounds that
+    have none.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Case:
     entries: tuple
     counters: passes.Counters | str | None = None
     profile: passes.Profile | str | None = None
+    yardsticks: dict = field(default_factory=dict)
 
     @property
     def verified(self):
@@ -83,6 +86,12 @@ class Run:
         things of one, the first counts."""
         return {name: row for context in reversed(self.contexts)
                 for name, row in context["quantities"].items()}
+
+    @cached_property
+    def yardsticks(self):
+        """name -> `unit`, `title`, `meaning` of those that some case has."""
+        return {name: row for context in reversed(self.contexts)
+                for name, row in context.get("yardsticks", {}).items()}
 
     def estimator(self, quantity):
         """What the files name for a quantity."""
@@ -251,4 +260,14 @@ def _case(name, rounds):
         q, ((key, e["quantities"].get(q, {})) for key, e in rounds), f"{name} {q}")) is not None}
     first = entries[0]
     return Case(name, first["benchmark"], first["axes"], first.get("heap_bytes"), quantities,
-                entries, passes.counters(name, rounds), passes.profile(entries))
+                entries, passes.counters(name, rounds), passes.profile(entries),
+                _yardsticks(rounds))
+
+
+def _yardsticks(rounds):
+    """Of Case."""
+    found = defaultdict(dict)
+    for key, entry in rounds:
+        for name, taken in entry.get("yardsticks", {}).items():
+            found[name][key] = taken["samples"]
+    return dict(found)

@@ -5,7 +5,8 @@ That form: a name leaves out axes that have their default, `axes` has all of the
 order; an entry has what its case has (`benchmark`, `heap_bytes`, `primary`, `verification`), and its
 quantities have `unit`, `better`, `n` and their values as an array, `samples` (those that have the
 quantity) or `histogram` (rows low, high, count). `context.forkcost` has `quantities`: name ->
-`unit`, `better`, `estimator`; and `axes`: axis -> `default`.
+`unit`, `better`, `estimator`; `axes`: axis -> `default`; and where entries have yardsticks, in the
+form of quantities, `yardsticks`: name -> `unit`, `title`, `meaning`.
 """
 
 import reprlib
@@ -75,6 +76,11 @@ def _from_2(document, ours):
         entry["verification"] = _merged_checks(of_case, entry["verification"])
         if "conditions" in entry:
             entry["conditions"]["disturbed"] = bool(entry["conditions"].get("reasons"))
+        for name, found in entry.get("yardsticks", {}).items():
+            at = f"{where}.yardsticks.{name}"
+            if name not in ours.get("yardsticks", {}):
+                raise Broken(f"{at}: context.forkcost.yardsticks has no '{name}': {DAMAGED}")
+            _values_2(found, found.get("step"), at)
         for holder, place, step in _holders(entry, where):
             for quantity, found in holder.items():
                 at = f"{place}.{quantity}"

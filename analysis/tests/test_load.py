@@ -393,6 +393,55 @@ def test_a_quantity_has_a_step_of_its_own_where_its_process_found_another(tmp_pa
     assert run.cases[name].quantities["sample_ns"].samples.tolist() == expected.tolist()
 
 
+def with_yardsticks():
+    """The stored file, with yardsticks in all rounds of its second case but the first."""
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    name = [*document["context"]["forkcost"]["cases"]][1]
+    rounds = [entry for entry in document["benchmarks"] if entry["name"] == name]
+    document["context"]["forkcost"]["yardsticks"] = {
+        yardstick: {"unit": "ns", "title": title, "meaning": "what it is"}
+        for yardstick, title in (("walk_ns", "a walk"), ("run_ns", "a run"))}
+    for i, entry in enumerate(rounds[1:]):
+        entry["yardsticks"] = {
+            "walk_ns": {"unit": "ns", "min": 1.25 + i, "p50": 1.5 + i, "p90": 2 + i,
+                        "samples": [1.5 + i, 1.25 + i, 2 + i]},
+            "run_ns": {"unit": "ns", "min": 3, "p50": 3, "p90": 3, "n": 2}}
+    return document, name, len(rounds)
+
+
+def test_yardsticks_stand_beside_the_quantities_of_the_rounds_that_have_them(tmp_path):
+    document, name, rounds = with_yardsticks()
+    first, second = (write(document, tmp_path / f"{n}.json") for n in (1, 2))
+    run = load([first, second])
+    case = run.cases[name]
+    assert rounds > 2
+    assert {key: values.tolist() for key, values in case.yardsticks["walk_ns"].items()} == {
+        (file, i + 1): [1.5 + i, 1.25 + i, 2 + i] for file in (0, 1) for i in range(rounds - 1)}
+    assert [v.tolist() for v in case.yardsticks["run_ns"].values()] == [[3, 3]] * 2 * (rounds - 1)
+    assert "walk_ns" not in case.quantities and "walk_ns" not in run.quantities
+    assert [row["title"] for row in run.yardsticks.values()] == ["a walk", "a run"]
+    others = [c for c in run.cases.values() if c.name != name]
+    assert others and not any(c.yardsticks for c in others)
+
+
+def test_a_file_without_yardsticks_has_none():
+    run = load([SCHEMA_2])
+    assert run.yardsticks == {} and not any(c.yardsticks for c in run.cases.values())
+
+
+@pytest.mark.parametrize("change, reason", [
+    (lambda ours, taken: ours.pop("yardsticks"), r"yardsticks.walk_ns: .* has no 'walk_ns'"),
+    (lambda ours, taken: taken["walk_ns"].update(min=1), "walk_ns says min = 1, but the least"),
+    (lambda ours, taken: taken["run_ns"].pop("n"), "run_ns has neither 'samples' nor 'n'"),
+])
+def test_yardsticks_that_are_damaged_are_named(change, reason, tmp_path):
+    document, name, _ = with_yardsticks()
+    entry = next(e for e in document["benchmarks"] if "yardsticks" in e)
+    change(document["context"]["forkcost"], entry["yardsticks"])
+    with pytest.raises(InputError, match=reason):
+        load([write(document, tmp_path / "run.json")])
+
+
 def test_a_round_has_all_of_its_checks_of_one_name(tmp_path):
     """As the C++ reader does: of two checks of one name that differ, both are in place of both."""
     def check(name, observed):

@@ -56,6 +56,9 @@ DAMAGES = {
         d["context"]["forkcost"]["quantities"].values())).update(better="maybe"),
     "a default that is a number": lambda d: next(iter(
         d["context"]["forkcost"]["axes"].values())).update(default=4),
+    "a yardstick that is a number": lambda d: d["benchmarks"][0].update(yardsticks={"walk_ns": 1}),
+    "a yardstick without a title": lambda d: d["context"]["forkcost"].update(
+        yardsticks={"walk_ns": {"unit": "ns", "meaning": "what it is"}}),
     "no table of cases": lambda d: d["context"]["forkcost"].pop("cases"),
     "a newer schema": lambda d: d["context"]["forkcost"].update(schema=3),
 }

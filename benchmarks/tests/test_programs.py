@@ -14,7 +14,7 @@ import sys
 import pytest
 
 from programs import (
-    BIN, NOBODY, as_root, check_smoke, children_of, forbid, measure, run, unpacked, wait_for,
+    BIN, NOBODY, as_root, check_smoke, children_of, forbid, measure, run, unpack, unpacked, wait_for,
 )
 
 ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
@@ -24,6 +24,34 @@ COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 @pytest.mark.parametrize("program", ["bench_fork", "bench_cow", "bench_spawn", "bench_harness"])
 def test_smoke_cases_are_verified_and_have_figures(program, tmp_path):
     check_smoke(program, tmp_path)
+
+
+FORK_64 = ("bench_fork", "--case=fork/path:fork/heap:64MiB", "--budget-ms=200")
+
+
+def test_yardsticks_stand_between_the_samples(tmp_path):
+    _, document = measure(tmp_path, *FORK_64)
+    entry, = document["benchmarks"]
+    table = document["context"]["forkcost"]["yardsticks"]
+    assert entry["yardsticks"].keys() == table.keys() and not table.keys() & entry["quantities"].keys()
+    for name, taken in entry["yardsticks"].items():
+        unpack(taken, None)
+        assert 2 <= taken["n"] <= 5 and taken["min"] > 0, name
+        # behind each block but the last one sample is warm-up
+        assert entry["warmup"] >= 2 + taken["n"] - 1, name
+
+
+def test_yardsticks_can_be_left_out_and_change_nothing_but_warm_up(tmp_path):
+    samples = "--samples=20"
+    _, document = measure(tmp_path, *FORK_64, samples)
+    with_them, = document["benchmarks"]
+    _, document = measure(tmp_path, *FORK_64, samples, env={**os.environ, "FORKCOST_YARDSTICKS": "off"})
+    without, = document["benchmarks"]
+    assert "yardsticks" not in without and "yardsticks" not in document["context"]["forkcost"]
+    assert without["warmup"] == 2 and without["iterations"] == with_them["iterations"] == 20
+    faults = [e["quantities"]["child_minor_faults"]["p50"] for e in (with_them, without)]
+    assert abs(faults[0] - faults[1]) <= 2, faults  # so much do two processes differ
+    assert with_them["parent"]["rss_bytes"] < without["parent"]["rss_bytes"] + (2 << 20)
 
 
 def test_phases_of_a_spawn_add_up(tmp_path):

@@ -130,6 +130,13 @@ def test_every_quantity_stands_in_the_description_of_the_file(tables):
     assert set(tables["quantities"]) - named == set()
 
 
+def test_the_description_of_the_file_has_what_the_yardsticks_mean(tables):
+    text = (SOURCE / "results" / "FORMAT.md").read_text()
+    described = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text.partition("| yardstick |")[2], re.M))
+    assert {name: described.get(name) for name in tables["yardsticks"]} == {
+        name: row["meaning"] for name, row in tables["yardsticks"].items()}
+
+
 def test_every_quantity_has_a_threshold_or_a_reason_for_none(tables):
     """What is better neither way is not compared by a threshold (the file's head says so)."""
     thresholds = tomllib.loads(THRESHOLDS.read_text())["time"]

@@ -45,6 +45,10 @@ expect 3 'panicked: .*sysrq triggered crash' --mode tcg -- sh -c 'echo c >/proc/
 # shellcheck disable=SC2016 # the guest's variable
 expect 3 'ran out of memory.*--memory 320M' --mode tcg --memory 160M -- \
   sh -c 'for at in /tmp /dev/shm /var/tmp; do cat /dev/zero >$at/zeros; done'
+# Of the variables on the kernel's command line a command gets ours.
+# shellcheck disable=SC2016 # the guest's variables
+expect 0 "FORKCOST_YARDSTICKS='off'" --mode exact --append 'FORKCOST_CLOCK=vdso OTHER=1' -- \
+  sh -c 'export; [ "$FORKCOST_CLOCK" = vdso ] && [ -z "$OTHER" ]'
 expect 2 'nonsense is not among' -- nonsense
 
 [ $failures = 0 ] || exit 1

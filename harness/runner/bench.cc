@@ -77,7 +77,9 @@ Json find_entry(const Json& document, const std::string& name) {
 
 // They are the plan's, and an entry has its own part of them.
 Json without_tables(Json context) {
-  for (const char* table : {"axes", "quantities", "cases"}) context.at("forkcost").erase(table);
+  for (const char* table : {"axes", "quantities", "yardsticks", "cases"}) {
+    context.at("forkcost").erase(table);
+  }
   return context;
 }
 

@@ -80,7 +80,7 @@ Json merge(JournalContents& journal, const RunFacts& facts, size_t side) {
             [&](const Record* a, const Record* b) { return place(a) < place(b); });
 
   const Tables& tables = journal.plan.tables.at(side);
-  DocumentBuilder builder(tables.axes, tables.quantities);
+  DocumentBuilder builder(tables.axes, tables.quantities, tables.yardsticks);
   const double seconds = seconds_of(sorted);
   for (Record* record : sorted) {
     Json entry = std::move(record->entry);

@@ -16,6 +16,14 @@
 #include "harness/result_document.h"
 
 namespace forkcost::runner {
+namespace {
+
+// Programs of before there were any, and their journals, have no such table.
+Json yardsticks_in(const Json& tables) {
+  return tables.value("yardsticks", Json::object());
+}
+
+}  // namespace
 
 void add_tables(Tables& tables, const Tables& more, const std::string& program) {
   const auto add = [&](Json& rows, const Json& others, const char* what) {
@@ -37,6 +45,7 @@ void add_tables(Tables& tables, const Tables& more, const std::string& program) 
   };
   add(tables.axes, more.axes, "axis");
   add(tables.quantities, more.quantities, "quantity");
+  add(tables.yardsticks, more.yardsticks, "yardstick");
 }
 
 CaseList parse_case_list(std::string_view text, const std::string& binary) {
@@ -49,7 +58,7 @@ CaseList parse_case_list(std::string_view text, const std::string& binary) {
                       "and this is for schema {}; build both from one version",
                       binary, schema, kSchema));
     }
-    list.tables = {printed.at("axes"), printed.at("quantities")};
+    list.tables = {printed.at("axes"), printed.at("quantities"), yardsticks_in(printed)};
     for (const Json& description : printed.at("cases")) {
       list.cases.push_back({description.at("name").get<std::string>(), binary, description});
     }
@@ -125,7 +134,9 @@ Json to_json(const Plan& plan) {
   }
   json["tables"] = Json::array();
   for (const Tables& tables : plan.tables) {
-    json["tables"].push_back({{"axes", tables.axes}, {"quantities", tables.quantities}});
+    json["tables"].push_back({{"axes", tables.axes},
+                              {"quantities", tables.quantities},
+                              {"yardsticks", tables.yardsticks}});
   }
   json["answer"] = plan.answer;
   json["cases"] = Json::array();
@@ -155,7 +166,7 @@ Plan parse_plan(const Json& json) {
                           side.at("setting").get<std::string>(), side.at("built").get<int64_t>()});
   }
   for (const Json& tables : json.at("tables")) {
-    plan.tables.push_back({tables.at("axes"), tables.at("quantities")});
+    plan.tables.push_back({tables.at("axes"), tables.at("quantities"), yardsticks_in(tables)});
   }
   plan.answer = json.value("answer", Json::array());
   for (const Json& item : json.at("cases")) {

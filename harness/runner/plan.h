@@ -27,6 +27,7 @@ struct PlannedCase {
 struct Tables {
   Json axes = Json::object();
   Json quantities = Json::object();
+  Json yardsticks = Json::object();
 };
 
 // Adds the rows of a further program. Throws UsageError where the two say different things of one

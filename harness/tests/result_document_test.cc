@@ -36,7 +36,8 @@ Json build(const std::vector<Json>& entries) {
   const Json axes = Json::parse(R"({"path": {"default": null}, "heap": {"default": null},
                                     "other": {"default": "0"}})");
   const Json quantities = describe_quantities();
-  DocumentBuilder builder(axes, quantities);
+  const Json yardsticks = Json::parse(R"({"walk_ns": {"unit": "ns"}, "run_ns": {"unit": "ns"}})");
+  DocumentBuilder builder(axes, quantities, yardsticks);
   for (const Json& entry : entries) builder.add(entry);
   return builder.finish({{"host_name", "x"}, {"forkcost", {{"schema", kSchema}}}});
 }
@@ -67,6 +68,15 @@ TEST(Document, HasRowsForWhatOccursInIt) {
   EXPECT_EQ(tables_of(document).at("axes").size(), 2u);
   EXPECT_EQ(tables_of(document).at("quantities").size(), 1u);
   EXPECT_EQ(tables_of(document).at("quantities").at("blocked_ns").at("estimator"), "p50");
+  EXPECT_FALSE(tables_of(document).contains("yardsticks"));
+}
+
+TEST(Document, HasRowsForTheYardsticksThatAnyRoundHas) {
+  Json entry = make_entry(1, Json::array());
+  entry["yardsticks"] = {{"walk_ns", {{"unit", "ns"}}}};
+  const Json document = build({make_entry(0, Json::array()), entry});
+  EXPECT_EQ(tables_of(document).at("yardsticks"), Json({{"walk_ns", {{"unit", "ns"}}}}));
+  EXPECT_EQ(document["benchmarks"][1]["yardsticks"], entry["yardsticks"]);
 }
 
 TEST(Document, AnEntryHasTheChecksThatDifferAndGivesAllOfThemBack) {

@@ -87,6 +87,36 @@ TEST(SamplePlan, TakesTurnsWhereReadingTheCpuClockWouldShow) {
   EXPECT_EQ(hidden.cpu_clock, 20u);
 }
 
+// Before the first sample that is kept, between two, and where one was on the wrong CPU meanwhile.
+TEST(SamplePlan, WarmsUpAgainWhereItIsTold) {
+  SamplePlan plan(budget(40), 1);
+  const auto sample = [&] {
+    EXPECT_EQ(plan.next(0), Next::kSample);
+    plan.begin_sample();
+  };
+  for (const bool more : {true, false}) {
+    sample();
+    plan.warm_up(2, {});
+    EXPECT_EQ(plan.warming_up(), more);
+  }
+  for (const size_t kept : {0, 10}) {
+    while (plan.kept() < kept) {
+      sample();
+      plan.keep_sample();
+    }
+    plan.warm_up_again();
+    sample();
+    plan.misplace_sample();
+    EXPECT_TRUE(plan.warming_up());
+    sample();
+    plan.warm_up(3, 0.5);
+    EXPECT_FALSE(plan.warming_up());
+  }
+  EXPECT_EQ(plan.planned(), 20u);  // as the first warm-up said
+  EXPECT_FALSE(plan.alternates());
+  EXPECT_EQ(plan.warmup(), 4u);
+}
+
 TEST(SamplePlan, TheFirstSampleIsTheFirstAttempt) {
   SamplePlan plan(budget(40), 1);
   plan.begin_sample();

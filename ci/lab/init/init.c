@@ -22,6 +22,8 @@
 
 #include "sha256.h"
 
+enum { MAX_VARIABLES = 32 }; /* no kernel passes more (MAX_INIT_ENVS) */
+
 static const char job_file[] = "/.forkcost-boot/job";
 static const char* key = "";
 
@@ -114,6 +116,22 @@ static char* read_job(size_t* size) {
   return text;
 }
 
+/* The command's environment: of what the kernel's command line sets, only variables of ours. */
+static void clean_environment(void) {
+  static char* fixed[] = {"HOME=/", "TERM=dumb",
+                          "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"};
+  static char* all[MAX_VARIABLES + 1];
+  size_t count = 0;
+  while (count < sizeof fixed / sizeof *fixed) {
+    all[count] = fixed[count];
+    ++count;
+  }
+  for (char** given = environ; *given != NULL && count < MAX_VARIABLES; ++given) {
+    if (strncmp(*given, "FORKCOST_", strlen("FORKCOST_")) == 0) all[count++] = *given;
+  }
+  environ = all;
+}
+
 /* Runs the command and tells how it ended. Orphans of the command are reaped on the way. */
 static void run(char** command) {
   int failed[2];
@@ -121,15 +139,12 @@ static void run(char** command) {
   const pid_t pid = fork();
   if (pid < 0) give_up("fork for", command[0]);
   if (pid == 0) {
-    static char* const environment[] = {"HOME=/", "TERM=dumb", NULL};
     const int null = open("/dev/null", O_RDONLY);
     if (null >= 0) dup2(null, STDIN_FILENO);
     if (null > 2) close(null);
     setsid();
-    environ = (char**)environment;
-    if (setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1) == 0) {
-      execvp(command[0], command);
-    }
+    clean_environment();
+    execvp(command[0], command);
     const int error = errno;
     if (write(failed[1], &error, sizeof error) < 0) _exit(126);
     _exit(127);

@@ -10,7 +10,7 @@ namespace {
 
 Evidence evidence(int exit_status, const Json& entry) {
   const Tables tables = make_tables();
-  DocumentBuilder builder(tables.axes, tables.quantities);
+  DocumentBuilder builder(tables.axes, tables.quantities, tables.yardsticks);
   if (!entry.is_null()) builder.add(entry);
   const Json document = builder.finish({{"host_name", "x"}, {"forkcost", {{"schema", kSchema}}}});
   return {{W_EXITCODE(exit_status, 0), false, 2.5}, 10, format_document(document), ""};

@@ -28,7 +28,8 @@ inline Tables make_tables() {
           {{"blocked_ns", quantity("ns", "p50", 10)},
            {"blocked_cpu_ns", quantity("ns", "p25", 10)},
            {"overhead_ratio", quantity("ratio", "p50", 0)},
-           {"unused_ns", quantity("ns", "p50", 1)}}};
+           {"unused_ns", quantity("ns", "p50", 1)}},
+          {{"walk_ns", {{"unit", "ns"}, {"title", "a walk"}, {"meaning", "what it is"}}}}};
 }
 
 inline Plan make_test_plan(const std::string& preset, size_t cases) {

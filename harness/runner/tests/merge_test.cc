@@ -91,6 +91,18 @@ TEST(Merge, KeepsTheContextOfTheBenchProgramAndItsRights) {
   EXPECT_TRUE(ours["warnings"].is_array());
 }
 
+// The context is that of the first round, which may have none.
+TEST(Merge, HasRowsForTheYardsticksOfAllRounds) {
+  const auto table = [](std::vector<Record> records) {
+    return merge_all(make_journal(3, std::move(records)))["context"]["forkcost"].value("yardsticks",
+                                                                                       Json());
+  };
+  std::vector<Record> records = make_records();
+  EXPECT_TRUE(table(records).is_null());
+  records[1].entry["yardsticks"] = {{"walk_ns", {{"unit", "ns"}, {"min", 1}, {"n", 2}}}};
+  EXPECT_EQ(table(records), make_tables().yardsticks);
+}
+
 TEST(Merge, HasAContextWhenNoProgramWroteOne) {
   const Json merged = merge_all(make_journal(3, {}))["context"];
   EXPECT_EQ(merged["forkcost"]["schema"], 2);

@@ -91,6 +91,7 @@ TEST(CaseList, IsReadWithItsDescription) {
   EXPECT_EQ(list.cases[0].name, "a/heap:1GiB");
   EXPECT_EQ(list.cases[0].heap_bytes(), 1073741824U);
   EXPECT_TRUE(list.tables.axes.contains("heap"));
+  EXPECT_TRUE(list.tables.yardsticks.empty());  // as of a program of before there were any
 }
 
 TEST(CaseList, RefusesAProgramThatWritesFilesOfAnotherSchema) {
@@ -131,6 +132,9 @@ TEST(Tables, RefusesProgramsThatDisagree) {
   Tables tables = make_tables(), plain = make_tables();
   plain.quantities["blocked_ns"].erase("step");  // its samples would be read as steps
   EXPECT_THROW(add_tables(tables, plain, "bench_b"), UsageError);
+  Tables longer = make_tables();
+  longer.yardsticks["walk_ns"]["meaning"] = "another way";
+  EXPECT_THROW(add_tables(tables, longer, "bench_b"), UsageError);
 }
 
 TEST(CaseList, RefusesWhatIsNotOne) {

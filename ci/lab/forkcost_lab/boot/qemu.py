@@ -56,7 +56,8 @@ def command_line(machine: Machine) -> list[str]:
         # Virtual time is executed instructions; chance is seeded; nothing is placed at random.
         accelerator = ["-accel", "tcg,thread=single", "-cpu", CPUS[arch]]
         accelerator += ["-icount", "shift=0,sleep=off", "-rtc", f"base={BIRTH},clock=vm", "-seed", "1"]
-        kernel_says += " nokaslr norandmaps"
+        # Nor would yardsticks vary, which in emulated user space are executed instructions, too.
+        kernel_says += " nokaslr norandmaps FORKCOST_YARDSTICKS=off"
     elif machine.mode == "kvm":
         accelerator = ["-accel", "kvm", "-cpu", "host"]
         if platform.machine() != arch:

@@ -1,0 +1,242 @@
+#include "harness/yardsticks.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/case_result.h"
+#include "harness/clock.h"
+#include "harness/files.h"
+#include "harness/probe.h"
+#include "harness/procfs.h"
+#include "harness/size.h"
+#include "harness/tests/values.h"
+
+namespace forkcost {
+namespace {
+
+constexpr double kEver = 1e6;  // ms
+constexpr uint64_t kPlenty = 64 * kMiB;
+
+TEST(Blocks, AreTwoAtLeastOrNone) {
+  EXPECT_EQ(affordable_blocks(2.9, 1, 1), 0u);  // block, warm-up, block
+  EXPECT_EQ(affordable_blocks(3.1, 1, 1), 2u);
+  EXPECT_EQ(affordable_blocks(-1, 1, 1), 0u);
+}
+
+TEST(Blocks, PayForTheWarmUpBehindEachButTheLast) {
+  EXPECT_EQ(affordable_blocks(7.9, 1, 2), 3u);  // 1 + 2 + 1 + 2 + 1
+  EXPECT_EQ(affordable_blocks(6.9, 1, 2), 2u);
+}
+
+TEST(Blocks, AreFew) {
+  EXPECT_EQ(affordable_blocks(1000, 1, 1), 5u);
+}
+
+// Not of the test's own process, whose memory would be freed between two children.
+struct ChildMemory {
+  uint64_t tables = 0, resident = 0, mappings = 0;
+  int64_t faults = 0;
+};
+
+ChildMemory fork_once() {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  EXPECT_EQ(waitpid(pid, nullptr, WUNTRACED), pid);
+  const std::string directory = "/proc/" + std::to_string(pid);
+  const std::string status = read_text_file(directory + "/status").value_or("");
+  ChildMemory found{.tables = find_field(status, "VmPTE").value_or(0) * kKiB,
+                    .resident = find_field(status, "VmRSS").value_or(0) * kKiB,
+                    .mappings = count_mappings(read_text_file(directory + "/maps").value_or(""))};
+  kill(pid, SIGCONT);
+  rusage usage{};
+  EXPECT_EQ(wait4(pid, nullptr, 0, &usage), pid);
+  found.faults = usage.ru_minflt;
+  return found;
+}
+
+TEST(YardstickMemory, IsInNoChild) {
+  fork_once();  // what only the first one faults in
+  const ChildMemory without = fork_once();
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver);
+  ASSERT_NE(memory.words(), nullptr);
+  const ChildMemory with = fork_once();
+  EXPECT_EQ(with.tables, without.tables);
+  EXPECT_EQ(with.mappings, without.mappings);
+  EXPECT_EQ(with.faults, without.faults);
+  EXPECT_LT(with.resident, without.resident + Yardsticks::kMemoryBytes / 4);
+}
+
+TEST(YardstickMemory, NeitherItsFirstUseNorThatAfterAForkFaults) {
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver);
+  ASSERT_NE(memory.words(), nullptr);
+  const auto write_all = [&] {
+    volatile uint64_t* const words = memory.words();
+    const int64_t before = thread_faults().sum();
+    for (size_t i = 0; i < Yardsticks::kMemoryBytes / sizeof(uint64_t); ++i) words[i] = 0;
+    return thread_faults().sum() - before;
+  };
+  EXPECT_LT(write_all(), 10);  // of this function's own; there are 4,096 pages
+  fork_once();
+  EXPECT_LT(write_all(), 10);
+}
+
+TEST(YardstickMemory, IsGivenUpWhereItWouldTakeTooLong) {
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, 0);
+  EXPECT_EQ(memory.words(), nullptr);
+}
+
+TEST(YardstickMemory, IsAbsentWhereItCannotBeHad) {
+  const YardstickMemory memory(size_t{1} << 50, kEver);
+  EXPECT_EQ(memory.words(), nullptr);
+}
+
+size_t count_values(const Json& described) {
+  size_t all = 0;
+  for (const auto& [value, count] : values_of(described, Json::object())) all += count;
+  return all;
+}
+
+// The names of those in `taken`, each with so many values.
+std::vector<std::string> names_of(const Json& taken, size_t values) {
+  std::vector<std::string> names;
+  for (const auto& [name, described] : taken.items()) {
+    EXPECT_EQ(count_values(described), values) << name;
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<std::string> all_names() {
+  std::vector<std::string> names;
+  const Json table = describe_yardsticks();
+  for (const auto& [name, row] : table.items()) names.push_back(name);
+  return names;
+}
+
+TEST(Yardsticks, StandBeforeBetweenAndAfterTheSamples) {
+  Yardsticks yardsticks({.case_ms = kEver, .sample_ms = 1, .samples = 10, .spare_bytes = kPlenty});
+  std::vector<size_t> places = {0};
+  for (size_t samples = 0; samples <= 10; ++samples) {
+    while (yardsticks.is_due(samples)) {
+      yardsticks.take();
+      places.push_back(samples);
+    }
+  }
+  EXPECT_EQ(places, (std::vector<size_t>{0, 2, 5, 7, 10}));
+  EXPECT_EQ(names_of(yardsticks.describe(), 5), all_names());
+}
+
+TEST(Yardsticks, AreNotTakenWhereThereIsNoTime) {
+  const Yardsticks yardsticks(
+      {.case_ms = 0.01, .sample_ms = 1, .samples = 10, .spare_bytes = kPlenty});
+  EXPECT_TRUE(yardsticks.empty());
+  EXPECT_FALSE(yardsticks.is_due(10));
+  EXPECT_TRUE(yardsticks.describe().empty());
+}
+
+TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNone) {
+  const auto taken = [](uint64_t spare_bytes, double sample_ms) {
+    const Yardsticks yardsticks(
+        {.case_ms = kEver, .sample_ms = sample_ms, .samples = 1, .spare_bytes = spare_bytes});
+    return names_of(yardsticks.describe(), 1).size();
+  };
+  const size_t all = all_names().size();
+  EXPECT_EQ(taken(Yardsticks::kMemoryBytes, 1), all);
+  EXPECT_EQ(taken(Yardsticks::kMemoryBytes - 1, 1), all - 1);
+  EXPECT_EQ(taken(Yardsticks::kMemoryBytes, 0.9), all - 1);  // a mapping more would show
+}
+
+// CPU time, as others may have the CPU for a while; twice what is meant, as the first block is
+// taken before it is known how long one takes.
+TEST(Yardsticks, TakeASmallPartOfTheTime) {
+  constexpr double kCaseMs = 1000;
+  const int64_t begin = thread_cpu_ns();
+  Yardsticks yardsticks(
+      {.case_ms = kCaseMs, .sample_ms = 1, .samples = 10, .spare_bytes = kPlenty});
+  while (yardsticks.is_due(10)) yardsticks.take();
+  const double took_ms = static_cast<double>(thread_cpu_ns() - begin) / 1e6;
+  EXPECT_FALSE(yardsticks.empty());
+  EXPECT_LT(took_ms / (kCaseMs + took_ms), 2 * 0.15);
+}
+
+// 30 samples of it take 0.3 s: time for some blocks.
+Case make_case() {
+  return {.benchmark = "test",
+          .axes = {{"path", "fork"}},
+          .primary = "total_ns",
+          .body = [](Measurement& m) {
+            while (m.next_sample()) {
+              usleep(10'000);
+              m.record("total_ns", 1);
+            }
+          }};
+}
+
+MeasureOptions thirty_samples() {
+  return {.cpu = allowed_cpus().back(), .samples = 30, .time_limit_s = 20};
+}
+
+TEST(Measure, TakesYardsticksBetweenSamplesAndWarmsUpAgain) {
+  const CaseResult result = measure(make_case(), thirty_samples(), 1);
+  const Json& entry = result.entry;
+  ASSERT_TRUE(entry.contains("yardsticks")) << entry.dump(1);
+  EXPECT_EQ(result.samples, 30u);
+  const size_t blocks = entry["warmup"].get<size_t>() - 1;  // two before, none behind the last
+  EXPECT_GE(blocks, 2u);
+  const Json table = describe_yardsticks();
+  for (const auto& [name, row] : table.items()) {
+    ASSERT_TRUE(entry["yardsticks"].contains(name)) << name;
+    EXPECT_EQ(count_values(entry["yardsticks"][name]), blocks) << name;
+    EXPECT_GT(entry["yardsticks"][name]["min"], 0) << name;
+    EXPECT_FALSE(entry["quantities"].contains(name)) << name;
+  }
+}
+
+TEST(Measure, TheYardsticksMemoryIsNoPartOfTheParentsSize) {
+  const auto size = [] { return measure(make_case(), thirty_samples(), 1).entry["parent"]; };
+  size();  // what the first case of a process leaves
+  const Json with = size();
+  setenv("FORKCOST_YARDSTICKS", "off", 1);
+  const Json without = size();
+  unsetenv("FORKCOST_YARDSTICKS");
+  EXPECT_EQ(with["mappings"], without["mappings"]);
+  EXPECT_LT(with["rss_bytes"].get<uint64_t>(),
+            without["rss_bytes"].get<uint64_t>() + Yardsticks::kMemoryBytes / 4);
+}
+
+TEST(Measure, TakesNoYardsticksWhereTheyAreOff) {
+  setenv("FORKCOST_YARDSTICKS", "off", 1);
+  const Json entry = measure(make_case(), thirty_samples(), 1).entry;
+  unsetenv("FORKCOST_YARDSTICKS");
+  EXPECT_FALSE(entry.contains("yardsticks"));
+  EXPECT_EQ(entry["warmup"], 2);
+}
+
+TEST(Measure, TakesNoYardsticksInAPassInWhichNothingIsTimed) {
+  struct Nothing : Probe {
+    void begin() override {}
+    void end() override {}
+    void sample_ended(bool) override {}
+  } nothing;
+  const Case the_case = make_case();
+  const MeasureOptions options = thirty_samples();
+  Measurement measurement(the_case, options, 1, &nothing);
+  the_case.body(measurement);
+  EXPECT_EQ(measurement.plan().kept(), 30u);
+  EXPECT_FALSE(measurement.yardsticks().has_value());
+}
+
+}  // namespace
+}  // namespace forkcost

@@ -47,3 +47,18 @@ def reference():
     if not REFERENCE.exists():
         pytest.skip(f"no reference run at {REFERENCE.name}")
     return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def meanwhile(tmp_path_factory):
+    """The stored file with yardsticks in all rounds of all cases. Of each three values: a walk, which takes 100 ns,
+    but 110 in the second round; a run, which always takes 7."""
+    document = json.loads(SCHEMA_2.read_text(encoding="utf-8"))
+    document["context"]["forkcost"]["yardsticks"] = {
+        f"{name}_ns": {"unit": "ns", "title": f"a {name}", "meaning": "what it is"} for name in ("walk", "run")}
+    for entry in document["benchmarks"]:
+        walk = 110 if entry["repetition_index"] == 1 else 100
+        entry["yardsticks"] = {
+            "walk_ns": {"unit": "ns", "min": 1, "p50": walk, "p90": 900, "samples": [900, walk, 1]},
+            "run_ns": {"unit": "ns", "min": 7, "p50": 7, "p90": 7, "n": 3}}
+    return load([write(document, tmp_path_factory.mktemp("runs") / "meanwhile.json")])

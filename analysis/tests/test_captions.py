@@ -55,7 +55,7 @@ def fields(*clauses):
             yield from fields(*clause)
 
 
-def test_every_fact_that_a_caption_names_is_given_by_its_figure(whole, made, monkeypatch):
+def test_every_fact_that_a_caption_names_is_given_by_its_figure(whole, meanwhile, made, monkeypatch):
     """A clause that names a fact by another name than its figure would never be said."""
     given = {}
 
@@ -66,7 +66,7 @@ def test_every_fact_that_a_caption_names_is_given_by_its_figure(whole, made, mon
     original = caption.Caption.of
     monkeypatch.setattr(caption.Caption, "of", of)
     without_flat = synthetic_exec.load_libraries(synthetic.Maker(rounds=3), [("chain", "warm")])
-    for run in (whole, made(without_flat)):
+    for run in (whole, made(without_flat), meanwhile):
         for _, draw in FIGURES.values():
             draw(run)
             common.plt.close("all")

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 
 HEADINGS = ("Calls and copy-on-write", "Exec and libraries", "What is shared",
-            "Why it costs that")  # in the order of the page; further ones stand behind these
+            "Why it costs that", "The machine meanwhile")  # in the order of the page; further ones stand behind these
 
 
 def _found():

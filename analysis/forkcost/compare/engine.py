@@ -9,13 +9,14 @@ import numpy as np
 
 from forkcost import load, processes, titles, units
 from forkcost.compare import (
-    accept, differences, explain, families, judge, noise, rows, sides, stages, statistics)
+    accept, adjust, differences, explain, families, judge, noise, rows, sides, stages, statistics)
 from forkcost.compare.movement import Movement
 from forkcost.compare.result import (
-    FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, Comparison)
+    FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, WARNING, Comparison)
 from forkcost.errors import InputError, NoAnswer
 
 ALPHA = 0.01
+_MOVE_YARDSTICKS = ("kernel", "kernel's build", "kernel's command line")
 _ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
 
 
@@ -94,6 +95,9 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
                        + _nothing(base, new, noticed, [e for e in (case, quantity) if e]))
+    # Another kernel, or another setting, may itself move a yardstick: then it takes nothing out.
+    alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
+    measured = [_adjusted(matcher, m, alike) for m in measured]
     judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
                                                   everything)
     made += judged
@@ -103,7 +107,7 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
                           tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),
                           warnings=(*within, *_warnings(base, new, noticed, wanted),
                                     *(known.warnings if known else ())),
-                          common=common, noise=known.says if known else "", alpha=alpha)
+                          meanwhile=tuple(adjust.moved(base, new)), common=common, noise=known.says if known else "", alpha=alpha)
     compared = accept.applied(compared, accepted)
     return explain.with_causes(compared, base, new) if explained else compared
 
@@ -129,6 +133,14 @@ def _expression(option, text):
         return re.compile(text)
     except re.error as error:
         raise InputError(f"{option} '{text}' is no regular expression: {error}") from error
+
+
+def _adjusted(matcher, measured, decides):
+    found = adjust.taken_out(measured, decides)
+    if found.of_units is measured.of_units:
+        return found
+    raw = measured.evidence.test.delta
+    return replace(found, evidence=replace(matcher.tested(found), raw=raw))
 
 
 def _judged(matcher, measured, alpha, named, everything):

@@ -38,6 +38,8 @@ class Slope:
     def quantity(self):
         return self.members[0].quantity
 
+    lost = 0  # its members' units have paid
+
     @property
     def case_names(self):
         return tuple(m.case.name for m in self.members)

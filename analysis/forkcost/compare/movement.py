@@ -100,9 +100,11 @@ class Movement:
             raw, common = evidence.test.delta, part
         else:
             raw, common = None, self.unknown(n_files) if _is_time(item) else []
-        test = statistics.t_test(*logs, floor=item.floor)
+        test = statistics.t_test(*logs, floor=item.floor, lost=item.lost)
         if not of_files:
             test = replace(test, between=(*common, *self.between(n_files, item.quantity)))
+        if evidence.raw is not None:  # yardsticks were taken out before
+            raw = evidence.raw
         return replace(item, evidence=replace(evidence, test=test, raw=raw))
 
     def between(self, n_files, quantity):

@@ -154,6 +154,25 @@ def seen(comparison):
             f"{units.many([len(found)], 'figure')}), {units.percent(worst)} at worst ({name})")
 
 
+def meanwhile(comparison):
+    """What the yardsticks say of the machine; empty where nothing moved."""
+    if not comparison.meanwhile:
+        return ""
+    said = ", ".join(f"{plain(title)} {percent(ratio, sign=False)} {'slower' if ratio > 1 else 'faster'}"
+                     for title, ratio in comparison.meanwhile)
+    return f"the machine meanwhile: {said} during {plain(comparison.new.label)}"
+
+
+def adjusted(comparison):
+    """How many of the core's figures the yardsticks helped to judge; empty for none."""
+    found = [i.change.adjusted.explained for i in comparison.rows
+             if i.change.adjusted and i.change.adjusted.decides and i.change.stage == stages.CORE]
+    if not found:
+        return ""
+    return (f"{units.many([len(found)], 'figure')} of the core without what the yardsticks explain: "
+            f"{units.percent(min(found))} to {units.percent(max(found))} of their rounds' variance")
+
+
 def common(comparison):
     """What all cases moved, and by what it was judged; empty where nothing can be said."""
     change = comparison.common
@@ -297,6 +316,8 @@ def details(item, mode):
         found.append(("change", changed(change)))
     if known(change.raw):
         found.append(("with what all cases moved", percent(change.raw)))
+    if change.adjusted:
+        found.append(_adjusted(change.adjusted))
     if change.accepted:
         found.append(("accepted", change.accepted))
     if change.p is not None:
@@ -315,6 +336,16 @@ def details(item, mode):
     elif change.reason:
         found.append(("reason", change.reason))
     return [(word, plain(text)) for word, text in found]
+
+
+def _adjusted(adjustment):
+    """(word, figure) of details."""
+    share = f"{units.percent(adjustment.explained)} of its rounds' variance is explained by the yardsticks"
+    if adjustment.decides:
+        return "adjusted", f"{share}; the verdict is without that"
+    low, high = (percent(x) for x in adjustment.interval)
+    return ("without what the yardsticks explain", f"{percent(adjustment.ratio)} (95% {low}…{high}); "
+            f"{share}; it decides nothing, as another kernel or setting can move a yardstick")
 
 
 def replicated(comparison):

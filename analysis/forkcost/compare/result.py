@@ -35,10 +35,23 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Adjustment:
+    """`ratio`, `interval`: what a figure is without what yardsticks explain of it; `explained`: their
+    share of the variance of its rounds, out of sample; `decides`: whether the verdict is of this
+    one."""
+
+    ratio: float
+    interval: tuple[float, float]
+    explained: float
+    decides: bool
+
+
+@dataclass(frozen=True)
 class Change:
     """A ratio with its verdict. `interval`, `p`: None where there are too few rounds. `ratio`: what
-    was judged; `raw`: before what all cases moved together was taken out, None where that is the
-    same. `stage`: as stages has it; `p` is corrected for all that its stage has. `threshold`: the
+    was judged; `raw`: before anything was taken out, what all cases moved together or what
+    yardsticks explain, None where that is the same; `adjusted`: by yardsticks, where they explain
+    something. `stage`: as stages has it; `p` is corrected for all that its stage has. `threshold`: the
     smallest change worth telling, 0.05 for 5%. `counts`: whether the exit status hears of it;
     `accepted`: the reason why not, of a change that is known. `more_rounds`: of an unclear one, how
     many more per side would settle it; None where 1,000 would not. `replicated`: what of, `round`
@@ -65,6 +78,7 @@ class Change:
     stage: str = "core"
     counts: bool = True
     accepted: str = ""
+    adjusted: Adjustment | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,8 @@ class Comparison:
     """`mode`: how figures were measured: `time` (a clock), `exact` (executed instructions). `rows`:
     all, those that matter first. `families`: likewise; a row in a family whose verdict is its
     family's need not be listed. `common`: what all cases moved together between the runs, None of
-    pairs, and where they are too few to tell; `noise`: what it was judged by. `causes`: with
+    pairs, and where they are too few to tell; `noise`: what it was judged by. `meanwhile`: (title,
+    ratio) of yardsticks that moved between the sides, new / base. `causes`: with
     --explain. `alpha`: the chance of bad news where nothing changed."""
 
     base: Side
@@ -135,6 +150,7 @@ class Comparison:
     causes: tuple[Cause, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     common: Change | None = None
+    meanwhile: tuple[tuple[str, float], ...] = ()
     noise: str = ""
     alpha: float = 0.01
 

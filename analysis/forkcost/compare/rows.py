@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from forkcost import stats, units
-from forkcost.compare import judge, sides, stages, statistics
-from forkcost.compare.result import FAILED, GONE, NEW, Change, Row
+from forkcost.compare import adjust, judge, sides, stages, statistics
+from forkcost.compare.result import FAILED, GONE, NEW, Adjustment, Change, Row
 
 # Bytes of the same thing that come in two sizes are no further apart.
 _FEW_PAGES = 4
@@ -19,7 +19,8 @@ class Measured:
     """A quantity of a case on both sides, ready to be judged. `paired`: both sides have the same
     rounds; `seen`: the rounds' numbers and medians, for the Row; `of_units`: the units' estimates,
     of base and new, and `files`: the index of each one's file on its side; `step`: what its values
-    come in, 0 where that is not known; `stage`: see stages."""
+    come in, 0 where that is not known; `stage`: see stages. `meanwhile`: its rounds' yardsticks;
+    `adjusted_units`: the units without what these explain, which is the share `explained`."""
 
     case: object
     quantity: str
@@ -30,6 +31,9 @@ class Measured:
     files: tuple
     step: float
     stage: str
+    meanwhile: adjust.Meanwhile | None = None
+    adjusted_units: tuple | None = None
+    explained: float = 0.0
 
     @property
     def floor(self):
@@ -49,7 +53,25 @@ class Measured:
         """Cases that one cause would move together."""
         return stages.group(self.case)
 
+    @property
+    def lost(self):
+        """Degrees of freedom of its units that the yardsticks' slopes took."""
+        return self.meanwhile.base.shape[1] if self.of_units is self.adjusted_units else 0
+
+    def _adjustment(self, change):
+        """For the Change: what the figure is with the yardsticks taken out."""
+        if self.adjusted_units is None:
+            return None
+        if self.of_units is self.adjusted_units:
+            return Adjustment(change.ratio, change.interval, self.explained, True)
+        test = statistics.t_test(*(self.evidence.sign * np.log(x) for x in self.adjusted_units),
+                                 self.paired, self.floor, self.meanwhile.base.shape[1])
+        ends = sorted(self.evidence.sign * x for x in test.interval())
+        return Adjustment(float(np.exp(self.evidence.sign * test.delta)),
+                          tuple(float(np.exp(x)) for x in ends), self.explained, False)
+
     def row(self, change, family=None):
+        change = replace(change, adjusted=self._adjustment(change))
         (base_rounds, new_rounds), medians = self.seen
         return Row(self.case.name, self.quantity, self.case.axes, self.case.heap_bytes, change,
                    (base_rounds, new_rounds), medians, family)
@@ -109,7 +131,7 @@ class Matcher:
         return measured, counts, self.noticed
 
     def _match(self, case, base, new):
-        rounds, files, paired, what = self._arranged(base, new)
+        rounds, keys, files, paired, what = self._arranged(base, new)
         seen = (tuple(r.cumulative.shape[1] for r in rounds), tuple(r.estimate(0.5) for r in rounds))
         alone = all(r.constant for r in rounds)
         if counted(new) and alone and self.thresholds.own(self.mode, new.name) is None:
@@ -124,6 +146,10 @@ class Matcher:
             -1 if new.better == "higher" else 1, what=what,
             alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen, of_units, files,
             self._step(of_units, new), self.stage_of(case.name, new.name))
+        if found.stage != stages.REST and what == "round" and self.mode != sides.EXACT and (
+                new.unit == "ns"):
+            found = replace(found, meanwhile=adjust.Meanwhile.of(
+                [files.cases[case.name] for files in (self.base, self.new)], keys))
         return replace(found, evidence=self.tested(found))
 
     def _count(self, case, new, rounds, seen, what):
@@ -155,8 +181,8 @@ class Matcher:
         return name, 0.0 if name == "min" else int(name[1:]) / 100
 
     def _arranged(self, base, new):
-        """((Rounds of base, of new), the units' files, are they pairs, what a unit is). Rounds of
-        an interleaved run that only one side has are left out."""
+        """((Rounds of base, of new), their keys, the units' files, are they pairs, what a unit is).
+        Rounds of an interleaved run that only one side has are left out."""
         keys = [sorted(q.by_round) for q in (base, new)]
         common = [key for key in keys[0] if self.partner
                   and (self.partner[key[0]], key[1]) in new.by_round]
@@ -168,7 +194,7 @@ class Matcher:
                        for q, k, n in zip((base, new), keys, nested))
         files = tuple(np.array([file for file, _ in k])[np.cumsum(n) - 1]
                       for k, n in zip(keys, nested))
-        return rounds, files, bool(common), "file" if any(of_files) else "round"
+        return rounds, keys, files, bool(common), "file" if any(of_files) else "round"
 
     def tested(self, found):
         """The evidence of what is Measured, or of a Slope, with its test."""
@@ -186,7 +212,7 @@ class Matcher:
             return replace(evidence, without="values of 0 or below have no ratio",
                            decides=exact and bool(apart))
         return replace(evidence, test=statistics.t_test(
-            *(evidence.sign * np.log(x) for x in of_units), found.paired, found.floor))
+            *(evidence.sign * np.log(x) for x in of_units), found.paired, found.floor, found.lost))
 
     def _step(self, of_units, quantity):
         """A clock's, as far as it shows, or a few pages: rounds that differ by more may be of two

@@ -34,14 +34,15 @@ class Sample:
     n: int
 
     @classmethod
-    def of(cls, values, floor=0.0):
-        """`floor`: the least variance that a unit can have."""
+    def of(cls, values, floor=0.0, lost=0.0):
+        """`floor`: the least variance that a unit can have; `lost`: degrees of freedom that went into
+        the values."""
         ordered = np.sort(values)
         cut, n = int(TRIM * len(ordered)), len(ordered)
         kept = n - 2 * cut
         winsorized = ordered.clip(ordered[cut], ordered[n - cut - 1]).var(ddof=1)
         return cls(float(ordered[cut:n - cut].mean()),
-                   float(winsorized * (n - 1) / (kept - 1) + floor), float(kept - 1), kept)
+                   float(winsorized * (n - 1) / (kept - 1) + floor), max(kept - 1 - lost, 1.0), kept)
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class Test:
         return self.delta - half, self.delta + half
 
 
-def t_test(base, new, paired=False, floor=0.0):
-    """The Test of units' logarithms."""
+def t_test(base, new, paired=False, floor=0.0, lost=0.0):
+    """The Test of units' logarithms. `lost`: slopes that were fitted to them."""
     if paired:
-        samples = (Sample.of(new - base, 2 * floor),)
+        samples = (Sample.of(new - base, 2 * floor, lost),)
         return Test(samples[0].mean, samples)
-    samples = (Sample.of(base, floor), Sample.of(new, floor))
+    samples = (Sample.of(base, floor, lost / 2), Sample.of(new, floor, lost / 2))
     return Test(samples[1].mean - samples[0].mean, samples)
 
 

@@ -38,9 +38,10 @@ def _one(console, c):
                 for d in c.differences])
     for warning in c.warnings:
         console.print(Text(f"warning: {warning}"))
-    if said := phrases.common(c):
-        console.print()
-        console.print(Text(said))
+    for said in (phrases.meanwhile(c), phrases.common(c), phrases.adjusted(c)):
+        if said:
+            console.print()
+            console.print(Text(said))
     for title, verdict in (("Slower", SLOWER), ("Faster", FASTER)):
         _changes(console, title, phrases.listed(c, verdict), c)
         if verdict == SLOWER:
@@ -48,6 +49,7 @@ def _one(console, c):
     _changes(console, "Also moved; the exit status does not hear of it", phrases.also(c), c)
     _causes(console, c)
     _unclear(console, c)
+    _adjustments(console, c)
     for title, verdict in (("Gone", GONE), ("New", NEW)):
         _list(console, title, c, verdict)
     console.print()
@@ -97,6 +99,21 @@ def _unclear(console, c):
              _about(i, c.mode)) for i in items]
     if rows:
         _table(console, f"Unclear ({len(items)})", ("change", "would settle it", "why", ""), rows)
+
+
+def _adjustments(console, c):
+    """Both figures of what the yardsticks explain a part of."""
+    items = [row for row in c.rows if row.change.adjusted]
+    rows = []
+    for item in items:
+        change, adjusted = item.change, item.change.adjusted
+        low, high = (phrases.percent(x) for x in adjusted.interval)
+        rows.append((phrases.percent(change.raw if adjusted.decides else change.ratio),
+                     phrases.percent(adjusted.ratio), f"{low}…{high}", units.percent(adjusted.explained),
+                     "adjusted" if adjusted.decides else "raw", _about(item, c.mode)))
+    if rows:
+        _table(console, "Raw and adjusted, without what the yardsticks explain of the rounds' variance",
+               ("raw", "adjusted", "95%", "explained", "decides", ""), rows)
 
 
 def settles(change):

@@ -29,7 +29,8 @@ def _comparison(c, number, strict):
         "mode": phrases.MODES.get(c.mode, c.mode), "warnings": c.warnings,
         "differences": [(d.what, d.base, d.new, phrases.SEVERITIES.get(d.severity, d.severity))
                         for d in c.differences],
-        "said": [said for said in (phrases.common(c), phrases.seen(c)) if said],
+        "said": [said for said in (phrases.meanwhile(c), phrases.common(c),
+                                  phrases.adjusted(c), phrases.seen(c)) if said],
         "statement": phrases.statement(c),
         "also": [_line(item, c.mode) for item in phrases.also(c)],
         "slower": [_line(item, c.mode) for item in phrases.listed(c, SLOWER, FAILED)],

@@ -52,7 +52,8 @@ def _comparison(c, strict):
     yield Block(f"## forkcost: {escape(title)}\n\n{escape(phrases.counts(c))}.\n"
                 f"{phrases.MODES.get(c.mode, escape(c.mode))}\n"
                 + "".join(f"{escape(said[0].upper() + said[1:])}.\n"
-                          for said in (phrases.common(c), phrases.seen(c)) if said) + "\n"
+                          for said in (phrases.meanwhile(c), phrases.common(c),
+                                       phrases.adjusted(c), phrases.seen(c)) if said) + "\n"
                 f"- {escape(c.base.label)}: {escape(c.base.says)}\n"
                 f"- {escape(c.new.label)}: {escape(c.new.says)}\n")
     if c.differences:

@@ -24,7 +24,7 @@ def _lines(c, strict):
     head = [_short(f"{side.label}: {side.says}") for side in (c.base, c.new)]
     head += _differences(c)
     head += _cut([_short(f"warning: {w}") for w in c.warnings], _WARNINGS, "warning")
-    if said := phrases.common(c):
+    for said in (phrases.meanwhile(c), phrases.common(c), phrases.adjusted(c)):
         head += textwrap.wrap(said, WIDTH)
     if c.mode == "exact":
         head.append(_short(phrases.MODES["exact"]))

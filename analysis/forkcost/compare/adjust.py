@@ -1,0 +1,150 @@
+"""Takes out of a figure's rounds what the machine meanwhile explains: control variates.
+
+Yardsticks are work of user space alone, timed beside the samples: what they vary by is the
+machine's doing. In an hour in which neighbours used cache and memory they explained two thirds of
+the variance of fork, an hour later nothing; so a figure is adjusted by them only as far as they
+explain it out of sample, in this very data, and where they do not nothing is adjusted.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+FOLDS = 5  # contiguous in time: neighbours are alike, and would tell each other's values
+FEWEST = 15  # rounds per side: of fewer, slopes would be noise
+GAIN = 0.1  # of the variance out of sample: less is not worth a slope
+_WORTH_SAYING = 0.005  # of a yardstick between the sides
+_SIGMAS = 4.0
+_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)  # of the number of rounds: how far slopes are shrunk
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """The logarithms of a case's yardsticks: a row per round, a column per yardstick, of base and of
+    new, the rounds in the order of time."""
+
+    base: np.ndarray
+    new: np.ndarray
+
+    @classmethod
+    def of(cls, cases, keys):
+        """Of base and new: {file: Case} and the keys (file, round) of its rounds. None where a round
+        has none."""
+        names = [set.intersection(*(set(case.yardsticks) for case in of.values())) for of in cases]
+        names = sorted(set.intersection(*names))
+        made = []
+        for of, of_side in zip(cases, keys):
+            columns = []
+            for name in names:
+                found = {(file, number): float(np.median(values)) for file, case in of.items()
+                         for (_, number), values in case.yardsticks[name].items()}
+                columns.append([found.get(key, np.nan) for key in of_side])
+            made.append(np.array(columns, dtype=float).T.reshape(len(of_side), len(names)))
+        if not names or not all((x > 0).all() for x in made):
+            return None
+        return cls(*map(np.log, made))
+
+
+def adjusted(logs, meanwhile, files, paired):
+    """(the rounds' logarithms of base and new without what the yardsticks explain, the share that
+    they explain), or None where that is not enough. `files`: index of each round's file. Of pairs
+    the difference of both sides is adjusted, so also what the machine did between the two; else a
+    round is, against the others of its own file: what moved between runs no round can tell."""
+    if meanwhile is None or min(map(len, logs)) < FEWEST:
+        return None
+    if paired:
+        y, x = logs[1] - logs[0], meanwhile.new - meanwhile.base
+        blocks = [(y, x)]
+    else:
+        blocks = [(y[of == file], x[of == file])
+                  for y, x, of in zip(logs, (meanwhile.base, meanwhile.new), files)
+                  for file in np.unique(of)]
+        if min(len(y) for y, _ in blocks) < FEWEST:
+            return None
+    gains = [_gain(blocks, ridge) for ridge in _RIDGES]
+    best = int(np.argmax(gains))
+    if gains[best] < GAIN:
+        return None
+    slopes = _slopes([(y - y.mean(), x - x.mean(axis=0)) for y, x in blocks], _RIDGES[best])
+    if paired:
+        centre = (meanwhile.base.mean(axis=0) + meanwhile.new.mean(axis=0)) / 2
+        moved = [(x - centre) @ slopes for x in (meanwhile.base, meanwhile.new)]
+        # Never beyond what was seen: a side may not lie further off than its rounds vary.
+        limit = np.ptp(x, axis=0) @ np.abs(slopes)
+        moved[1] = moved[1] - moved[0]
+        moved = [np.zeros_like(moved[0]), np.clip(moved[1], -limit, limit)]
+    else:
+        moved = []
+        for x, of in zip((meanwhile.base, meanwhile.new), files):
+            centres = np.array([x[of == file].mean(axis=0) if (of == file).any() else x.mean(axis=0)
+                                for file in range(of.max() + 1)])
+            moved.append((x - centres[of]) @ slopes)
+    return tuple(y - m for y, m in zip(logs, moved)), gains[best]
+
+
+def _slopes(centred, ridge):
+    """Of centred blocks (y, x), in units of x's own spread."""
+    y = np.concatenate([b for b, _ in centred])
+    x = np.concatenate([b for _, b in centred])
+    spread = x.std(axis=0)
+    spread[spread == 0] = np.inf
+    z = x / spread
+    shrunk = z.T @ z + ridge * len(y) * np.eye(z.shape[1])
+    return np.linalg.solve(shrunk, z.T @ y) / spread
+
+
+def _gain(blocks, ridge):
+    """The share of the variance out of sample: each fold is foretold by the others."""
+    left = without = 0.0
+    for fold in range(FOLDS):
+        training, tests = [], []
+        for y, x in blocks:
+            inside = np.arange(len(y)) * FOLDS // len(y) == fold
+            mean_y, mean_x = y[~inside].mean(), x[~inside].mean(axis=0)
+            training.append((y[~inside] - mean_y, x[~inside] - mean_x))
+            tests.append((y[inside] - mean_y, x[inside] - mean_x))
+        slopes = _slopes(training, ridge)
+        for y, x in tests:
+            without += (y**2).sum()
+            left += ((y - x @ slopes)**2).sum()
+    return 1 - left / without if without > 0 else 0.0
+
+
+def taken_out(item, decides):
+    """The item (Measured), its rounds without what its yardsticks explain. `decides`: whether the
+    verdict may be of that; else it is shown beside."""
+    if item.evidence.test is None or item.meanwhile is None:
+        return item
+    sign = item.evidence.sign
+    found = adjusted([sign * np.log(x) for x in item.of_units], item.meanwhile, item.files,
+                     item.paired)
+    if found is None:
+        return item
+    units = tuple(np.exp(sign * y) for y in found[0])
+    return replace(item, adjusted_units=units, explained=float(found[1]),
+                   of_units=units if decides else item.of_units)
+
+
+def moved(base, new):
+    """(title, ratio) of yardsticks that lie further apart on the two sides (Files) than chance of
+    their rounds would have them."""
+    titles = {name: row["title"] for files in (new, base) for run in files.runs
+              for name, row in run.yardsticks.items()}
+    found = {}
+    for case in base.cases.keys() & new.cases.keys():
+        of = [{name: np.log([np.median(v) for c in files.cases[case].values()
+                             for v in c.yardsticks.get(name, {}).values()])
+               for name in titles} for files in (base, new)]
+        for name in titles:
+            if min(len(of_side[name]) for of_side in of):
+                found.setdefault(name, []).append([of_side[name] for of_side in of])
+    for name, of_cases in found.items():
+        # Cases with the same number of rounds weigh the same; a case's own level drops out.
+        apart = np.array([after.mean() - before.mean() for before, after in of_cases])
+        rounds = np.array([np.mean([before.var() / len(before), after.var() / len(after)]) * 2
+                           for before, after in of_cases])
+        mean = apart.mean()
+        error = np.sqrt(max(rounds.sum() / len(rounds)**2,
+                            apart.var(ddof=1) / len(apart) if len(apart) > 1 else 0))
+        if abs(mean) >= _WORTH_SAYING and abs(mean) > _SIGMAS * error:
+            yield titles[name], float(np.exp(mean))

@@ -97,6 +97,49 @@ def test_what_cannot_tell_is_refused(tmp_path):
     assert result.exit_code == 2 and "other.json" in result.stderr
 
 
+def seen(tmp_path, name, seed, drift=0.0, kernel=None, everything=1.0):
+    """A run of which a yardstick sees all that moves it but its own noise."""
+    path = run(tmp_path, name, seed, common=0.0, everything=everything * np.exp(drift))
+    document = json.loads(path.read_text())
+    rng = np.random.default_rng(seed)
+    ours = document["context"]["forkcost"]
+    ours["yardsticks"] = {"random_load_ns": {"unit": "ns", "title": "random loads", "meaning": "x"}}
+    for entry in document["benchmarks"]:
+        value = 8e5 * np.exp(2 * drift + rng.normal(0, 0.01))
+        entry["yardsticks"] = {"random_load_ns": {"unit": "ns", "min": value, "p50": value,
+                                                  "p90": value, "samples": [value]}}
+    if kernel:
+        ours["environment"]["kernel"]["release"] = kernel
+    return write(document, path)
+
+
+def test_what_yardsticks_explain_of_runs_sharpens_the_common_part(tmp_path):
+    rng = np.random.default_rng(1)
+    place = tmp_path / "aa"
+    place.mkdir()
+    paths = [seen(place, f"r{i}", 100 + i, rng.normal(0, 0.04)) for i in range(12)]
+    out = tmp_path / noise.NAME
+    assert call("aa", *paths, "-o", out).exit_code == 0
+    found = json.loads(out.read_text())
+    assert found["yardsticks"]["explained"] > 0.7
+    assert found["yardsticks"]["slopes"]["random_load_ns"] == pytest.approx(0.5, rel=0.2)
+    assert found["yardsticks"]["sd"] < 0.5 * found["common"]["sd"]
+    base, new = seen(tmp_path, "base", 1), seen(tmp_path, "new", 2, 0.06)
+    change = compared(base, new).common
+    assert change.verdict != SLOWER and abs(np.log(change.ratio)) < 0.03 < np.log(change.raw)
+    assert "without what the yardsticks explain" in call("compare", base, new).stdout
+    # A change that the yardstick does not see stays, and is found where it was hidden.
+    real = compared(base, seen(tmp_path, "real", 3, 0.06, everything=1.12))
+    assert real.common.verdict == SLOWER and real.common.ratio == pytest.approx(1.12, abs=0.03)
+    plain = json.loads(out.read_text())
+    del plain["yardsticks"]
+    (tmp_path / "plain.json").write_text(json.dumps(plain))
+    blind = compared(base, tmp_path / "real.json", known_noise=tmp_path / "plain.json")
+    assert blind.common.detectable > 1.5 * real.common.detectable
+    # Another kernel may have moved the yardstick itself.
+    assert compared(base, seen(tmp_path, "other", 2, 0.06, kernel="6.19")).common.raw is None
+
+
 # In a comparison
 
 

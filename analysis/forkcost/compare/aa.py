@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from forkcost import load, units
-from forkcost.compare import noise, rows, sides, stages, statistics, thresholds
+from forkcost.compare import adjust, noise, rows, sides, stages, statistics, thresholds
 from forkcost.errors import InputError, NoAnswer
 
 FEWEST = 3
@@ -115,8 +115,25 @@ def _document(files, levels):
             "first": started[0] or None, "runs": runs,
             "preset": first.get("run", {}).get("preset"),
             "common": {"sd": round(float(common.std(ddof=1)), 6), "df": runs - 1},
+            **_yardsticks(files, common),
             "own": {"default": _pooled(every, runs),
                     **{q: _pooled(pairs, runs) for q, pairs in sorted(own.items())}}}
+
+
+def _yardsticks(files, common):
+    """What yardsticks explain of what runs move together, where they do."""
+    names, rows = adjust.of_runs(files)
+    if len(files) < adjust.FEWEST_RUNS or not names:
+        return {}
+    found = adjust.explained_runs(common, rows)
+    if found is None:
+        return {}
+    slopes, left, explained = found
+    return {"yardsticks": {
+        "explained": round(float(explained), 4), "sd": round(float(np.sqrt((left**2).mean())), 6),
+        "df": len(files) - 1 - len(names) if len(files) - 1 > len(names) else 1,
+        "slopes": {n: round(float(s), 6) for n, s in zip(names, slopes)},
+        "range": {n: round(float(r), 6) for n, r in zip(names, np.ptp(rows, axis=0))}}}
 
 
 def _pooled(pairs, runs):

@@ -13,6 +13,8 @@ import numpy as np
 FOLDS = 5  # contiguous in time: neighbours are alike, and would tell each other's values
 FEWEST = 15  # rounds per side: of fewer, slopes would be noise
 GAIN = 0.1  # of the variance out of sample: less is not worth a slope
+GAIN_OF_RUNS = 0.2  # the same of what runs move together: there are ten of them, not forty
+FEWEST_RUNS = 8
 _WORTH_SAYING = 0.005  # of a yardstick between the sides
 _SIGMAS = 4.0
 _RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)  # of the number of rounds: how far slopes are shrunk
@@ -125,20 +127,54 @@ def taken_out(item, decides):
                    of_units=units if decides else item.of_units)
 
 
+def levels(sides):
+    """yardstick -> per case that all sides (Files) have it in, its rounds' logarithms, an array per
+    side."""
+    names = {name for files in sides for run in files.runs for name in run.yardsticks}
+    found = {name: [] for name in sorted(names)}
+    for case in sorted(set.intersection(*(set(files.cases) for files in sides))):
+        for name, of_cases in found.items():
+            of = [np.log([np.median(v) for c in files.cases[case].values()
+                          for v in c.yardsticks.get(name, {}).values()]) for files in sides]
+            if min(map(len, of)):
+                of_cases.append(of)
+    return {name: of_cases for name, of_cases in found.items() if of_cases}
+
+
+def of_runs(sides):
+    """(names, an array of a row per side): the mean of each yardstick over the cases that all have
+    it in, about its middle."""
+    found = levels(sides)
+    rows = [[np.mean([of[i].mean() for of in of_cases]) for of_cases in found.values()]
+            for i in range(len(sides))]
+    rows = np.array(rows, dtype=float).reshape(len(sides), len(found))
+    return list(found), rows - rows.mean(axis=0)
+
+
+def explained_runs(common, rows):
+    """(slopes, what is left of `common`, one value per run, the share of its variance that is
+    explained), each run foretold by the others; None where that is not enough."""
+    best = None
+    for ridge in _RIDGES:
+        left = np.empty_like(common)
+        for i in range(len(common)):
+            others = np.arange(len(common)) != i
+            y, x = common[others].mean(), rows[others].mean(axis=0)
+            slopes = _slopes([(common[others] - y, rows[others] - x)], ridge)
+            left[i] = common[i] - y - (rows[i] - x) @ slopes
+        n = len(common)
+        gain = 1 - (left**2).sum() / (((common - common.mean()) * n / (n - 1))**2).sum()
+        if best is None or gain > best[2]:
+            best = _slopes([(common - common.mean(), rows - rows.mean(axis=0))], ridge), left, gain
+    return best if best[2] >= GAIN_OF_RUNS else None
+
+
 def moved(base, new):
     """(title, ratio) of yardsticks that lie further apart on the two sides (Files) than chance of
     their rounds would have them."""
     titles = {name: row["title"] for files in (new, base) for run in files.runs
               for name, row in run.yardsticks.items()}
-    found = {}
-    for case in base.cases.keys() & new.cases.keys():
-        of = [{name: np.log([np.median(v) for c in files.cases[case].values()
-                             for v in c.yardsticks.get(name, {}).values()])
-               for name in titles} for files in (base, new)]
-        for name in titles:
-            if min(len(of_side[name]) for of_side in of):
-                found.setdefault(name, []).append([of_side[name] for of_side in of])
-    for name, of_cases in found.items():
+    for name, of_cases in levels((base, new)).items():
         # Cases with the same number of rounds weigh the same; a case's own level drops out.
         apart = np.array([after.mean() - before.mean() for before, after in of_cases])
         rounds = np.array([np.mean([before.var() / len(before), after.var() / len(after)]) * 2

@@ -99,7 +99,7 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
     measured = [_adjusted(matcher, m, alike) for m in measured]
     judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
-                                                  everything)
+                                                  everything, alike)
     made += judged
     tables = [files.quantities for files in (base, new)]
     compared = Comparison(base.side, new.side, mode, found,
@@ -143,7 +143,7 @@ def _adjusted(matcher, measured, decides):
     return replace(found, evidence=replace(matcher.tested(found), raw=raw))
 
 
-def _judged(matcher, measured, alpha, named, everything):
+def _judged(matcher, measured, alpha, named, everything, alike):
     """([Row], [Family], the Change of what all cases moved, the Noise that is in it)."""
     slopes = [replace(slope, evidence=matcher.tested(slope))
               for slope in families.found(measured, matcher.base.runs[0].page_size)]
@@ -152,8 +152,10 @@ def _judged(matcher, measured, alpha, named, everything):
     if matcher.mode != sides.EXACT:
         n_files = [len(files.paths) for files in (matcher.base, matcher.new)]
         if any(i.evidence.test and not i.paired for i in items):
-            movement = Movement.of([m for m in measured if m.stage == stages.CORE], n_files,
-                                   noise.find((matcher.base, matcher.new), named))
+            known = noise.find((matcher.base, matcher.new), named)
+            names, moved = adjust.of_runs((matcher.base, matcher.new))
+            movement = Movement.of([m for m in measured if m.stage == stages.CORE], n_files, known,
+                                   dict(zip(names, moved[1] - moved[0])) if alike else None)
             items = [movement.taken_out(item, n_files) for item in items]
         items = _moderated(items)
         common = movement and movement.evidence(n_files, matcher.thresholds.of("time", ""))

@@ -25,16 +25,18 @@ _OF_DEVIATION = 1.4826  # a normal deviation, of a median absolute one
 class Movement:
     """`levels`: group -> the mean logarithm of its costs in each file, those of base first, about
     their own middle; `errors`: group -> the variance that its rounds alone give the difference of
-    both sides. `of_base`: how many files that has. `noise`: what runs differ by."""
+    both sides. `of_base`: how many files that has. `noise`: what runs differ by. `meanwhile`:
+    yardstick -> how far it moved between the sides, a logarithm; None where it may not be asked."""
 
     levels: dict
     errors: dict
     of_base: int
     noise: Noise
+    meanwhile: dict | None = None
 
     @classmethod
-    def of(cls, core, n_files, noise):
-        """Of core figures (Measured), and how many files base and new have. None of pairs."""
+    def of(cls, core, n_files, noise, meanwhile=None):
+        """Of core figures (Measured), and how many files base and new have."""
         groups, errors = {}, {}
         for m in core:
             if m.evidence.test is None or m.paired or not _is_time(m):
@@ -52,7 +54,8 @@ class Movement:
             centred = (levels - middle[:, None])[~np.isnan(middle)]
             if len(centred):
                 found[group] = centred.mean(axis=0)
-        return cls(found, {group: np.mean(errors[group]) for group in found}, of_base, noise)
+        return cls(found, {group: np.mean(errors[group]) for group in found}, of_base, noise,
+                   meanwhile)
 
     @property
     def known(self):
@@ -126,14 +129,18 @@ class Movement:
         shift = self._shift(others)
         base, new = shift[:self.of_base], shift[self.of_base:]
         usual, samples, between = self.noise.common, (), [self._of_median(others)]
+        delta, explained = float(new.mean() - base.mean()), 0.0
+        if self.meanwhile is not None and self.meanwhile.keys() >= self.noise.yardsticks.keys():
+            explained = sum(slope * np.clip(self.meanwhile[name], -most, most)
+                            for name, (slope, most) in self.noise.yardsticks.items())
+            usual = self.noise.unexplained or usual
         if min(n_files) >= FILES_ARE_UNITS:
             samples = tuple(usual.moderated(s, 1) for s in statistics.t_test(base, new).samples)
         else:
-            between += self.unknown(n_files)
-        return Evidence(1.0, float(np.exp(new.mean() - base.mean())), "ratio", "median of groups",
-                        threshold, test=statistics.Test(float(new.mean() - base.mean()), samples,
-                                                        tuple(between)),
-                        what="file" if samples else "run")
+            between.append((sum(1 / n for n in n_files) * usual.variance, usual.df))
+        return Evidence(1.0, float(np.exp(delta - explained)), "ratio", "median of groups", threshold,
+                        test=statistics.Test(float(delta - explained), samples, tuple(between)),
+                        raw=delta if explained else None, what="file" if samples else "run")
 
 
 def _is_time(item):

@@ -3,7 +3,7 @@ finds by itself, and takes from data/noise.json where there is none."""
 
 import datetime
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -19,12 +19,16 @@ _KEYS = {"machine", "made", "runs", "common", "own", "suite"}
 class Noise:
     """Variances of logarithms, of one run. `common`: of what all cases have in common; `own`:
     quantity, or `default` -> of what a case moves beside that, without what its rounds know.
-    `says`: where it comes from; `warnings`: why it may not hold."""
+    `yardsticks`: name -> (slope, the range that it had), of what explains the common part, and
+    `unexplained`: what is left of that. `says`: where it comes from; `warnings`: why it may not hold.
+    """
 
     common: Usual
     own: dict
     says: str
     warnings: tuple = ()
+    yardsticks: dict = field(default_factory=dict)
+    unexplained: Usual | None = None
 
     def own_of(self, quantity):
         return self.own.get(quantity, self.own["default"])
@@ -67,7 +71,7 @@ def _read(path, sides, asked_for):
             raise ValueError(f"has no {', '.join(sorted(_KEYS - set(found)))}")
         noise = Noise(_usual(found["common"]), {q: _usual(v) for q, v in found["own"].items()},
                       f"{int(found['runs'])} runs of this machine, {path.name}",
-                      tuple(_doubts(path, found, sides)))
+                      tuple(_doubts(path, found, sides)), *_explains(found.get("yardsticks")))
         noise.own_of("")
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"{path}: is no file of forkcost aa: {error}: measure anew by forkcost "
@@ -93,6 +97,14 @@ def _doubts(path, found, sides):
     versions = {side.context.get("suite", {}).get("version") for side in sides}
     if found["suite"] not in versions:
         yield (f"{path}: was measured by suite {found['suite']}: measure it again by forkcost aa")
+
+
+def _explains(found):
+    """(yardsticks, unexplained) of a Noise."""
+    if found is None:
+        return {}, None
+    return {name: (float(slope), float(found["range"][name]))
+            for name, slope in found["slopes"].items()}, _usual(found)
 
 
 def _usual(found):

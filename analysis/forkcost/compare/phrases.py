@@ -182,6 +182,10 @@ def common(comparison):
     if change.verdict in (SLOWER, FASTER):
         return (f"everything is {change.verdict} in {new}, by {percent(change.ratio, sign=False)}: more than "
                 f"this machine moves by itself ({interval(change)}; {comparison.noise})")
+    if known(change.raw):
+        return (f"the machine was {percent(change.raw, sign=False)} {'slower' if change.raw > 1 else 'faster'} in "
+                f"{new}, {percent(change.ratio)} without what the yardsticks explain; not told from chance below "
+                f"{units.percent(change.detectable)} ({comparison.noise}); taken out of all figures below")
     moved = (f"{percent(change.ratio, sign=False)} {'slower' if change.ratio > 1 else 'faster'}")
     return (f"the machine was {moved} in {new}: not told from chance below "
             f"{units.percent(change.detectable) if known(change.detectable) else '10,000%'} "

@@ -66,10 +66,11 @@ def comparisons(words, base_label, thresholds, **options):
 
 
 def compare(base, new, thresholds, case="", quantity="", force=False, explained=False,
-            alpha=ALPHA, known_noise=None, accepted=(), everything=False):
+            alpha=ALPHA, known_noise=None, accepted=(), everything=False, repeated=False):
     """The Comparison of two sides.Files. `case`, `quantity`: expressions that names must have in
     them. `known_noise`: the path of a file of forkcost aa; `accepted`: known changes (accept);
-    `everything`: what moved outside the core is bad news too. Raises NoAnswer where it would be
+    `everything`: what moved outside the core is bad news too; `repeated`: this is one look of several,
+    `alpha` its share of the error: `same` is judged by an interval of that. Raises NoAnswer where it would be
     meaningless, unless `force`, and where no case or quantity is on both sides; InputError where a
     side's files are not of one thing."""
     within = [w for files in (base, new) for w in differences.within(files)]
@@ -99,7 +100,7 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
     measured = [_adjusted(matcher, m, alike) for m in measured]
     judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
-                                                  everything, alike)
+                                                  everything, alike, repeated)
     made += judged
     tables = [files.quantities for files in (base, new)]
     compared = Comparison(base.side, new.side, mode, found,
@@ -107,7 +108,8 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
                           tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),
                           warnings=(*within, *_warnings(base, new, noticed, wanted),
                                     *(known.warnings if known else ())),
-                          meanwhile=tuple(adjust.moved(base, new)), common=common, noise=known.says if known else "", alpha=alpha)
+                          meanwhile=tuple(adjust.moved(base, new)), common=common, noise=known.says if known else "", alpha=alpha,
+                          repeated=repeated)
     compared = accept.applied(compared, accepted)
     return explain.with_causes(compared, base, new) if explained else compared
 
@@ -143,7 +145,7 @@ def _adjusted(matcher, measured, decides):
     return replace(found, evidence=replace(matcher.tested(found), raw=raw))
 
 
-def _judged(matcher, measured, alpha, named, everything, alike):
+def _judged(matcher, measured, alpha, named, everything, alike, repeated):
     """([Row], [Family], the Change of what all cases moved, the Noise that is in it)."""
     slopes = [replace(slope, evidence=matcher.tested(slope))
               for slope in families.found(measured, matcher.base.runs[0].page_size)]
@@ -159,7 +161,7 @@ def _judged(matcher, measured, alpha, named, everything, alike):
             items = [movement.taken_out(item, n_files) for item in items]
         items = _moderated(items)
         common = movement and movement.evidence(n_files, matcher.thresholds.of("time", ""))
-    changes, moved = judge.judge(items, alpha, common)
+    changes, moved = judge.judge(items, alpha, common, repeated)
     if everything:
         changes = [replace(change, counts=True) for change in changes]
     family = {}

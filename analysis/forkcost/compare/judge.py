@@ -87,17 +87,19 @@ class _Stage:
         return cls(name, dict(zip(tested, corrected)), stages.FALSE_DISCOVERIES, None, len(tested))
 
 
-def judge(items, alpha, common=None):
+def judge(items, alpha, common=None, repeated=False):
     """([Change] of items with `evidence`, `stage` and `case_names`; that of the common part, or
     None). `alpha`: the chance that the exit status is bad news although nothing changed. `common`:
-    the Evidence of what all cases moved; it is one of the core's."""
+    the Evidence of what all cases moved; it is one of the core's. `repeated`: intervals are of the
+    level of the stage's single test, so that `same` is as sure as `slower`."""
     p = {i: item.evidence.test.p for i, item in enumerate(items) if item.evidence.test is not None}
     of = {stage: {i: p[i] for i in p if items[i].stage == stage} for stage in stages.ORDER}
     share = stages.PRIMARY_SHARE if of[PRIMARY] else 0.0
     all_core = of[CORE] | ({None: common.test.p} if common else {})
     core = _Stage.by_family(CORE, all_core, alpha * (1 - share))
-    found = {i: _tested(items[i].evidence, core, i) for i in of[CORE]}
-    movement = _tested(common, core, None) if common else None
+    level = 1 - core.level if repeated else statistics.LEVEL
+    found = {i: _tested(items[i].evidence, core, i, level) for i in of[CORE]}
+    movement = _tested(common, core, None, level) if common else None
     primary = _Stage.by_family(PRIMARY, of[PRIMARY], alpha * share)
     found |= {i: _tested(items[i].evidence, primary, i) for i in of[PRIMARY]}
     moved = {name for i, change in found.items() if change.verdict in (SLOWER, FASTER)
@@ -118,9 +120,9 @@ def _common(evidence):
             "threshold": evidence.threshold, "replicated": evidence.what}
 
 
-def _tested(evidence, stage, index):
+def _tested(evidence, stage, index, interval_level=statistics.LEVEL):
     threshold, test, p = float(np.log1p(evidence.threshold)), evidence.test, stage.p[index]
-    low, high = test.interval()
+    low, high = test.interval(interval_level)
     significant = p < stage.error
     verdict, reason, more, smallest = UNCLEAR, "", None, None
     if significant and abs(test.delta) >= threshold:

@@ -386,6 +386,9 @@ def statement(comparison):
 
 
 def _errors(comparison, tested):
+    if comparison.repeated:
+        yield ("This was one look of several, until all was settled or the time was up: intervals of the core "
+               "are of the level of a single test, and all looks together have the error.")
     n = Counter(c.stage for c in tested)
     alpha, share = comparison.alpha, stages.PRIMARY_SHARE if n[stages.PRIMARY] else 0
     core = f"of {units.many([n[stages.CORE]], 'figure')}" + (" of the core" if len(n) > 1 else "")

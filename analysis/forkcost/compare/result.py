@@ -139,7 +139,8 @@ class Comparison:
     family's need not be listed. `common`: what all cases moved together between the runs, None of
     pairs, and where they are too few to tell; `noise`: what it was judged by. `meanwhile`: (title,
     ratio) of yardsticks that moved between the sides, new / base. `causes`: with
-    --explain. `alpha`: the chance of bad news where nothing changed."""
+    --explain. `alpha`: the chance of bad news where nothing changed; `repeated`: of this look
+    of several, and intervals are as wide as all of the core's together take."""
 
     base: Side
     new: Side
@@ -153,6 +154,7 @@ class Comparison:
     meanwhile: tuple[tuple[str, float], ...] = ()
     noise: str = ""
     alpha: float = 0.01
+    repeated: bool = False
 
     def count(self, verdict):
         """Rows with this verdict."""

@@ -47,6 +47,11 @@ def _of_laboratory(command):
               help="Processes of each case.  [default in mode exact: 3; else the preset's]")
 @click.option("--boots", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
               help="Of each kernel: what differs between boots is then part of the interval.")
+@click.option("--until", "size", metavar="2%",
+              help="In the modes of time: boots in turns until each figure of the core is known to be "
+                   "the same, slower or faster at that size, at least 4 of each kernel and at most 40.")
+@click.option("--max-time", type=click.FloatRange(0.1), metavar="MIN",
+              help="With --until: no further boots after so many minutes.  [default: 10]")
 @click.option("--mode", type=click.Choice(["auto", "exact", "kvm", "tcg"]), default="auto",
               show_default=True, help="exact: executed instructions, which repeat; kvm: time; "
               "auto: kvm where it works, else exact; tcg: time of an emulator.")
@@ -60,7 +65,7 @@ def _of_laboratory(command):
 @click.option("--format", "form", default="text", show_default=True,
               type=click.Choice(formats.NAMES), help="Of the comparison, on stdout.")
 @_of_laboratory
-def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, sysctls,
+def kernels(named, output, preset, pattern, heap, rounds, boots, size, max_time, mode, appends, sysctls,
             by_function, strict, form, suite, memory, time_limit_s):
     """Measure the same cases on several kernels, and compare.
 
@@ -74,14 +79,18 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
     from forkcost_lab import laboratory
     from forkcost_lab.options import Measuring, find_suite, variants
 
+    until = _until(size, max_time, boots)
     chosen, found = variants(named, appends, sysctls), find_suite(suite)
+    if until and any(variant.stored for variant in chosen):
+        raise InputError("--until boots all kernels in turns, and a stored result has no further "
+                         "boots: name kernels alone")
     measuring = Measuring(mode, preset, pattern, heap, rounds, boots, memory, time_limit_s,
                           by_function)
     status = 0
     with laboratory.exclusive(output):
-        results = laboratory.measure(chosen, found, measuring, output, _say)
+        results = laboratory.measure(chosen, found, measuring, output, _say, until)
         try:
-            status = _compare(results.files, by_function, form, strict, output)
+            status = _compare(results.files, by_function, form, strict, output, until)
         except (InputError, NoAnswer) as error:
             results.failures.append(str(error))
             results.bad_call |= isinstance(error, InputError)
@@ -91,7 +100,21 @@ def kernels(named, output, preset, pattern, heap, rounds, boots, mode, appends, 
     sys.exit(status)
 
 
-def _compare(files, by_function, form, strict, directory):
+def _until(size, max_time, boots):
+    """The until.Until of these options, or None. Raises InputError."""
+    from forkcost.compare import thresholds
+    from forkcost_lab.until import Until
+
+    if size is None:
+        if max_time is not None:
+            raise InputError("--max-time goes with --until, which says when it is settled")
+        return None
+    if boots != 1:
+        raise InputError("--until says itself how many boots there are: leave --boots out")
+    return Until(thresholds.parsed(size), 60 * (10 if max_time is None else max_time))
+
+
+def _compare(files, by_function, form, strict, directory, until):
     """Prints how all variants that have results compare with the first of them, and writes that in
     all formats into the directory. Gives the exit status."""
     from forkcost.compare import engine, thresholds
@@ -100,7 +123,10 @@ def _compare(files, by_function, form, strict, directory):
     words = [f"{label}={path}" for label, paths in files.items() for path in paths]
     if sum(bool(paths) for paths in files.values()) < 2:
         return 0
-    found, without = engine.comparisons(words, None, thresholds.read(), explained=by_function)
+    looked = {"alpha": until.share, "repeated": True} if until else {}
+    found, without = engine.comparisons(
+        words, None, thresholds.read(None, until.size if until else None), explained=by_function,
+        **looked)
     artifacts.write(found, strict, directory)  # first: stdout may be closed or full
     sys.stdout.write(formats.document(form, found, strict))
     if without:

@@ -61,21 +61,29 @@ def _lock(descriptor, directory):
         pass  # not every file system knows locks
 
 
-def measure(variants, suite, measuring, directory, say):
+def measure(variants, suite, measuring, directory, say, until=None):
     """Results of all variants, in `directory`/LABEL/boot-N.json, or where they are stored. `say`:
-    function of a line of progress. Raises InputError before anything is booted, where the call is
-    wrong."""
+    function of a line of progress; `until`: says when there are boots enough. Raises InputError before
+    anything is booted, where the call is wrong."""
     results = Results({variant.label: variant.stored for variant in variants})
     _must_be_free(directory, variants)
     laboratory = _Laboratory(suite, measuring)
     mode = laboratory.mode(variants, say)
+    if until and mode == "exact":
+        raise InputError("--until is for figures of time, and these are executed instructions, which "
+                         "repeat: choose --mode kvm or tcg, or leave it out")
     boots = {}
-    for number in range(1, measuring.boots + 1):
-        for variant in variants:
-            if not variant.stored:
-                path = Path(directory) / variant.label / f"boot-{number}.json"
-                _make(path.parent)
-                boots[laboratory.boot(variant, number, mode, path)] = (variant, number, path)
+
+    def planned(first, last):
+        """Of all kernels in turns; who is first in one turn is last in the next."""
+        for number in range(first, last + 1):
+            for variant in variants[::1 if number % 2 else -1]:
+                if not variant.stored:
+                    path = Path(directory) / variant.label / f"boot-{number}.json"
+                    _make(path.parent)
+                    job = laboratory.boot(variant, number, mode, path)
+                    boots[job] = (variant, number, path)
+                    yield job
 
     def keep(outcome):
         variant, number, path = boots[outcome.job]
@@ -95,7 +103,11 @@ def measure(variants, suite, measuring, directory, say):
 
     at_a_time = min(2, len(os.sched_getaffinity(0))) if mode == "exact" else 1
     artifacts.remove(directory)
-    jobs.run(list(boots), at_a_time, ended=keep)
+    for first, last in until.batches() if until else [(1, measuring.boots)]:
+        jobs.run(list(planned(first, last)), at_a_time, ended=keep)
+        measured = {v.label: results.files[v.label] for v in variants if not v.stored}
+        if until and until.is_over(measured, last, say):
+            break
     order = [path for *_, path in boots.values()]
     for variant in variants:
         if not variant.stored:

@@ -20,7 +20,16 @@ enum class FlagKind : uint8_t {
   kNumber
 };
 
-enum class FlagCheck : uint8_t { kNone, kAboveZero, kNotBelowZero, kRounds, kSize, kSizes };
+enum class FlagCheck : uint8_t {
+  kNone,
+  kAboveZero,
+  kNotBelowZero,
+  kRounds,
+  kSize,
+  kSizes,
+  kPercent,
+  kDuration
+};
 
 enum class TakenBy : uint8_t { kRunner, kBench, kBoth };
 
@@ -145,6 +154,22 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      .noun = "SIDE",
      .least_words = 2,
      .most_words = 2},
+    {.name = "--until",
+     .taken_by = TakenBy::kRunner,
+     .kind = FlagKind::kText,
+     .meaning = "With --interleave: measure until each quantity is known to be the same, slower or "
+                "faster at this size, as in 2%: those of the preset gate, which is then the "
+                "default, or the primary ones of the cases that --filter selects",
+     .check = FlagCheck::kPercent,
+     .kept_in = KeptIn::kJournal,
+     .key = "until"},
+    {.name = "--max-time",
+     .taken_by = TakenBy::kRunner,
+     .kind = FlagKind::kText,
+     .meaning = "With --until: as long at most, in s, min or h (default: 10min)",
+     .check = FlagCheck::kDuration,
+     .kept_in = KeptIn::kJournal,
+     .key = "max_time"},
     {.name = "--label",
      .taken_by = TakenBy::kRunner,
      .kind = FlagKind::kTexts,

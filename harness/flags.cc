@@ -85,6 +85,8 @@ void add_check(CLI::Option& option, FlagCheck check) {
     case FlagCheck::kNone:
     case FlagCheck::kSize:  // these by check_settings()
     case FlagCheck::kSizes:
+    case FlagCheck::kPercent:
+    case FlagCheck::kDuration:
       break;
   }
 }
@@ -149,13 +151,23 @@ void add_flags(CLI::App& app, Program program, Settings& settings) {
 
 void check_settings(const Settings& settings) {
   for (const Flag& flag : kFlags) {
-    if (flag.check != FlagCheck::kSize && flag.check != FlagCheck::kSizes) continue;
-    const auto& text = std::get<std::string>(settings.of(flag));
-    if (text.empty()) continue;
-    if (flag.check == FlagCheck::kSize) {
-      parse_size(text);
-    } else {
-      parse_sizes(text);
+    const auto* text = std::get_if<std::string>(&settings.of(flag));
+    if (text == nullptr || text->empty()) continue;
+    switch (flag.check) {
+      case FlagCheck::kSize:
+        parse_size(*text);
+        break;
+      case FlagCheck::kSizes:
+        parse_sizes(*text);
+        break;
+      case FlagCheck::kPercent:
+        parse_percent(*text);
+        break;
+      case FlagCheck::kDuration:
+        parse_duration(*text);
+        break;
+      default:
+        break;
     }
   }
   const std::optional<int> cpu = settings.get<"--cpu">();

@@ -70,7 +70,7 @@ bool takes(Program program, const Flag& flag);
 // Declares the program's flags, to be parsed into `settings`, which gets the defaults.
 void add_flags(CLI::App& app, Program program, Settings& settings);
 
-// What a parser of words cannot see: sizes, and that the CPU may be used. Throws UsageError.
+// What a parser of words cannot see: sizes, times, and that the CPU may be used. Throws UsageError.
 void check_settings(const Settings& settings);
 
 // The words of a command line that give these flags again: those of them that have a value.

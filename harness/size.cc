@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 
 #include "harness/error.h"
 
@@ -12,6 +13,14 @@ namespace forkcost {
 namespace {
 
 constexpr std::array<const char*, 5> kUnits = {"", "KiB", "MiB", "GiB", "TiB"};
+
+// Above 0; what follows it goes to `unit`. 0 for what is no such number.
+double parse_amount(std::string_view text, std::string_view& unit) {
+  double number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  unit = text.substr(static_cast<size_t>(rest - text.data()));
+  return error == std::errc{} && std::isfinite(number) && number > 0 ? number : 0;
+}
 
 }  // namespace
 
@@ -43,6 +52,25 @@ std::vector<uint64_t> parse_sizes(std::string_view text) {
     begin = end + 1;
   }
   return sizes;
+}
+
+double parse_percent(std::string_view text) {
+  std::string_view unit;
+  const double number = parse_amount(text, unit);
+  if (number == 0 || number >= 100 || unit != "%") {
+    throw UsageError(fmt::format("'{}' is not a share; write one such as 2%", text));
+  }
+  return number / 100;
+}
+
+double parse_duration(std::string_view text) {
+  std::string_view unit;
+  const double number = parse_amount(text, unit);
+  const double seconds = unit == "s" ? 1 : unit == "min" ? 60 : unit == "h" ? 3600 : 0;
+  if (number * seconds == 0) {
+    throw UsageError(fmt::format("'{}' is not a time; write one such as 90s, 10min or 1h", text));
+  }
+  return number * seconds;
 }
 
 std::string format_size(uint64_t bytes) {

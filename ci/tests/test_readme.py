@@ -32,8 +32,9 @@ STATUSES = {"forkcost compare": (0, 1), "forkcost kernels": (0, 1), "forkcost fu
 SMALLER = (
     ("", r"\b(37GiB|8GiB|256MiB)\b", "4MiB"),
     ("", "--preset standard", "--preset smoke"),
-    ("forkcost-run .*--out", "^forkcost-run(?!.*--preset)", "forkcost-run --preset smoke"),
-    ("forkcost-run .*--out", "^forkcost-run", "forkcost-run --rounds 2"),
+    ("forkcost-run .*--out", "^forkcost-run(?!.*--(preset|until))", "forkcost-run --preset smoke"),
+    ("forkcost-run .*--out", "^forkcost-run(?!.*--until)", "forkcost-run --rounds 2"),
+    ("forkcost-run .*--until", "--until 2%", "--until 90% --filter ^exec/image:nolibc/heap:0$"),
     ("bench_", "^bench_cow", "bench_cow --heap 4MiB"),
     ("bench_", r"^(bench_\w+)", r"\1 --budget-ms 1"),
     ("claims --run", "--run", "--run --preset smoke"),

@@ -35,6 +35,7 @@
 #include "harness/runner/rounds.h"
 #include "harness/runner/summary.h"
 #include "harness/runner/text.h"
+#include "harness/runner/until.h"
 #include "harness/scratch_name.h"
 #include "harness/warnings.h"
 
@@ -276,6 +277,14 @@ void print_end(const std::vector<Json>& documents, const std::vector<std::string
   }
 }
 
+// What there is to say of a run that is to tell whether something changed; else nothing.
+std::string describe_end(const Plan& plan, const Rounds& rounds) {
+  if (rounds.test()) return describe_verdicts(*rounds.test(), rounds.seconds());
+  if (!plan.allocates()) return "";
+  return look_back(rounds.estimates().series(rounds.samples(), rounds.rounds_done()),
+                   plan.side_count());
+}
+
 int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPrograms& programs,
             const Options& options) {
   const std::string journal_path = options.get<"--out">() + ".journal";
@@ -295,10 +304,10 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
   Recorder recorder(signals, journal, progress, options.get<"--quiet">());
   rounds.run(programs, recorder);
 
-  const RunFacts facts{
-      own_path(),           options.command,
-      rounds.rounds_done(), options.get<"--resume">(),
-      Json(environment),    plan.allocates() ? rounds.samples() : std::map<std::string, size_t>()};
+  RunFacts facts{own_path(), options.command, rounds.rounds_done(), options.get<"--resume">(),
+                 Json(environment)};
+  if (plan.allocates()) facts.samples = rounds.samples();
+  if (rounds.test()) facts.until = describe_until(*rounds.test(), plan.target_seconds());
   std::vector<Json> documents;
   JournalContents contents = journal.take_contents();
   for (size_t side = 0; side < sides.size(); ++side) {
@@ -311,10 +320,7 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
 
   progress.clear();
   print_end(documents, files, options);
-  if (plan.allocates() && !options.get<"--table">() && !options.get<"--quiet">()) {
-    print(look_back(rounds.estimates().series(rounds.samples(), rounds.rounds_done()),
-                    plan.side_count()));
-  }
+  if (!options.get<"--table">() && !options.get<"--quiet">()) print(describe_end(plan, rounds));
   return exit_status(documents);
 }
 

@@ -37,6 +37,7 @@ Json describe_run(const Plan& plan, size_t side, const RunFacts& facts, const Js
     const size_t end = label.find('=');
     run["label"][label.substr(0, end)] = label.substr(end + 1);
   }
+  if (!facts.until.is_null()) run["until"] = facts.until;
   run["started"] = plan.started;
   run["interrupted"] = facts.interrupted;
   return run;

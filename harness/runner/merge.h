@@ -20,6 +20,7 @@ struct RunFacts {
   Json environment;          // as forkcost-run saw it
   // Of a case, as many as a round must have to count; without the case, any number.
   std::map<std::string, size_t> samples = {};
+  Json until = nullptr;  // `run.until`; null: absent
 };
 
 // The document of a side. Takes its entries out of the journal: a standard run has a million

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <set>
 
+#include "harness/case.h"
 #include "harness/environment.h"
 #include "harness/error.h"
 #include "harness/runner/preset.h"
@@ -21,6 +22,7 @@ constexpr const char* kFooter =
     "side, with --interleave).\n"
     "Examples: forkcost-run --preset quick --filter heap:1GiB --out run.json\n"
     "          forkcost-run --interleave build/old build/new --out change.json\n"
+    "          forkcost-run --interleave build/old build/new --until 2% --out change.json\n"
     "          forkcost-run --interleave env: env:LD_PRELOAD=libx.so --filter ^fork --out x.json\n"
     "          forkcost-run --show run.json";
 
@@ -51,6 +53,20 @@ void check_sides(const Options& options) {
     throw UsageError(
         "--bin-dir is where a side env:… has its programs, and --interleave names directories for "
         "both; leave --bin-dir out");
+  }
+}
+
+void check_until(const Options& options) {
+  const bool until = !options.get<"--until">().empty();
+  if (!until && !options.get<"--max-time">().empty()) {
+    throw UsageError("--max-time is about --until; a preset has its own time, or give --rounds");
+  }
+  if (!until) return;
+  if (options.get<"--interleave">().empty()) {
+    throw UsageError("--until needs two sides to tell apart: --interleave A B");
+  }
+  if (options.get<"--rounds">()) {
+    throw UsageError("--until says itself when there are enough rounds; leave --rounds out");
   }
 }
 
@@ -112,6 +128,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   check_settings(options);
   check_sides(options);
   check_labels(options);
+  check_until(options);
+  if (!options.get<"--until">().empty() && options.get<"--filter">().empty() &&
+      app.get_option("--preset")->count() == 0) {
+    options.get<"--preset">() = kGate;
+  }
   std::string& out = options.get<"--out">();
   if (options.get<"--resume">() && out.empty()) {
     throw UsageError("--resume needs --out: the file of the run that was interrupted");

@@ -14,6 +14,7 @@
 #include "harness/answer_rows.h"
 #include "harness/error.h"
 #include "harness/result_document.h"
+#include "harness/runner/looks.h"
 
 namespace forkcost::runner {
 namespace {
@@ -119,6 +120,27 @@ std::vector<PlannedCase> pair_cases(const std::vector<PlannedCase>& cases,
   std::stable_sort(paired.begin(), paired.end(),
                    [&](const PlannedCase& x, const PlannedCase& y) { return place(x) < place(y); });
   return paired;
+}
+
+int Plan::min_rounds() const {
+  if (until()) return pilot_rounds() + pairs_at(0);
+  return settings.get<"--rounds">().value_or(preset().min_rounds);
+}
+
+int Plan::max_rounds() const {
+  if (until()) return pilot_rounds() + pairs_at(kLooks - 1);
+  return settings.get<"--rounds">().value_or(preset().max_rounds);
+}
+
+double Plan::target_seconds() const {
+  constexpr double kUntilSeconds = 600;
+  if (until()) {
+    const std::string& most = settings.get<"--max-time">();
+    return most.empty() ? kUntilSeconds : parse_duration(most);
+  }
+  // As long for each side as for a run of its own.
+  return settings.get<"--rounds">() ? 0
+                                    : preset().target_seconds * static_cast<double>(side_count());
 }
 
 Json to_json(const Plan& plan) {

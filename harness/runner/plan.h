@@ -11,6 +11,7 @@
 #include "harness/flags.h"
 #include "harness/json.h"
 #include "harness/runner/preset.h"
+#include "harness/size.h"
 
 namespace forkcost::runner {
 
@@ -74,6 +75,9 @@ inline size_t parse_side(const Json& json) {
   return json.value("side", "a") == side_name(0) ? 0 : 1;
 }
 
+// The first of a pilot says what a process and a sample cost, the others how much they vary.
+inline constexpr int kPilotRounds = 6;
+
 struct Plan {
   Settings settings;  // what was asked for; --seed is that of the run
   Json suite;
@@ -88,20 +92,23 @@ struct Plan {
   size_t side_count() const { return std::max<size_t>(1, sides.size()); }
   const Preset& preset() const { return find_preset(settings.get<"--preset">()); }
   uint64_t seed() const { return settings.get<"--seed">().value(); }
-  int min_rounds() const { return settings.get<"--rounds">().value_or(preset().min_rounds); }
-  int max_rounds() const { return settings.get<"--rounds">().value_or(preset().max_rounds); }
+  // The size of --until; none without.
+  std::optional<double> until() const {
+    const std::string& size = settings.get<"--until">();
+    return size.empty() ? std::nullopt : std::optional(parse_percent(size));
+  }
+  int min_rounds() const;
+  int max_rounds() const;
   // None where the time alone decides.
   std::optional<int> planned_rounds() const {
-    return preset().open_ended && !settings.get<"--rounds">() ? std::nullopt
-                                                              : std::optional(max_rounds());
+    return allocates() || until() ? std::nullopt : std::optional(max_rounds());
   }
-  // The time goes to the cases by what they cost and how much they vary.
-  bool allocates() const { return !planned_rounds(); }
-  // As long for each side as for a run of its own; 0: no limit.
-  double target_seconds() const {
-    return settings.get<"--rounds">() ? 0
-                                      : preset().target_seconds * static_cast<double>(side_count());
-  }
+  // The time goes to the cases by what they cost and how much they vary, measured in a pilot.
+  bool allocates() const { return preset().open_ended && !settings.get<"--rounds">(); }
+  // Rounds at the beginning that may not count.
+  int pilot_rounds() const { return allocates() ? kPilotRounds : 0; }
+  // Of all sides together; 0: no limit.
+  double target_seconds() const;
 };
 
 Json to_json(const Plan& plan);

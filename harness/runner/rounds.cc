@@ -6,13 +6,17 @@
 namespace forkcost::runner {
 namespace {
 
-// Where time is allocated: the first round says what a process and a sample cost, the others how
-// much they vary.
-constexpr int kPilotRounds = 6;
+// After the pilot, and whenever there are twice as many rounds.
+bool reconsiders(int round) {
+  int next = kPilotRounds;
+  while (next < round) next *= 2;
+  return next == round;
+}
 
 }  // namespace
 
 Rounds::Rounds(const Plan& plan, const std::vector<Record>& done) : plan_(plan), estimates_(plan) {
+  if (const auto size = plan.until()) test_.emplace(*size);
   for (const Record& record : done) note(record);
 }
 
@@ -41,6 +45,7 @@ void Rounds::note(const Record& record) {
 bool Rounds::takes_part(int round, size_t index) const {
   const Unit unit(plan_.cases[index].side, plan_.cases[index].name);
   if (round > 0 && skipped_.count(unit) > 0) return false;
+  if (test_ && test_->is_settled(unit.second)) return false;
   const auto share = shares_.find(unit.second);
   if (round < kPilotRounds || share == shares_.end()) return true;
   return std::floor((round + 1) * share->second) > std::floor(round * share->second);
@@ -63,10 +68,7 @@ void Rounds::spend_time(int round, Observer& observer) {
       if (const auto costs = estimates_.costs(name, 0)) samples = first_samples(*costs);
     }
   }
-  if (round < kPilotRounds || (round / kPilotRounds & (round / kPilotRounds - 1)) != 0 ||
-      round % kPilotRounds != 0) {
-    return;
-  }
+  if (!reconsiders(round)) return;
   std::vector<CaseNoise> cases = estimates_.noise(round == kPilotRounds ? 1 : 0, round);
   double seconds = plan_.target_seconds();
   for (int i = 0; i < round; ++i) seconds -= seconds_in_[i];
@@ -77,6 +79,7 @@ void Rounds::spend_time(int round, Observer& observer) {
     done.push_back(static_cast<double>(estimates_.rounds_of(one.name, one.samples, round)));
     seconds += done.back() * one.process_seconds();
   }
+  if (test_) return;  // whatever is unclear takes part in every round
   const std::vector<double> wanted = allocate(cases, seconds, plan_.min_rounds());
   double most = 0;
   for (size_t i = 0; i < cases.size(); ++i) most = std::max(most, wanted[i] - done[i]);
@@ -125,8 +128,8 @@ void Rounds::run(Bench& bench, Observer& observer) {
     const bool begun = due.size() < all;
     // A round that was begun is finished: half a round would weigh some cases more than others.
     const bool may_stop = target > 0 && !begun && round >= plan_.min_rounds();
-    if (may_stop && seconds_ + expected_seconds(due) > target) return;
-    if (due.empty() && !begun) return;  // all are skipped
+    if (due.empty() && !begun) break;  // all are skipped, or settled
+    if (may_stop && seconds_ + expected_seconds(due) > target) break;
     for (size_t i = 0; i < due.size(); ++i) {
       const PlannedCase& which = plan_.cases[due[i]];
       observer.next(which, position(round, due.size() - i));
@@ -138,7 +141,18 @@ void Rounds::run(Bench& bench, Observer& observer) {
       observer.finished(record, measured.context);
     }
     rounds_done_ = round + 1;
+    if (test_ && rounds_done_ == plan_.pilot_rounds() + pairs_at(test_->looks())) {
+      look();
+      if (test_->is_over()) return;
+    }
   }
+  // Time is up before the next look was due: it is now.
+  if (test_ && !test_->is_over() && rounds_done_ > rounds_looked_) look();
+}
+
+void Rounds::look() {
+  test_->look(estimates_.series(samples_of_, rounds_done_));
+  rounds_looked_ = rounds_done_;
 }
 
 }  // namespace forkcost::runner

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "harness/runner/estimates.h"
 #include "harness/runner/journal.h"
 #include "harness/runner/plan.h"
+#include "harness/runner/until.h"
 
 namespace forkcost::runner {
 
@@ -46,6 +48,8 @@ class Rounds {
   int rounds_done() const { return rounds_done_; }
   double seconds() const { return seconds_; }
   const Estimates& estimates() const { return estimates_; }
+  // Of a run --until, after run().
+  const std::optional<SequentialTest>& test() const { return test_; }
   // Of a case, as many as each of its rounds has; where the pilot was of another number, its rounds
   // do not count.
   const std::map<std::string, size_t>& samples() const { return samples_of_; }
@@ -54,6 +58,7 @@ class Rounds {
   std::vector<size_t> taking_part(int round, const std::vector<size_t>& order) const;
   bool takes_part(int round, size_t index) const;
   void spend_time(int round, Observer& observer);
+  void look();
   double expected_seconds(const std::vector<size_t>& indices) const;
   Position position(int round, size_t missing_now) const;
   void note(const Record& record);
@@ -66,10 +71,12 @@ class Rounds {
   std::set<std::pair<int, Unit>> measured_;     // by round
   std::map<int, double> seconds_in_;            // by round
   Estimates estimates_;
+  std::optional<SequentialTest> test_;
   std::map<std::string, double> shares_;  // of the rounds, once time is allocated; absent: all
   double seconds_ = 0;
   size_t done_ = 0;
   int rounds_done_ = 0;
+  int rounds_looked_ = 0;
 };
 
 }  // namespace forkcost::runner

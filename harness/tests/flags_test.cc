@@ -159,7 +159,7 @@ TEST(Flags, StandInFilesByTheirKey) {
               flag.kept_in == KeptIn::kEveryFile);
   }
   EXPECT_EQ(describe_settings(Settings(), KeptIn::kJournal).dump(),
-            R"({"preset":"","filter":"","heap":"","max_heap":""})")
+            R"({"preset":"","filter":"","heap":"","max_heap":"","until":"","max_time":""})")
       << "an optional one, and words, that were not given are absent";
 }
 
@@ -191,6 +191,8 @@ std::string refusal(const std::vector<std::string>& words) {
 TEST(Flags, AreCheckedForWhatThisMachineHas) {
   EXPECT_EQ(refusal({"--cpu", std::to_string(allowed_cpus().front()), "--heap", "1GiB,0"}), "");
   EXPECT_NE(refusal({"--max-heap", "much"}).find("'much' is not a size"), std::string::npos);
+  EXPECT_NE(refusal({"--until", "2"}).find("'2' is not a share"), std::string::npos);
+  EXPECT_NE(refusal({"--max-time", "2"}).find("'2' is not a time"), std::string::npos);
   EXPECT_NE(refusal({"--heap", "1GiB,much"}).find("'much' is not a size"), std::string::npos);
   EXPECT_NE(refusal({"--cpu", "99999"})
                 .find("CPU 99999 is not in the affinity mask; allowed: " +

@@ -41,6 +41,20 @@ TEST(Size, FormatIsTheInverse) {
   EXPECT_EQ(format_size(0), "0");
 }
 
+TEST(Size, SharesAndTimes) {
+  EXPECT_DOUBLE_EQ(parse_percent("2%"), 0.02);
+  EXPECT_DOUBLE_EQ(parse_percent("0.5%"), 0.005);
+  for (const char* text : {"", "2", "%", "0%", "-1%", "100%", "2 %", "nan%", "2%%"}) {
+    EXPECT_THROW(parse_percent(text), UsageError) << text;
+  }
+  EXPECT_DOUBLE_EQ(parse_duration("90s"), 90);
+  EXPECT_DOUBLE_EQ(parse_duration("10min"), 600);
+  EXPECT_DOUBLE_EQ(parse_duration("1.5h"), 5400);
+  for (const char* text : {"", "10", "min", "0s", "-1s", "10 min", "infs", "1d"}) {
+    EXPECT_THROW(parse_duration(text), UsageError) << text;
+  }
+}
+
 TEST(Size, Lists) {
   EXPECT_EQ(parse_sizes("0,16MiB,1GiB"), (std::vector<uint64_t>{0, 16 * kMiB, kGiB}));
   EXPECT_THROW(parse_sizes("1GiB,"), UsageError);

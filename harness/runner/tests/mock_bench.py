@@ -2,7 +2,8 @@
 
 Beside the wrapper script that runs it lie `cases.json` (names; what a case does is its axis `mode`)
 and `log` (what it was asked to do). A file `block_at` holding N makes its Nth measurement hang.
-MODES=n:0=fail,n:1=skip in the environment changes the modes of cases whose names end so. Files
+MODES=n:0=fail,n:1=skip in the environment changes the modes of cases whose names end so, SLOWER=n:0
+makes them slower. Files
 `answer.json` and `quantity` hold what it declares as its answer, and what it calls its quantity.
 """
 
@@ -80,6 +81,8 @@ def begin_to_take_care(directory, name):
 
 def samples_of(name):
     base = 1000 + len(name)
+    slower = os.environ.get("SLOWER")
+    base += 100 if slower and name.endswith(slower) else 0
     return [base, base + 10, base + 20]
 
 
@@ -200,6 +203,7 @@ def main():
         print("wrong: event not found", file=sys.stderr)
         return USAGE
     if arguments.list_cases:
+        log(arguments.directory, f"listed {arguments.preset}")
         answer = json.loads(beside(arguments.directory, "answer.json", "[]"))
         primary = beside(arguments.directory, "quantity", "blocked_ns")
         print(json.dumps({"binary": "bench_mock", **tables(names, primary),

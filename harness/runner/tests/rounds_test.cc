@@ -253,6 +253,9 @@ TEST(RoundsTest, FinishARoundThatWasBegunThoughTheTimeIsUp) {
 // Takes as many samples as it is asked for, or three, and as long as these take.
 class SamplingBench : public Bench {
  public:
+  // `slower`: a case that takes half as long again on side b.
+  explicit SamplingBench(std::string slower = "") : slower_(std::move(slower)) {}
+
   Measured measure(const PlannedCase& which, size_t samples) override {
     const size_t n = samples == 0 ? 3 : samples;
     const bool dear = which.name == "a/n:0";
@@ -262,7 +265,8 @@ class SamplingBench : public Bench {
     entry["iterations"] = n;
     entry["warmup"] = 0;
     entry["conditions"] = {{"elapsed_ns", 1e9 * sample_s * static_cast<double>(n)}};
-    const double process = 2000 * std::exp(0.02 * normal_(generator_));
+    const double factor = which.side == 1 && which.name == slower_ ? 1.5 : 1;
+    const double process = 2000 * factor * std::exp(0.02 * normal_(generator_));
     Json list = Json::array();
     for (size_t i = 0; i < n; ++i) {
       list.push_back(std::round(process * std::exp(0.1 * normal_(generator_)) - 1000));
@@ -273,6 +277,7 @@ class SamplingBench : public Bench {
   }
 
  private:
+  std::string slower_;
   std::mt19937 generator_{7};
   std::normal_distribution<double> normal_;
 };
@@ -339,6 +344,74 @@ TEST(Gate, TakesExactlyTheRoundsThatAreAskedForWithoutAPilot) {
   rounds.run(bench, kept);
   EXPECT_EQ(kept.records.size(), 24U);
   EXPECT_EQ(counts_of(kept.records).at("a/n:1").at(3), 8);
+}
+
+Plan make_until_plan(const char* size) {
+  Plan plan = make_two_sides_plan("gate", 3);
+  plan.settings.get<"--until">() = size;
+  return plan;
+}
+
+TEST(Until, GivesRoundsOnlyToWhatIsUnclearUntilTimeIsUp) {
+  Plan plan = make_until_plan("1%");
+  plan.settings.get<"--max-time">() = "5min";
+  SamplingBench bench("a/n:1");
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_LE(rounds.seconds(), 300);
+  EXPECT_GT(rounds.seconds(), 290) << "1% cannot be told in this noise";
+  const auto counts = counts_of(kept.records);
+  EXPECT_LT(counts.at("a/n:1").at(rounds.samples().at("a/n:1")), 2 * 42);
+  EXPECT_GT(counts.at("a/n:2").at(rounds.samples().at("a/n:2")), 2 * 100);
+  std::map<std::string, const Judgement*> judged;
+  for (const Judgement& one : rounds.test()->judgements()) judged[one.name] = &one;
+  EXPECT_EQ(judged.at("a/n:1")->verdict, Verdict::kSlower);
+  EXPECT_NEAR(judged.at("a/n:1")->change, 0.5, 0.05);
+  EXPECT_EQ(judged.at("a/n:2")->verdict, Verdict::kUnclear);
+  EXPECT_EQ(2 * judged.at("a/n:2")->pairs,
+            static_cast<size_t>(counts.at("a/n:2").at(rounds.samples().at("a/n:2"))))
+      << "the last look is at all there is";
+}
+
+TEST(Until, EndsWhenAllIsSettled) {
+  const Plan plan = make_until_plan("9%");
+  SamplingBench bench;
+  Kept kept;
+  Rounds rounds(plan, {});
+  rounds.run(bench, kept);
+  EXPECT_LT(rounds.seconds(), 300);
+  for (const Judgement& one : rounds.test()->judgements()) {
+    EXPECT_EQ(one.verdict, Verdict::kSame) << one.name;
+  }
+}
+
+TEST(Until, ThatWasInterruptedMakesTheSameLooks) {
+  const Plan plan = make_until_plan("5%");
+  SamplingBench bench("a/n:1");
+  Kept whole;
+  Rounds once(plan, {});
+  once.run(bench, whole);
+  for (const double share : {0.1, 0.5, 0.9, 1.0}) {
+    const auto kept = static_cast<ptrdiff_t>(share * static_cast<double>(whole.records.size()));
+    Rounds again(plan, {whole.records.begin(), whole.records.begin() + kept});
+    // What it measures now is what it measured then.
+    struct Again : Bench {
+      Measured measure(const PlannedCase& which, size_t samples) override {
+        const Record& record = *next++;
+        EXPECT_EQ(which.name, record.entry.at("name"));
+        EXPECT_EQ(which.side, record.side);
+        EXPECT_TRUE(record.round == 0 || record.entry.at("iterations") == samples);
+        return {record.entry, nullptr, record.seconds};
+      }
+      std::vector<Record>::const_iterator next;
+    } replay;
+    replay.next = whole.records.begin() + kept;
+    Kept rest;
+    again.run(replay, rest);
+    EXPECT_EQ(replay.next, whole.records.end());
+    EXPECT_EQ(describe_until(*again.test(), 600), describe_until(*once.test(), 600)) << share;
+  }
 }
 
 }  // namespace

@@ -96,6 +96,82 @@ def test_both_sides_take_as_many_samples(runner):
     assert [samples for _, samples in runner.logged("given")] == ["None", "3", "3", "3"]
 
 
+def verdicts(document):
+    until = run_of(document)["until"]
+    return {(one["case"], one["quantity"]): (one["verdict"], one["pairs"])
+            for one in until["verdicts"]}
+
+
+def test_until_all_is_known(runner):
+    """The mock has no noise: the first look settles all."""
+    runner.set_cases(*many(3))
+    done = runner.run("--interleave", "env:", "env:SLOWER=n:1", "--until", "2%", "--filter", ".")
+    assert done.returncode == 0, done.err
+    a, b = runner.results()
+    assert run_of(a)["until"] == run_of(b)["until"]
+    assert run_of(a)["rounds_done"] == 10 and "rounds" not in run_of(a)
+    until = run_of(a)["until"]
+    assert (until["size"], until["looks"], until["max_seconds"]) == (0.02, 1, 600)
+    assert until["level"] == pytest.approx(0.01 / 6 * 10 / 268)
+    same, slower = ("same", 10), ("slower", 10)
+    assert verdicts(a) == {(f"a/mode:ok/n:{n}", quantity): slower if n == 1 else same
+                           for n in range(3) for quantity in ("blocked_ns", "blocked_cpu_ns")}
+    change = next(one["change"] for one in until["verdicts"] if one["verdict"] == "slower")
+    assert change == pytest.approx(0.1, abs=0.02)
+    assert "until 2%: 6 quantities of 3 cases, 1 looks," in done.out
+    assert "2 slower, 4 same" in done.out
+
+
+def test_until_time_is_up(runner):
+    """Ten pairs there are whatever it takes; what never has figures stays unclear."""
+    done = runner.run("--interleave", "env:", "env:MODES=n:1=fail", "--until", "2%",
+                      "--max-time", "0.001s", "--filter", ".")
+    assert done.returncode == 0, done.err
+    assert run_of(runner.results()[0])["rounds_done"] == 10
+    runner.set_cases(*many(2))
+    done = runner.run("--interleave", "env:", "env:MODES=n:1=fail", "--until", "2%",
+                      "--max-time", "0.001s", "--filter", ".", "--force")
+    assert done.returncode == 1, done.err
+    found = verdicts(runner.results()[0])
+    assert found["a/mode:ok/n:1", "blocked_ns"] == ("unclear", 0)
+    assert found["a/mode:ok/n:0", "blocked_ns"] == ("same", 10)
+
+
+def test_until_goes_on_after_a_break_with_the_same_looks(runner):
+    runner.set_cases(*many(2))
+    call = ("--interleave", "env:", "env:SLOWER=n:1", "--until", "2%", "--filter", ".")
+    runner.block_at(27)  # in the seventh round
+    process = runner.start(*call)
+    wait_until(lambda: runner.logged("blocked"), "it hangs")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    runner.unblock()
+    assert runner.run(*call[:4], "5%", *call[5:], "--resume").returncode == 2, "another size"
+    assert runner.run(*call, "--resume").returncode == 0
+    a, b = runner.results()
+    assert rounds_of(a) == rounds_of(b) == [(name, i) for name in many(2) for i in range(10)]
+    assert set(verdicts(a).values()) == {("same", 10), ("slower", 10)}
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--until", "2%"], "--until needs two sides"),
+    (["--until", "2"], "'2' is not a share"),
+    ([*SETTINGS, "--until", "2%", "--rounds", "3"], "leave --rounds out"),
+    (["--max-time", "5min"], "--max-time is about --until"),
+])
+def test_wrong_calls_of_until(runner, arguments, said):
+    done = runner.run(*arguments)
+    assert done.returncode == 2 and said in done.err
+
+
+def test_until_is_about_the_core_where_nothing_is_selected(runner):
+    done = runner.run(*SETTINGS, "--until", "2%", "--list")
+    assert runner.logged("listed") == [["gate"], ["gate"]]
+    runner.forget_log()
+    done = runner.run(*SETTINGS, "--until", "2%", "--filter", ".", "--list")
+    assert done.returncode == 0 and runner.logged("listed") == [["quick"], ["quick"]]
+
+
 def test_a_setting_is_in_the_environment_of_its_side_alone(runner):
     environment = {**runner.environment(), "SETTING": "inherited"}
     for second, seen in (("env:SETTING=a,b:c=d", "a,b:c=d"), ("env:SETTING=", "")):

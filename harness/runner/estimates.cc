@@ -12,11 +12,17 @@
 namespace forkcost::runner {
 namespace {
 
+// A spike in one of the five rounds of a pilot is not that case's noise.
+constexpr double kTrimOfFew = 0.2;
+constexpr double kTrimOfMany = 0.1;  // as analysis/forkcost/compare/statistics.py has it
+
 double share_of(std::string_view estimator) {
   if (estimator == "p10") return 0.1;
   if (estimator == "p25") return 0.25;
   return estimator == "min" ? 0 : 0.5;
 }
+
+constexpr size_t kFewestRounds = 3;  // that say something of noise
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -70,17 +76,18 @@ std::optional<Estimate> estimate(const Json& quantity, std::string_view estimato
 }
 
 double Series::variance() const {
-  if (values.size() < 2) return 0;
-  const double centre = mean(values);
-  double sum = 0;
-  for (const double value : values) sum += (value - centre) * (value - centre);
-  return sum / static_cast<double>(values.size() - 1);
+  const double error = trimmed_mean(values, kTrimOfFew).error;
+  return error * error * static_cast<double>(values.size());
+}
+
+double Series::sampling_variance() const {
+  return trimmed_mean(sampling_variances, kTrimOfFew).centre;
 }
 
 double Series::smallest_change(double level, size_t sides) const {
-  const auto n = static_cast<double>(values.size());
+  const TrimmedMean mean = trimmed_mean(values, kTrimOfMany);
   const double unpaired = sides == 1 ? 2 : 1;
-  return runner::smallest_change(std::sqrt(unpaired * variance() / n), unpaired * (n - 1), level);
+  return runner::smallest_change(std::sqrt(unpaired) * mean.error, unpaired * mean.degrees, level);
 }
 
 // In a run of selected cases these are what it is about, and their primary quantities; but for the
@@ -146,7 +153,7 @@ std::optional<CaseNoise> Estimates::costs(const std::string& name, int round) co
 
 Series Estimates::series_of(const std::string& name, const std::string& quantity, size_t samples,
                             int first, int end) const {
-  Series series{name, quantity, {}, 0};
+  Series series{name, quantity, {}, {}};
   const auto& rounds = rounds_.at(name);
   for (auto round = rounds.lower_bound(first); round != rounds.end() && round->first < end;
        ++round) {
@@ -164,10 +171,7 @@ Series Estimates::series_of(const std::string& name, const std::string& quantity
     }
     if (!whole) continue;
     series.values.push_back(value);
-    series.sampling_variance += variance;
-  }
-  if (!series.values.empty()) {
-    series.sampling_variance /= static_cast<double>(series.values.size());
+    series.sampling_variances.push_back(variance);
   }
   return series;
 }
@@ -193,15 +197,16 @@ std::vector<CaseNoise> Estimates::noise(int first, int end) const {
       starts.push_back(one->start_s);
       samples.push_back(one->sample_s);
     }
-    if (starts.size() < 2) continue;
+    if (starts.size() < kFewestRounds) continue;
     noise.start_s = mean(starts);
     noise.sample_s = mean(samples);
     for (const std::string& quantity : quantities_.at(name)) {
       const Series series = series_of(name, quantity, noise.samples, first, end);
-      if (series.values.size() < 2) continue;
-      const double between = std::max(series.variance() - series.sampling_variance, 0.0);
+      if (series.values.size() < kFewestRounds) continue;
+      const double sampling = series.sampling_variance();
+      const double between = std::max(series.variance() - sampling, 0.0);
       noise.quantities.push_back(
-          {quantity, between, series.sampling_variance * static_cast<double>(noise.samples)});
+          {quantity, between, sampling * static_cast<double>(noise.samples)});
       sum += between;
       ++count;
     }

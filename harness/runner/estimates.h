@@ -38,10 +38,13 @@ struct Series {
   std::string name;
   std::string quantity;
   std::vector<double> values;
-  double sampling_variance = 0;  // the part of their variance that comes of few samples, mean
+  std::vector<double> sampling_variances;  // of each, the part that comes of few samples
 
-  double variance() const;  // of the values; 0 of fewer than two
-  // That a t-test at `level` would find: between two such series, or, of two sides, in this one.
+  // Of the values, such that a share of their number is that of their trimmed mean.
+  double variance() const;
+  double sampling_variance() const;
+  // That a test of trimmed means at `level` would find, as `forkcost compare` makes it: between two
+  // such series, or, of two sides, in this one.
   double smallest_change(double level, size_t sides) const;
 };
 
@@ -56,7 +59,7 @@ class Estimates {
   // where there is none. Of two sides both together.
   std::optional<CaseNoise> costs(const std::string& name, int round) const;
   // By cases: their noise in the rounds from `first` to before `end`, without those that have less
-  // than two rounds. The variances between processes are moderated: as many rounds again say what
+  // than three rounds. The variances between processes are moderated: as many rounds again say what
   // is the mean over all quantities.
   std::vector<CaseNoise> noise(int first, int end) const;
   // With figures of all sides and `samples` each, before the round `end`.

@@ -61,7 +61,7 @@ std::string foresee(const std::vector<CaseNoise>& cases, const std::vector<doubl
 std::string look_back(const std::vector<Series>& series, size_t sides) {
   std::vector<Seen> all;
   for (const Series& one : series) {
-    if (one.values.size() < 2) continue;
+    if (one.values.size() < 3) continue;
     all.push_back({one.smallest_change(level_of(series.size()), sides), one.name, one.quantity});
   }
   return describe(std::move(all), sides, "could have seen");

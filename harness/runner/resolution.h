@@ -16,7 +16,7 @@ inline constexpr double kFamilyLevel = 0.01;
 std::string foresee(const std::vector<CaseNoise>& cases, const std::vector<double>& rounds,
                     size_t sides);
 
-// After: from the rounds that there are. Empty where no quantity has two.
+// After: from the rounds that there are. Empty where no quantity has three.
 std::string look_back(const std::vector<Series>& series, size_t sides);
 
 }  // namespace forkcost::runner

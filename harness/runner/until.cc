@@ -14,6 +14,7 @@
 namespace forkcost::runner {
 namespace {
 
+constexpr double kTrim = 0.2;  // one bad round in five decides nothing
 constexpr size_t kFewest = 5;  // pairs that have a trimmed mean
 constexpr size_t kMostLines = 10;
 
@@ -30,19 +31,6 @@ std::string percent(double change) {
 }
 
 }  // namespace
-
-TrimmedMean trimmed_mean(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size(), cut = n / 5;
-  const auto kept = static_cast<double>(n - 2 * cut);
-  double sum = 0, squares = 0, all = 0;
-  for (size_t i = cut; i < n - cut; ++i) sum += values[i];
-  for (double& value : values) value = std::clamp(value, values[cut], values[n - 1 - cut]);
-  for (const double value : values) all += value;
-  const double centre = all / static_cast<double>(n);
-  for (const double value : values) squares += (value - centre) * (value - centre);
-  return {sum / kept, std::sqrt(squares / (kept * (kept - 1))), kept - 1};
-}
 
 const char* verdict_name(Verdict verdict) {
   constexpr std::array<const char*, 4> kNames = {"unclear", "same", "slower", "faster"};
@@ -66,7 +54,7 @@ void SequentialTest::look(const std::vector<Series>& series) {
         found->values.size() < kFewest) {
       continue;
     }
-    const TrimmedMean mean = trimmed_mean(found->values);
+    const TrimmedMean mean = trimmed_mean(found->values, kTrim);
     const double half_width = mean.error * student_quantile(1 - level_ / 2, mean.degrees);
     judgement.change = std::expm1(mean.centre);
     judgement.low = std::expm1(mean.centre - half_width);

@@ -15,16 +15,6 @@
 
 namespace forkcost::runner {
 
-// The mean of the middle three fifths, its standard error from the winsorized variance, and the
-// degrees of freedom for Student's t (Tukey and McLaughlin 1963; Yuen 1974): one bad round, or one
-// in five, decides nothing.
-struct TrimmedMean {
-  double centre = 0;
-  double error = 0;
-  double degrees = 0;
-};
-TrimmedMean trimmed_mean(std::vector<double> values);  // of five or more
-
 enum class Verdict : uint8_t { kUnclear, kSame, kSlower, kFaster };
 
 const char* verdict_name(Verdict verdict);

@@ -362,8 +362,8 @@ TEST(Until, GivesRoundsOnlyToWhatIsUnclearUntilTimeIsUp) {
   EXPECT_LE(rounds.seconds(), 300);
   EXPECT_GT(rounds.seconds(), 290) << "1% cannot be told in this noise";
   const auto counts = counts_of(kept.records);
-  EXPECT_LT(counts.at("a/n:1").at(rounds.samples().at("a/n:1")), 2 * 42);
-  EXPECT_GT(counts.at("a/n:2").at(rounds.samples().at("a/n:2")), 2 * 100);
+  EXPECT_LT(counts.at("a/n:1").at(rounds.samples().at("a/n:1")),
+            counts.at("a/n:2").at(rounds.samples().at("a/n:2")));
   std::map<std::string, const Judgement*> judged;
   for (const Judgement& one : rounds.test()->judgements()) judged[one.name] = &one;
   EXPECT_EQ(judged.at("a/n:1")->verdict, Verdict::kSlower);

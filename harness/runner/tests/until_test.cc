@@ -11,24 +11,6 @@
 namespace forkcost::runner {
 namespace {
 
-TEST(TrimmedMean, IsThatOfTheLiterature) {
-  // Wilcox's example; the error as Yuen has it, and scipy.stats.ttest_ind(…, trim=0.2).
-  const TrimmedMean mean = trimmed_mean({77, 87, 88, 114, 151, 210, 219, 246, 253, 262, 296, 299,
-                                         306, 376, 428, 515, 666, 1310, 2611});
-  EXPECT_NEAR(mean.centre, 282.6923, 1e-4);
-  EXPECT_NEAR(mean.error, 49.8669, 1e-4);
-  EXPECT_EQ(mean.degrees, 12);
-}
-
-TEST(TrimmedMean, IsNotMovedByOneBadRound) {
-  std::vector<double> values = {0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.10};
-  const TrimmedMean clean = trimmed_mean(values);
-  values.back() = 5;
-  const TrimmedMean spoilt = trimmed_mean(values);
-  EXPECT_DOUBLE_EQ(spoilt.centre, clean.centre);
-  EXPECT_DOUBLE_EQ(spoilt.error, clean.error);
-}
-
 TEST(Looks, BeginAtTenPairsAndAreEight) {
   EXPECT_EQ(pairs_at(0), 10);
   for (int look = 1; look < kLooks; ++look) {

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <regex>
 #include <set>
 
@@ -30,6 +31,7 @@
 #include "harness/result_document.h"
 #include "harness/result_file.h"
 #include "harness/size.h"
+#include "harness/turns.h"
 #include "harness/yardsticks.h"
 
 namespace forkcost {
@@ -305,6 +307,9 @@ int run(int argc, char** argv) {
     return kExitOk;
   }
   if (!options.out.empty()) require_writable(options.out);
+  std::optional<Turns> turns;
+  if (!options.get<"--turns">().empty()) turns.emplace(options.get<"--turns">());
+  if (turns) options.measure.turns = &*turns;
   std::vector<CaseResult> results;
   register_with_google_benchmark(cases, options.measure, results);
   Reporter display(results, std::unique_ptr<benchmark::BenchmarkReporter>(

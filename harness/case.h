@@ -29,6 +29,7 @@ const char* preset_name(Preset preset);
 Preset parse_preset(std::string_view name);  // throws UsageError
 
 class Measurement;
+class Turns;
 
 struct Case {
   std::string benchmark;          // "fork"
@@ -76,6 +77,7 @@ struct MeasureOptions {
   // chosen before, by the warm-up.
   bool fill_budget = false;
   double time_limit_s = 60;
+  Turns* turns = nullptr;  // with another process; null: there is none
   // Further passes after the times.
   bool count = false;
   std::vector<Event> counters = {};  // none: default_events()

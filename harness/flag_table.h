@@ -133,6 +133,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      .taken_by = TakenBy::kBench,
      .kind = FlagKind::kUnsigned,
      .meaning = "Take exactly so many of each case (default: what the budget allows)"},
+    {.name = "--turns",
+     .taken_by = TakenBy::kBench,
+     .kind = FlagKind::kText,
+     .meaning = "Take turns with another process: FILE,FILE,first or FILE,FILE,second, the pipes "
+                "that are read and written"},
     {.name = "--time-limit-s",
      .taken_by = TakenBy::kBoth,
      .kind = FlagKind::kNumber,

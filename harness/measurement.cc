@@ -13,6 +13,7 @@
 #include "harness/memory.h"
 #include "harness/procfs.h"
 #include "harness/size.h"
+#include "harness/turns.h"
 
 namespace forkcost {
 namespace {
@@ -39,6 +40,15 @@ Measurement::Measurement(const Case& the_case, const MeasureOptions& options, si
       began_(clock_ticks()),
       start_up_ms_(take_start_up_ms()) {
   limit_.emplace(options.time_limit_s);
+}
+
+Measurement::~Measurement() {
+  if (turns() != nullptr) turns()->leave();
+}
+
+double Measurement::waited_ms() const {
+  const uint64_t ticks = turns() == nullptr ? 0 : turns()->waited_ticks();
+  return ticks_to_ns(static_cast<double>(ticks)) / 1e6;
 }
 
 Arena& Measurement::arena() {
@@ -95,6 +105,8 @@ bool Measurement::next_sample() {
     finish_sample();
     if (!warming_up()) take_yardsticks();
   }
+  const bool enough = sampling_ && plan_.next(ms_since(warmed_up_)) == SamplePlan::Next::kEnough;
+  if (turns() != nullptr && !enough) turns()->before_sample();
   if (TimeLimit::expired()) {
     throw Failure(fmt::format("not done after {} s; raise --time-limit-s", TimeLimit::seconds()));
   }
@@ -187,10 +199,11 @@ void Measurement::take_yardsticks() {
   if (probe_ != nullptr || !yardsticks_are_on()) return;
   if (!yardsticks_) {
     const double samples_ms = static_cast<double>(plan_.planned()) * plan_.sample_ms();
-    yardsticks_.emplace(Yardsticks::Budget{.case_ms = start_up_ms_ + ms_since(began_) + samples_ms,
-                                           .sample_ms = plan_.sample_ms(),
-                                           .samples = plan_.planned(),
-                                           .spare_bytes = spare_bytes_});
+    yardsticks_.emplace(
+        Yardsticks::Budget{.case_ms = start_up_ms_ + ms_since(began_) - waited_ms() + samples_ms,
+                           .sample_ms = plan_.sample_ms(),
+                           .samples = plan_.planned(),
+                           .spare_bytes = spare_bytes_});
     if (yardsticks_->empty()) return;
   } else {
     if (!yardsticks_->is_due(plan_.kept())) return;
@@ -201,7 +214,8 @@ void Measurement::take_yardsticks() {
 
 Conditions Measurement::conditions() const {
   const KernelCounts now = read_kernel_counts();
-  return {.elapsed_ns = ticks_to_ns(static_cast<double>(now.ticks - counts_before_.ticks)),
+  return {.elapsed_ns = ticks_to_ns(static_cast<double>(now.ticks - counts_before_.ticks)) -
+                        1e6 * waited_ms(),
           .steal_ns = now.steal_ns - counts_before_.steal_ns,
           .involuntary_switches = now.involuntary_switches - counts_before_.involuntary_switches,
           .migrations = migrations_,

@@ -51,6 +51,7 @@ class Measurement {
   // With `probe`, which must outlive it, in a pass in which nothing is timed.
   Measurement(const Case& the_case, const MeasureOptions& options, size_t min_samples,
               Probe* probe = nullptr);
+  ~Measurement();
   Measurement(const Measurement&) = delete;
   Measurement& operator=(const Measurement&) = delete;
 
@@ -125,6 +126,9 @@ class Measurement {
 
  private:
   static int current_cpu();
+  // Only the times are taken in turns.
+  Turns* turns() const { return probe_ == nullptr ? options_.turns : nullptr; }
+  double waited_ms() const;  // for the other one
   bool watches_creation() const { return probe_ != nullptr && !case_.required.empty(); }
   void begin();
   void finish_sample();

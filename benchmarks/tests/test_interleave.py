@@ -56,3 +56,19 @@ def test_a_setting_reaches_the_bench_programs(tmp_path):
         assert ours["run"].get("setting") == setting
         assert set(seen) <= set(ours["environment"]["process"]["loader_variables"])
         assert ("LD_BIND_NOW" in ours["environment"]["process"]["loader_variables"]) == bool(seen)
+
+
+def test_core_cases_take_turns_until_it_is_known_that_the_suite_is_the_same_as_itself(tmp_path):
+    names = ["spawn/path:posix_spawn/image:nolibc/heap:0", "fork/path:fork/heap:0"]
+    done = run("forkcost-run", "--interleave", BIN, BIN, "--until", "60%", "--max-time", "60s", "--preset", "gate",
+               "--filter", f"^({'|'.join(names)})$", "--out", tmp_path / "run.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    documents = [json.loads((tmp_path / f"run-{side}.json").read_text()) for side in "ab"]
+    a, b = map(entries_of, documents)
+    assert a.keys() == b.keys()
+    for name in names:
+        counts = [entry["iterations"] for side in (a, b) for key, entry in side.items() if key[0] == name]
+        assert len(counts) >= 20 and len(set(counts)) == 1, "ten pairs, and each weighs the same"
+    until = documents[0]["context"]["forkcost"]["run"]["until"]
+    assert until == documents[1]["context"]["forkcost"]["run"]["until"]
+    assert {(one["case"], one["verdict"]) for one in until["verdicts"]} == {(name, "same") for name in names}

@@ -45,9 +45,13 @@ size_t first_samples(const CaseNoise& costs) {
   return even_samples(best_count(costs, kUsualRatio), costs.alternates);
 }
 
-size_t choose_samples(const CaseNoise& noise) {
+size_t choose_samples(const CaseNoise& noise, double most_seconds) {
   const Sums sums = sums_of(noise);
-  const size_t best = even_samples(best_count(noise, sums.within / sums.between), noise.alternates);
+  double wanted = best_count(noise, sums.within / sums.between);
+  if (noise.sample_s > 0) {
+    wanted = std::min(wanted, (most_seconds - noise.start_s) / noise.sample_s);
+  }
+  const size_t best = even_samples(wanted, noise.alternates);
   const double ratio = static_cast<double>(noise.samples) / static_cast<double>(best);
   return ratio >= 1 / kNearEnough && ratio <= kNearEnough ? noise.samples : best;
 }

@@ -41,8 +41,10 @@ size_t first_samples(const CaseNoise& costs);
 
 // How many samples a process should take: where one more would earn as much as it costs (Cochran,
 // Sampling Techniques, 3rd ed., 10.6). The count of the pilot is kept where it is within a factor
-// of 2 of the best, so that the pilot's rounds count: that costs at most 6% of resolution.
-size_t choose_samples(const CaseNoise& noise);
+// of 2 of the best, so that the pilot's rounds count: that costs at most 6% of resolution. No more
+// than a process (or two) has time for in `most_seconds`: where processes hardly differ, one would
+// do for all, and the least number of rounds would not fit.
+size_t choose_samples(const CaseNoise& noise, double most_seconds);
 
 // In how many rounds each case, with its `samples`, should take part of `seconds`: the optimal
 // allocation (the same, 5.5), which makes the mean square of the standard errors of all quantities

@@ -1,6 +1,7 @@
 #include "harness/runner/bench.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,7 +17,10 @@
 #include <utility>
 
 #include "harness/error.h"
+#include "harness/file_descriptor.h"
+#include "harness/memory.h"
 #include "harness/strings.h"
+#include "harness/turns.h"
 
 namespace forkcost::runner {
 namespace {
@@ -100,6 +104,30 @@ bool agrees(int exit_status, const std::string& outcome) {
 void append(std::vector<std::string>& words, const std::vector<std::string>& more) {
   words.insert(words.end(), more.begin(), more.end());
 }
+
+// By which one process tells another whose turn it is. They open it by name, as they do with their
+// outputs (memory_file.h), and this process has both ends, so that neither sees it broken.
+class Pipe {
+ public:
+  Pipe() {
+    std::array<int, 2> ends{};
+    check(pipe2(ends.data(), O_CLOEXEC), "making a pipe", "raise ulimit -n");
+    read_ = FileDescriptor(ends[0]);
+    write_ = FileDescriptor(ends[1]);
+  }
+  std::string read_path() const { return path_of(read_); }
+  std::string write_path() const { return path_of(write_); }
+  // For a process that may have died: the one that reads goes on alone.
+  void say_left() const {
+    check(write(write_.get(), &kTurnLeft, 1), "telling a bench program that the other ended");
+  }
+
+ private:
+  static std::string path_of(const FileDescriptor& fd) {
+    return fmt::format("/proc/{}/fd/{}", getpid(), fd.get());
+  }
+  FileDescriptor read_, write_;
+};
 
 bool is_directory(const std::string& path) {
   struct stat status {};
@@ -218,11 +246,11 @@ CaseList BenchPrograms::list_cases(const std::string& preset) {
 
 CaseList BenchPrograms::list_cases(const std::string& program, const std::string& preset,
                                    const std::string& setting) {
-  output_.clear();
-  errors_.clear();
+  Outputs& outputs = outputs_[0];
+  outputs.clear();
   Command command{{program, "--list-cases", "--preset", preset},
-                  output_.path(),
-                  errors_.path(),
+                  outputs.output.path(),
+                  outputs.errors.path(),
                   kListLimitS,
                   setting};
   append(command.arguments, words_for_bench(options_));  // what is wrong of them is told now
@@ -230,30 +258,38 @@ CaseList BenchPrograms::list_cases(const std::string& program, const std::string
   if (ended.timed_out || ended.status != 0) {
     const std::string what =
         fmt::format("{} --list-cases {}: {}", program, how_it_ended(ended, kListLimitS),
-                    last_words(errors_.text()));
+                    last_words(outputs.errors.text()));
     if (ended.timed_out || WIFSIGNALED(ended.status)) throw Failure(what);
     throw UsageError(what);
   }
   const std::string binary = program.substr(program.rfind('/') + 1);
-  return parse_case_list(output_.text(), binary);
+  return parse_case_list(outputs.output.text(), binary);
 }
 
-Measured BenchPrograms::measure(const PlannedCase& which, size_t samples) {
-  output_.clear();
-  errors_.clear();
-  const double limit_s = options_.get<"--time-limit-s">().value_or(preset_.time_limit_s);
+void BenchPrograms::Outputs::clear() {
+  output.clear();
+  errors.clear();
+}
+
+// Of one pass, and what of it the program itself takes for its samples comes first: then the reason
+// names the case's child.
+double BenchPrograms::time_limit_s() const {
+  return options_.get<"--time-limit-s">().value_or(preset_.time_limit_s);
+}
+
+Command BenchPrograms::command_for(const PlannedCase& which, size_t samples,
+                                   const Outputs& outputs) const {
   // The limit is that of one pass; counting takes up to three.
   const int passes =
       1 + (options_.get<"--counters">() ? 3 : 0) + (options_.get<"--profile">() ? 1 : 0);
-  // Its own limit, on the sampling, comes first: then the reason names the case's child.
   const InterleavedSide& side = sides_[which.side];
   Command command{
       {side.directory + "/" + which.binary, "--case", which.name,
-       "--benchmark_out=" + output_.path(), "--budget-ms", std::to_string(preset_.budget_ms),
-       "--time-limit-s", fmt::format("{:g}", 0.9 * limit_s)},
+       "--benchmark_out=" + outputs.output.path(), "--budget-ms", std::to_string(preset_.budget_ms),
+       "--time-limit-s", fmt::format("{:g}", 0.9 * time_limit_s())},
       "/dev/null",
-      errors_.path(),
-      limit_s * passes,
+      outputs.errors.path(),
+      time_limit_s() * passes,
       side.setting};
   if (samples > 0) append(command.arguments, {"--samples", std::to_string(samples)});
   // The heap sizes that a program offers depend on the memory that is free; it was free when the
@@ -262,20 +298,57 @@ Measured BenchPrograms::measure(const PlannedCase& which, size_t samples) {
   std::string& heap = flags.get<"--heap">();
   if (which.description.contains("axes")) heap = which.description["axes"].value("heap", heap);
   append(command.arguments, words_for_bench(flags));
-  Evidence evidence;
-  evidence.time_limit_s = command.time_limit_s;
+  return command;
+}
+
+Measured BenchPrograms::read(const PlannedCase& which, const Ended& ended, Outputs& outputs) const {
+  Evidence evidence{ended, time_limit_s(), std::nullopt, outputs.errors.text()};
+  std::string file = outputs.output.text();
+  outputs.output.clear();  // it is memory
+  if (!file.empty()) evidence.file = std::move(file);
+  return interpret(which, evidence);
+}
+
+Measured BenchPrograms::measure(const PlannedCase& which, size_t samples) {
+  Outputs& outputs = outputs_[0];
+  outputs.clear();
   try {
-    evidence.ended = run_command(signals_, command);
+    const Ended ended = run_command(signals_, command_for(which, samples, outputs));
+    return read(which, ended, outputs);
   } catch (const Failure& failure) {
     Measured measured;
     measured.entry = failed_entry(which, failure.what(), "");
     return measured;
   }
-  std::string file = output_.text();
-  output_.clear();  // it is memory
-  if (!file.empty()) evidence.file = std::move(file);
-  evidence.errors = errors_.text();
-  return interpret(which, evidence);
+}
+
+std::array<Measured, 2> BenchPrograms::measure_both(const PlannedCase& first,
+                                                    const PlannedCase& second, size_t samples) {
+  // Both have their heap at once.
+  constexpr uint64_t kShare = 4;
+  if (kShare * first.heap_bytes() > read_memory().available) {
+    return Bench::measure_both(first, second, samples);
+  }
+  const std::array<const PlannedCase*, 2> cases = {&first, &second};
+  std::array<Pipe, 2> pipes;  // by who reads it
+  std::array<Command, 2> commands;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    outputs_[i].clear();
+    commands[i] = command_for(*cases[i], samples, outputs_[i]);
+    append(commands[i].arguments,
+           {"--turns", fmt::format("{},{},{}", pipes[i].read_path(), pipes[1 - i].write_path(),
+                                   i == 0 ? "first" : "second")});
+  }
+  try {
+    const auto ended = run_commands(signals_, commands, [&](size_t i) { pipes[1 - i].say_left(); });
+    return {read(first, ended[0], outputs_[0]), read(second, ended[1], outputs_[1])};
+  } catch (const Failure& failure) {
+    std::array<Measured, 2> measured;
+    for (size_t i = 0; i < cases.size(); ++i) {
+      measured[i].entry = failed_entry(*cases[i], failure.what(), "");
+    }
+    return measured;
+  }
 }
 
 }  // namespace forkcost::runner

@@ -1,9 +1,11 @@
 // One bench program, asked for its cases or for one round of one case.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/json.h"
@@ -29,6 +31,12 @@ class Bench {
   // `samples`: as many as an earlier round took, so that every round weighs the same; 0: the
   // program chooses.
   virtual Measured measure(const PlannedCase& which, size_t samples) = 0;
+  // A case of two sides, where they may take turns with their samples; else one after the other.
+  virtual std::array<Measured, 2> measure_both(const PlannedCase& first, const PlannedCase& second,
+                                               size_t samples) {
+    Measured one = measure(first, samples);
+    return {std::move(one), measure(second, samples)};
+  }
 };
 
 // What a program said and left behind, as text.
@@ -58,8 +66,19 @@ class BenchPrograms : public Bench {
   // Those of the programs that were listed, by side.
   const std::vector<Tables>& tables() const { return tables_; }
   Measured measure(const PlannedCase& which, size_t samples) override;
+  std::array<Measured, 2> measure_both(const PlannedCase& first, const PlannedCase& second,
+                                       size_t samples) override;
 
  private:
+  // What a program says and what it measured.
+  struct Outputs {
+    MemoryFile output{"forkcost-output"};
+    MemoryFile errors{"forkcost-errors"};
+    void clear();
+  };
+  Command command_for(const PlannedCase& which, size_t samples, const Outputs& outputs) const;
+  double time_limit_s() const;
+  Measured read(const PlannedCase& which, const Ended& ended, Outputs& outputs) const;
   CaseList list_cases(const std::string& program, const std::string& preset,
                       const std::string& setting);
 
@@ -68,9 +87,7 @@ class BenchPrograms : public Bench {
   const Options& options_;
   const Preset& preset_;
   std::vector<Tables> tables_;
-  // What a program says and what it measured.
-  MemoryFile output_{"forkcost-output"};
-  MemoryFile errors_{"forkcost-errors"};
+  std::array<Outputs, 2> outputs_;
 };
 
 }  // namespace forkcost::runner

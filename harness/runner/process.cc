@@ -89,6 +89,14 @@ class Running {
     return true;
   }
 
+  // Whether the keeper is a zombie; it stays one, for finish().
+  bool ended() const {
+    siginfo_t info{};
+    check(waitid(P_PID, static_cast<id_t>(keeper_), &info, WEXITED | WNOHANG | WNOWAIT),
+          "waiting for a bench program");
+    return info.si_pid == keeper_;
+  }
+
   // Asks it to end, waits a moment, and kills it.
   void stop() {
     // MSG_NOSIGNAL is not needed: SIGPIPE is blocked. A keeper that is gone has ended it.
@@ -98,6 +106,14 @@ class Running {
 
   // Kills and reaps whatever there still is. The status is that of the program itself.
   int finish() {
+    const int status = end();
+    // Killed, it took the program along, and what that left behind is ours.
+    end_descendants(signals_.inherited_children());
+    return status;
+  }
+
+  // Kills and reaps what the keeper has.
+  int end() {
     int status = 0;
     shutdown(line_.get(), SHUT_WR);
     ssize_t got = 0;
@@ -105,8 +121,6 @@ class Running {
     }
     const int keeper_status = wait_for_end(keeper_);
     keeper_ = -1;
-    // Killed, it took the program along, and what that left behind is ours.
-    end_descendants(signals_.inherited_children());
     return got == sizeof status ? status : keeper_status;
   }
 
@@ -144,14 +158,6 @@ class Running {
       finish();
       throw_errno("cannot run " + command.arguments[0], error);
     }
-  }
-
-  // Whether the keeper is a zombie; it stays one, for finish().
-  bool ended() const {
-    siginfo_t info{};
-    check(waitid(P_PID, static_cast<id_t>(keeper_), &info, WEXITED | WNOHANG | WNOWAIT),
-          "waiting for a bench program");
-    return info.si_pid == keeper_;
   }
 
   Signals& signals_;
@@ -232,6 +238,57 @@ Ended run_command(Signals& signals, const Command& command) {
   ended.status = running.finish();
   ended.seconds = std::chrono::duration<double>(steady_clock::now() - began).count();
   return ended;
+}
+
+namespace {
+
+// Until both ended, or the time is over.
+void wait_for_both(Signals& signals, const std::array<Running*, 2>& running,
+                   const Signals::Deadline& deadline, const std::function<void(size_t)>& ended) {
+  std::array<bool, 2> known{};
+  while (true) {
+    for (size_t i = 0; i < running.size(); ++i) {
+      if (known[i] || !running[i]->ended()) continue;
+      known[i] = true;
+      ended(i);
+    }
+    if ((known[0] && known[1]) || steady_clock::now() >= *deadline) return;
+    signals.wait_for_child(deadline);
+  }
+}
+
+}  // namespace
+
+std::array<Ended, 2> run_commands(Signals& signals, const std::array<Command, 2>& commands,
+                                  const std::function<void(size_t)>& ended) {
+  const auto began = steady_clock::now();
+  const double limit_s = commands[0].time_limit_s + commands[1].time_limit_s;
+  const auto limit =
+      std::chrono::duration_cast<steady_clock::duration>(std::chrono::duration<double>(limit_s));
+  Running first(signals, commands[0]);
+  Running second(signals, commands[1]);
+  const std::array<Running*, 2> running = {&first, &second};
+  std::array<Ended, 2> result;
+  // What is left of one must not be taken for that of the other: both end before either is cleared
+  // up.
+  const auto end_both = [&] {
+    for (size_t i = 0; i < running.size(); ++i) {
+      result[i].timed_out = !running[i]->ended();
+      if (result[i].timed_out) running[i]->stop();
+    }
+    for (size_t i = 0; i < running.size(); ++i) result[i].status = running[i]->end();
+    end_descendants(signals.inherited_children());
+  };
+  try {
+    wait_for_both(signals, running, began + limit, ended);
+  } catch (const Interrupted&) {
+    end_both();
+    throw;
+  }
+  end_both();
+  const double seconds = std::chrono::duration<double>(steady_clock::now() - began).count();
+  for (Ended& one : result) one.seconds = seconds / 2;
+  return result;
 }
 
 }  // namespace forkcost::runner

@@ -1,10 +1,13 @@
-// Running one program at a time so that nothing of it is left, whatever happens to it or to us.
+// Running a program, or two at once, so that nothing of it is left, whatever happens to it or to
+// us.
 #pragma once
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -70,5 +73,9 @@ struct Ended {
 // whatever group or session they moved to, and their caretakers have finished; that holds too if
 // this process is killed (keeper.h). Throws Failure when it cannot be started, and Interrupted.
 Ended run_command(Signals& signals, const Command& command);
+
+// Two of them at once. `ended` is told which one ended, while the other may still run.
+std::array<Ended, 2> run_commands(Signals& signals, const std::array<Command, 2>& commands,
+                                  const std::function<void(size_t)>& ended);
 
 }  // namespace forkcost::runner

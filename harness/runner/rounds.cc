@@ -72,19 +72,24 @@ void Rounds::spend_time(int round, Observer& observer) {
   std::vector<CaseNoise> cases = estimates_.noise(round == kPilotRounds ? 1 : 0, round);
   double seconds = plan_.target_seconds();
   for (int i = 0; i < round; ++i) seconds -= seconds_in_[i];
+  // What a process may take, so that each case has its least number of rounds.
+  constexpr double kMostSeconds = 1;
+  const double most = std::min(
+      kMostSeconds, plan_.preset().target_seconds * static_cast<double>(plan_.side_count()) /
+                        plan_.preset().min_rounds / static_cast<double>(cases.size()));
   std::vector<double> done;
   for (CaseNoise& one : cases) {
-    if (round == kPilotRounds) samples_of_[one.name] = choose_samples(one);
+    if (round == kPilotRounds) samples_of_[one.name] = choose_samples(one, most);
     one.samples = samples_of_.at(one.name);
     done.push_back(static_cast<double>(estimates_.rounds_of(one.name, one.samples, round)));
     seconds += done.back() * one.process_seconds();
   }
   if (test_) return;  // whatever is unclear takes part in every round
   const std::vector<double> wanted = allocate(cases, seconds, plan_.min_rounds());
-  double most = 0;
-  for (size_t i = 0; i < cases.size(); ++i) most = std::max(most, wanted[i] - done[i]);
+  double longest = 0;
+  for (size_t i = 0; i < cases.size(); ++i) longest = std::max(longest, wanted[i] - done[i]);
   for (size_t i = 0; i < cases.size(); ++i) {
-    shares_[cases[i].name] = most > 0 ? std::max(wanted[i] - done[i], 0.0) / most : 1;
+    shares_[cases[i].name] = longest > 0 ? std::max(wanted[i] - done[i], 0.0) / longest : 1;
   }
   if (round == kPilotRounds) observer.allocated(cases, wanted);
 }
@@ -113,6 +118,40 @@ Position Rounds::position(int round, size_t missing_now) const {
   return position;
 }
 
+// Core cases change nothing of the machine, so two processes of one may be there at once. How many
+// samples they take must be known: the first would not know when its turn ends.
+bool Rounds::takes_turns(const std::vector<size_t>& due, size_t i) const {
+  if ((!plan_.allocates() && !plan_.until()) || i + 1 == due.size()) return false;
+  const PlannedCase& which = plan_.cases[due[i]];
+  const PlannedCase& other = plan_.cases[due[i + 1]];
+  return which.name == other.name && which.description.contains("core") &&
+         other.description.contains("core") && samples_of_.count(which.name) > 0;
+}
+
+// The case at `i`, and the one after it where they take turns; how many that are.
+size_t Rounds::measure(Bench& bench, Observer& observer, int round, const std::vector<size_t>& due,
+                       size_t i) {
+  const PlannedCase& which = plan_.cases[due[i]];
+  observer.next(which, position(round, due.size() - i));
+  const auto known = samples_of_.find(which.name);
+  const size_t samples = known == samples_of_.end() ? 0 : known->second;
+  const auto keep = [&](const PlannedCase& one, Measured measured) {
+    measured.entry["repetition_index"] = round;
+    const Record record{round, measured.seconds, std::move(measured.entry), one.side};
+    note(record);
+    observer.finished(record, measured.context);
+  };
+  if (!takes_turns(due, i)) {
+    keep(which, bench.measure(which, samples));
+    return 1;
+  }
+  const PlannedCase& other = plan_.cases[due[i + 1]];
+  auto [first, second] = bench.measure_both(which, other, samples);
+  keep(which, std::move(first));
+  keep(other, std::move(second));
+  return 2;
+}
+
 void Rounds::run(Bench& bench, Observer& observer) {
   const size_t sides = plan_.side_count();
   const auto orders =
@@ -130,15 +169,8 @@ void Rounds::run(Bench& bench, Observer& observer) {
     const bool may_stop = target > 0 && !begun && round >= plan_.min_rounds();
     if (due.empty() && !begun) break;  // all are skipped, or settled
     if (may_stop && seconds_ + expected_seconds(due) > target) break;
-    for (size_t i = 0; i < due.size(); ++i) {
-      const PlannedCase& which = plan_.cases[due[i]];
-      observer.next(which, position(round, due.size() - i));
-      const auto samples = samples_of_.find(which.name);
-      Measured measured = bench.measure(which, samples == samples_of_.end() ? 0 : samples->second);
-      measured.entry["repetition_index"] = round;
-      const Record record{round, measured.seconds, std::move(measured.entry), which.side};
-      note(record);
-      observer.finished(record, measured.context);
+    for (size_t i = 0; i < due.size();) {
+      i += measure(bench, observer, round, due, i);
     }
     rounds_done_ = round + 1;
     if (test_ && rounds_done_ == plan_.pilot_rounds() + pairs_at(test_->looks())) {

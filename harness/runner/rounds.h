@@ -59,6 +59,9 @@ class Rounds {
   bool takes_part(int round, size_t index) const;
   void spend_time(int round, Observer& observer);
   void look();
+  bool takes_turns(const std::vector<size_t>& due, size_t i) const;
+  size_t measure(Bench& bench, Observer& observer, int round, const std::vector<size_t>& due,
+                 size_t i);
   double expected_seconds(const std::vector<size_t>& indices) const;
   Position position(int round, size_t missing_now) const;
   void note(const Record& record);

@@ -66,19 +66,14 @@ void SequentialTest::look(const std::vector<Series>& series) {
 
 bool SequentialTest::is_over() const {
   return looks_ == kLooks ||
-         (looks_ > 0 && std::none_of(judgements_.begin(), judgements_.end(), [](const auto& one) {
-            return one.verdict == Verdict::kUnclear;
-          }));
+         (looks_ > 0 && std::none_of(judgements_.begin(), judgements_.end(),
+                                     [](const Judgement& one) { return one.is_open(); }));
 }
 
 bool SequentialTest::is_settled(const std::string& name) const {
-  bool any = false;
-  for (const Judgement& one : judgements_) {
-    if (one.name != name) continue;
-    if (one.verdict == Verdict::kUnclear) return false;
-    any = true;
-  }
-  return any;
+  return looks_ > 0 &&
+         std::none_of(judgements_.begin(), judgements_.end(),
+                      [&](const Judgement& one) { return one.name == name && one.is_open(); });
 }
 
 Json describe_until(const SequentialTest& test, double max_seconds) {

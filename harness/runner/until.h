@@ -25,6 +25,10 @@ struct Judgement {
   Verdict verdict = Verdict::kUnclear;
   double change = 0, low = 0, high = 0;  // b against a: 0.02 is 2% more; of the last look at it
   size_t pairs = 0;
+
+  // What has hardly a pair at the first look fails on a side, and would for as long as there is
+  // time.
+  bool is_open() const { return verdict == Verdict::kUnclear && pairs > 0; }
 };
 
 // `slower` and `faster`: the interval excludes 0 and the change is at least the size. `same`: the
@@ -43,7 +47,7 @@ class SequentialTest {
 
   int looks() const { return looks_; }
   bool is_over() const;  // no look is left, or all is settled
-  // All of what it is judged by.
+  // All of what it is judged by, as far as that can be.
   bool is_settled(const std::string& name) const;
   double size() const { return size_; }
   double level() const { return level_; }  // two-sided, of a test, at the last look

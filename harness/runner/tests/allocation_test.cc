@@ -29,8 +29,10 @@ CaseNoise with_samples(CaseNoise noise, size_t samples) {
   return noise;
 }
 
+constexpr double kLong = 1000;
+
 CaseNoise best(const CaseNoise& noise) {
-  return with_samples(noise, choose_samples(noise));
+  return with_samples(noise, choose_samples(noise, kLong));
 }
 
 // A vfork and a fork of 256 MiB, as measured.
@@ -51,18 +53,27 @@ TEST(EvenSamples, HaveQuartileAndMedianWhateverTheirNumber) {
 }
 
 TEST(ChooseSamples, KeepsTheCountOfThePilotWhereThatCostsLittle) {
-  const size_t optimum = choose_samples(kCheap);
+  const size_t optimum = choose_samples(kCheap, kLong);
   const CaseNoise kept = with_samples(kCheap, optimum / 2 + 1);
-  EXPECT_EQ(choose_samples(kept), kept.samples);
+  EXPECT_EQ(choose_samples(kept, kLong), kept.samples);
   EXPECT_LT(loss({kept}, allocate({kept}, 60, 10)),
             1.13 * loss({best(kCheap)}, allocate({best(kCheap)}, 60, 10)));
-  EXPECT_EQ(choose_samples(with_samples(kCheap, optimum / 2 - 1)), optimum);
+  EXPECT_EQ(choose_samples(with_samples(kCheap, optimum / 2 - 1), kLong), optimum);
 }
 
 TEST(ChooseSamples, TakesMoreThanFourOfTheDearest) {
   CaseNoise huge = kDear;
   huge.sample_s = 10;
-  EXPECT_EQ(choose_samples(huge), 7U);
+  EXPECT_EQ(choose_samples(huge, kLong), 7U);
+}
+
+TEST(ChooseSamples, TakesNoMoreThanThereIsTimeFor) {
+  CaseNoise alike = kDear;  // processes do not differ at all
+  for (QuantityNoise& one : alike.quantities) one.between = 0;
+  EXPECT_EQ(choose_samples(alike, kLong), 255U);
+  const CaseNoise limited = with_samples(alike, choose_samples(alike, 0.4));
+  EXPECT_EQ(limited.samples, 15U);
+  EXPECT_EQ(choose_samples(alike, 0), 7U) << "the least is the least";
 }
 
 TEST(Allocate, SpendsAllOfTheTimeAndNoMore) {

@@ -23,6 +23,8 @@ def axes_of(name):
 
 def describe(name):
     case = {"name": name, "benchmark": name.split("/")[0], "axes": axes_of(name), "preset": "smoke"}
+    if "core" in case["axes"]:
+        case["core"] = ["blocked_ns"]
     if "heap" in case["axes"]:
         case["heap_bytes"] = 1 << 20
     return case
@@ -77,6 +79,29 @@ def begin_to_take_care(directory, name):
         os.execv("/bin/sh", ["sh", "-c", f"echo tidied {name} >>{directory}/log; exit",
                              "forkcost-caretaker"])
     signal.pause()
+
+
+def take_turns(flag, samples, directory):
+    """harness/turns.h: one sample a turn."""
+    read, written, place = flag.split(",")
+    read, written = os.open(read, os.O_RDONLY), os.open(written, os.O_WRONLY)
+    alone = False
+
+    def turn(said):
+        nonlocal alone
+        os.write(written, said)
+        alone = alone or os.read(read, 1) == b"x"
+
+    turn(b"r")
+    if place == "second" and not alone:
+        alone = os.read(read, 1) == b"x"
+    for sample in range(samples):
+        log(directory, f"turn {place} {sample}")
+        if sample + 1 < samples and not alone:
+            turn(b"t")
+    os.write(written, b"x")
+    while not alone:
+        alone = os.read(read, 1) == b"x"
 
 
 def samples_of(name):
@@ -190,7 +215,7 @@ def main():
     descriptors = len(os.listdir("/proc/self/fd")) - 1
     parser = argparse.ArgumentParser()
     for flag in ("--case", "--preset", "--heap", "--max-heap", "--cpu", "--budget-ms",
-                 "--time-limit-s", "--samples", "--benchmark_out"):
+                 "--time-limit-s", "--samples", "--benchmark_out", "--turns"):
         parser.add_argument(flag)
     for flag in ("--counters", "--profile"):
         parser.add_argument(flag, nargs="?", const="default")
@@ -222,6 +247,11 @@ def main():
             if measurements(arguments.directory) == int(file.read()):
                 log(arguments.directory, f"blocked {os.getpid()}")
                 signal.pause()
+    if arguments.turns:
+        log(arguments.directory, f"takes {arguments.turns.split(',')[2]}")
+        if axes_of(arguments.case)["mode"] == "crash" or "crash" in os.environ.get("MODES", ""):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        take_turns(arguments.turns, 3, arguments.directory)
     status = measure(arguments.case, arguments.benchmark_out, arguments.directory)
     log(arguments.directory, f"end {arguments.case}")
     return status

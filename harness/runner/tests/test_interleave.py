@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from running import PATIENCE, Runner, many, wait_until, write_mock
+from running import PATIENCE, Runner, is_alive, many, wait_until, write_mock
 
 SETTINGS = ("--interleave", "env:SETTING=1", "env:SETTING=2")
 
@@ -151,6 +151,52 @@ def test_until_goes_on_after_a_break_with_the_same_looks(runner):
     a, b = runner.results()
     assert rounds_of(a) == rounds_of(b) == [(name, i) for name in many(2) for i in range(10)]
     assert set(verdicts(a).values()) == {("same", 10), ("slower", 10)}
+
+
+UNTIL = ("--until", "2%", "--filter", ".")
+
+
+def test_core_cases_take_turns_with_their_samples(runner):
+    """From the round on in which their number is known."""
+    runner.set_cases("a/mode:ok/core:1")
+    assert runner.run(*SETTINGS, *UNTIL).returncode == 0
+    assert len(runner.logged("takes")) == 18  # of ten rounds nine
+    turns = [tuple(line) for line in runner.logged("turn")]
+    assert turns == [(place, str(sample)) for sample in range(3) for place in ("first", "second")] * 9
+    a, b = runner.results()
+    assert rounds_of(a) == rounds_of(b) == [("a/mode:ok/core:1", i) for i in range(10)]
+
+
+def test_others_do_not_take_turns(runner):
+    runner.set_cases("a/mode:ok")
+    assert runner.run(*SETTINGS, *UNTIL).returncode == 0
+    assert runner.run(*SETTINGS, "--rounds", "3", "--force").returncode == 0
+    assert runner.logged("takes") == []
+
+
+def test_who_takes_turns_goes_on_when_the_other_dies(runner):
+    runner.set_cases("a/mode:ok/core:1")
+    done = runner.run("--interleave", "env:", "env:MODES=nobody=crash", *UNTIL)
+    assert done.returncode == 1
+    a, b = runner.results()
+    # ten rounds: at the first look there is no pair, and will be none
+    assert len(a["benchmarks"]) == 10 and len(b["benchmarks"]) == 1
+    assert {entry["outcome"]["status"] for entry in b["unmeasured"]} == {"failed"}
+    assert "signal 11" in b["unmeasured"][0]["outcome"]["reason"]
+
+
+def test_a_signal_ends_both_who_take_turns(runner):
+    runner.set_cases("a/mode:ok/core:1")
+    runner.block_at(3)
+    process = runner.start(*SETTINGS, *UNTIL)
+    wait_until(lambda: len(runner.logged("begin")) == 4, "both are there")
+    wait_until(lambda: runner.logged("takes"), "one waits for the other")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert not any(is_alive(int(pid)) for _, pid, _ in runner.logged("begin"))
+    runner.unblock()
+    assert runner.run(*SETTINGS, *UNTIL, "--resume").returncode == 0
+    assert len(rounds_of(runner.results()[0])) == 10
 
 
 @pytest.mark.parametrize("arguments, said", [

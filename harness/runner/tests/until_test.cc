@@ -139,6 +139,18 @@ TEST(SequentialTest, SpendsNoMoreThanItsErrorOverAllLooks) {
   EXPECT_NEAR(spent, kFamilyLevel, 1e-12);
 }
 
+TEST(SequentialTest, DoesNotWaitForWhatHasNoPairs) {
+  SequentialTest test(0.02);
+  std::vector<Series> series = Machine(5).run(2, 10, std::log(2));
+  series[1].values.resize(4);
+  EXPECT_FALSE(test.is_settled("a/n:1"));
+  test.look(series);
+  EXPECT_EQ(test.judgements()[0].verdict, Verdict::kSlower);
+  EXPECT_EQ(test.judgements()[1].verdict, Verdict::kUnclear);
+  EXPECT_TRUE(test.is_settled("a/n:1"));
+  EXPECT_TRUE(test.is_over());
+}
+
 TEST(SequentialTest, LeavesAVerdictAsItIs) {
   SequentialTest test(0.02);
   test.look(Machine(3).run(1, 60, std::log(1.5)));

@@ -105,12 +105,12 @@ bool Measurement::next_sample() {
     finish_sample();
     if (!warming_up()) take_yardsticks();
   }
-  const bool enough = sampling_ && plan_.next(ms_since(warmed_up_)) == SamplePlan::Next::kEnough;
-  if (turns() != nullptr && !enough) turns()->before_sample();
+  const SamplePlan::Next next = plan_.next(ms_since(warmed_up_));
+  if (turns() != nullptr && next == SamplePlan::Next::kSample) turns()->before_sample();
   if (TimeLimit::expired()) {
     throw Failure(fmt::format("not done after {} s; raise --time-limit-s", TimeLimit::seconds()));
   }
-  switch (plan_.next(ms_since(warmed_up_))) {
+  switch (next) {
     case SamplePlan::Next::kEnough:
       return false;
     case SamplePlan::Next::kGiveUp:

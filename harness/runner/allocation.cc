@@ -16,7 +16,6 @@ constexpr double kNearEnough = 2;
 
 struct Sums {
   double between = 0, within = 0;
-  double variance(size_t samples) const { return between + within / static_cast<double>(samples); }
 };
 
 Sums sums_of(const CaseNoise& noise) {
@@ -59,7 +58,12 @@ size_t choose_samples(const CaseNoise& noise, double most_seconds) {
 std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds, double least) {
   std::vector<double> weights;
   for (const CaseNoise& noise : cases) {
-    weights.push_back(std::sqrt(sums_of(noise).variance(noise.samples) / noise.process_seconds()));
+    double errors = 0;
+    for (const QuantityNoise& one : noise.quantities) {
+      errors += std::sqrt(std::max(one.variance(noise.samples), kLeastBetween));
+    }
+    // Where one more second earns the same everywhere: errors / rounds^1.5 = cost.
+    weights.push_back(std::pow(errors / noise.process_seconds(), 2.0 / 3));
   }
   // In proportion to the weights; those that would have too few get the least, and the others what
   // is left.

@@ -46,9 +46,10 @@ size_t first_samples(const CaseNoise& costs);
 // do for all, and the least number of rounds would not fit.
 size_t choose_samples(const CaseNoise& noise, double most_seconds);
 
-// In how many rounds each case, with its `samples`, should take part of `seconds`: the optimal
-// allocation (the same, 5.5), which makes the mean square of the standard errors of all quantities
-// least. Each case has at least `least`.
+// In how many rounds each case, with its `samples`, should take part of `seconds`: so that the mean
+// of all quantities' standard errors is least, and with it that of the changes that can be seen.
+// (The mean of their squares, the same, 5.5, would give nearly all of the time to the noisiest:
+// seen, the median of the changes was three times larger.) Each case has at least `least`.
 std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds, double least);
 
 }  // namespace forkcost::runner

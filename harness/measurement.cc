@@ -203,7 +203,8 @@ void Measurement::take_yardsticks() {
         Yardsticks::Budget{.case_ms = start_up_ms_ + ms_since(began_) - waited_ms() + samples_ms,
                            .sample_ms = plan_.sample_ms(),
                            .samples = plan_.planned(),
-                           .spare_bytes = spare_bytes_});
+                           .spare_bytes = spare_bytes_,
+                           .arena_bytes = spec().bytes});
     if (yardsticks_->empty()) return;
   } else {
     if (!yardsticks_->is_due(plan_.kept())) return;

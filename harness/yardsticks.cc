@@ -28,13 +28,8 @@ constexpr double kMostShare = 0.15;
 constexpr size_t kLeastBlocks = 2;
 constexpr size_t kMostBlocks = 5;
 
-// Memory is made for cases with longer samples: one more mapping, although no child has it, costs
-// a fork 0.5 us (seen: Linux 6.18), which is 0.05% there.
-constexpr double kLeastSampleMs = 1;
 constexpr size_t kPopulatedFirst = 16;  // one part of so many tells how long all will take
 constexpr double kTimesMapped = 1.2;    // giving it back takes a fifth of the time
-// What a block with loads takes on a slow machine: they wait for memory.
-constexpr double kBlockMs = 1;
 
 constexpr size_t kLineWords = 64 / sizeof(uint64_t);
 constexpr int kLineBits = std::bit_width(Yardsticks::kMemoryBytes / 64) - 1;
@@ -162,15 +157,18 @@ Yardsticks::Yardsticks(const Budget& budget) : samples_(budget.samples), values_
   for (std::vector<double>& values : values_) values.reserve(kMostBlocks);
   const double allowance_ms = budget.case_ms * kMostShare / (1 - kMostShare);
   const uint64_t begin = clock_ticks();
-  if (budget.sample_ms >= kLeastSampleMs && budget.spare_bytes >= kMemoryBytes) {
-    memory_.emplace(kMemoryBytes, allowance_ms - kLeastBlocks * kBlockMs - budget.sample_ms);
+  // One more mapping, although no child has it, costs a fork 0.5 us (seen: Linux 6.18): beside an
+  // arena that is 0.05%, in an empty parent 1%. By the arena's size, and only then by time: were
+  // loads taken in some rounds of a case and not in others, they would tell nothing of it.
+  if (budget.arena_bytes >= kMemoryBytes && budget.spare_bytes >= kMemoryBytes) {
+    memory_.emplace(kMemoryBytes, allowance_ms);
   }
   const bool has_memory = memory_ && memory_->words() != nullptr;
   const uint64_t ready = clock_ticks();
   take();
   blocks_ = affordable_blocks(allowance_ms - ms_between(begin, ready),
                               ms_between(ready, clock_ticks()), budget.sample_ms);
-  // The memory was made as there was time for both, and then took longer than it seemed.
+  // The memory is paid for already.
   if (has_memory) blocks_ = std::max(blocks_, kLeastBlocks);
   if (empty()) values_.assign(kRows.size(), {});
 }

@@ -51,6 +51,7 @@ class Yardsticks {
     double sample_ms;      // what a sample takes
     size_t samples;        // that will be taken
     uint64_t spare_bytes;  // of memory: what neither the case nor the reserve needs
+    uint64_t arena_bytes;  // loads are taken beside an arena that is at least as large
   };
   // Takes the block before the first sample, unless there is no time for two.
   explicit Yardsticks(const Budget& budget);

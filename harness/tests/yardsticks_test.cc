@@ -126,7 +126,11 @@ std::vector<std::string> all_names() {
 }
 
 TEST(Yardsticks, StandBeforeBetweenAndAfterTheSamples) {
-  Yardsticks yardsticks({.case_ms = kEver, .sample_ms = 1, .samples = 10, .spare_bytes = kPlenty});
+  Yardsticks yardsticks({.case_ms = kEver,
+                         .sample_ms = 1,
+                         .samples = 10,
+                         .spare_bytes = kPlenty,
+                         .arena_bytes = kPlenty});
   std::vector<size_t> places = {0};
   for (size_t samples = 0; samples <= 10; ++samples) {
     while (yardsticks.is_due(samples)) {
@@ -139,23 +143,30 @@ TEST(Yardsticks, StandBeforeBetweenAndAfterTheSamples) {
 }
 
 TEST(Yardsticks, AreNotTakenWhereThereIsNoTime) {
-  const Yardsticks yardsticks(
-      {.case_ms = 0.01, .sample_ms = 1, .samples = 10, .spare_bytes = kPlenty});
+  const Yardsticks yardsticks({.case_ms = 0.01,
+                               .sample_ms = 1,
+                               .samples = 10,
+                               .spare_bytes = kPlenty,
+                               .arena_bytes = kPlenty});
   EXPECT_TRUE(yardsticks.empty());
   EXPECT_FALSE(yardsticks.is_due(10));
   EXPECT_TRUE(yardsticks.describe().empty());
 }
 
-TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNone) {
-  const auto taken = [](uint64_t spare_bytes, double sample_ms) {
-    const Yardsticks yardsticks(
-        {.case_ms = kEver, .sample_ms = sample_ms, .samples = 1, .spare_bytes = spare_bytes});
+TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNoneAndBesideASmallerArena) {
+  const auto taken = [](uint64_t spare_bytes, uint64_t arena_bytes) {
+    const Yardsticks yardsticks({.case_ms = kEver,
+                                 .sample_ms = 1,
+                                 .samples = 1,
+                                 .spare_bytes = spare_bytes,
+                                 .arena_bytes = arena_bytes});
     return names_of(yardsticks.describe(), 1).size();
   };
+  constexpr uint64_t kEnough = Yardsticks::kMemoryBytes;
   const size_t all = all_names().size();
-  EXPECT_EQ(taken(Yardsticks::kMemoryBytes, 1), all);
-  EXPECT_EQ(taken(Yardsticks::kMemoryBytes - 1, 1), all - 1);
-  EXPECT_EQ(taken(Yardsticks::kMemoryBytes, 0.9), all - 1);  // a mapping more would show
+  EXPECT_EQ(taken(kEnough, kEnough), all);
+  EXPECT_EQ(taken(kEnough - 1, kEnough), all - 1);
+  EXPECT_EQ(taken(kEnough, kEnough - 1), all - 1);
 }
 
 // CPU time, as others may have the CPU for a while; twice what is meant, as the first block is
@@ -163,8 +174,11 @@ TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNone) {
 TEST(Yardsticks, TakeASmallPartOfTheTime) {
   constexpr double kCaseMs = 1000;
   const int64_t begin = thread_cpu_ns();
-  Yardsticks yardsticks(
-      {.case_ms = kCaseMs, .sample_ms = 1, .samples = 10, .spare_bytes = kPlenty});
+  Yardsticks yardsticks({.case_ms = kCaseMs,
+                         .sample_ms = 1,
+                         .samples = 10,
+                         .spare_bytes = kPlenty,
+                         .arena_bytes = kPlenty});
   while (yardsticks.is_due(10)) yardsticks.take();
   const double took_ms = static_cast<double>(thread_cpu_ns() - begin) / 1e6;
   EXPECT_FALSE(yardsticks.empty());
@@ -174,7 +188,8 @@ TEST(Yardsticks, TakeASmallPartOfTheTime) {
 // 30 samples of it take 0.3 s: time for some blocks.
 Case make_case() {
   return {.benchmark = "test",
-          .axes = {{"path", "fork"}},
+          .axes = {{"path", "fork"}, {"heap", "16MiB"}},
+          .arena = ArenaSpec{Yardsticks::kMemoryBytes, Backing::kBasePages},
           .primary = "total_ns",
           .body = [](Measurement& m) {
             while (m.next_sample()) {

@@ -5,7 +5,8 @@ set -eu
 
 # Everything that the project needs, and the only place where that is written down. The columns:
 #   group          base: build, measure, report, test; dev: the linters; vm-ARCH: booting a kernel of
-#                  that architecture; aarch64: building for that; systems: other Debian releases
+#                  that architecture; aarch64: building for that; systems: other Debian releases;
+#                  peers: other programs, to be measured beside
 #   apt            Debian's and Ubuntu's package; with an architecture where it is not this machine's
 #   upstream name  for a person on another system
 #   check          how to see there whether it is present; -: cannot be seen, and can be done without
@@ -48,6 +49,8 @@ dev|perl|perl (one test reads KTAP with its TAP::Parser)|command prove|perl-Test
 dev|python3-junitparser|junitparser for Python (one test reads JUnit XML with it)|-|-|-|-
 dev|linux-perf|perf (one test compares with it)|command perf|perf|perf|perf
 systems|mmdebstrap|mmdebstrap (tests in another Debian release)|-|-|-|-
+peers|stress-ng|stress-ng (forkcost resolution measures beside it)|command stress-ng|stress-ng|stress-ng|stress-ng
+peers|hyperfine|hyperfine (likewise)|command hyperfine|hyperfine|hyperfine|hyperfine
 vm-x86_64|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
 aarch64|g++-aarch64-linux-gnu|a cross compiler for aarch64|command aarch64-linux-gnu-g++|gcc-c++-aarch64-linux-gnu|aarch64-linux-gnu-gcc|cross-aarch64-gcc12
 vm-aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-system-aarch64|qemu-system-aarch64|qemu-arm
@@ -61,7 +64,7 @@ EOF
 
 usage() {
   cat <<'EOF'
-usage: ci/setup.sh [--dev] [--vm] [--aarch64] [--systems] [--check | --print-python]
+usage: ci/setup.sh [--dev] [--vm] [--aarch64] [--systems] [--peers] [--check | --print-python]
 
 Installs the packages that are missing, by apt-get; on other systems lists them. Fetches the source of
 Google Benchmark too, for a static library of it; without it the shared one does.
@@ -71,6 +74,7 @@ Google Benchmark too, for a static library of it; without it the shared one does
   --aarch64       also what builds the suite for aarch64 and boots it there. Adds arm64 to the
                   architectures of dpkg, which is why nothing but CI does it unasked
   --systems       also mmdebstrap, which unpacks the other Debian release of ci/test.sh --all
+  --peers         also stress-ng and hyperfine, which forkcost resolution measures beside the suite
   --check         install nothing, only say what is missing
   --print-python  print the path of a Python that has the modules which the reports need; tried in
                   this order: $FORKCOST_PYTHON, python3, /usr/bin/python3, /usr/local/bin/python3
@@ -262,7 +266,7 @@ while [ $# -gt 0 ]; do
         *) groups="${groups}[aarch64][vm-aarch64]" flags="$flags $1" ;;
       esac
       ;;
-    --systems) groups="${groups}[systems]" flags="$flags $1" ;;
+    --systems | --peers) groups="${groups}[${1#--}]" flags="$flags $1" ;;
     --check) mode=check ;;
     --print-python) mode=print-python ;;
     -h | --help)

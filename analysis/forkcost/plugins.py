@@ -16,7 +16,8 @@ from forkcost.errors import ForkcostError, NoAnswer, say
 
 # Known by name only to say where they come from. git bisect takes a status from 1 to 127 for a bad
 # kernel, so a step that cannot be made ends the bisection.
-_OF_THE_LABORATORY = {"kernels": NoAnswer.exit_status, "bisect-step": 128}
+_OF_THE_LABORATORY = {"kernels": NoAnswer.exit_status, "bisect-step": 128,
+                      "resolution": NoAnswer.exit_status}
 WHERE = ("the laboratory adds that, and is not installed: build the suite (ci/bench.sh) and call "
          "its bin/forkcost, or install the package in ci/lab beside this one")
 

@@ -73,13 +73,13 @@ def test_a_plugin_adds_its_commands(elsewhere):
 def test_a_broken_plugin_keeps_nothing_of_ours_from_working(elsewhere, full_file):
     elsewhere("raise RuntimeError('broken')")
     assert call("claims", str(full_file)).exit_code in (0, 3)
-    for name, status in (("kernels", 3), ("bisect-step", 128), ("nonsense", 3)):
+    for name, status in (("kernels", 3), ("bisect-step", 128), ("resolution", 3), ("nonsense", 3)):
         result = call(name)
         assert result.exit_code == status and "RuntimeError: broken" in result.stderr
 
 
 @pytest.mark.parametrize("words, status", [
-    (["kernels", "--kernel", "a=b", "-o", "x"], 3), (["kernels", "--help"], 3),
+    (["kernels", "--kernel", "a=b", "-o", "x"], 3), (["kernels", "--help"], 3), (["resolution", "-o", "x"], 3),
     (["bisect-step", "--case", "x"], 128), (["claims", "--run"], 3), (["aa"], 3)])
 def test_without_the_laboratory_it_says_where_that_is(alone, words, status):
     result = call(*words)
@@ -90,7 +90,7 @@ def test_without_the_laboratory_it_says_where_that_is(alone, words, status):
 
 def test_the_help_says_where_more_commands_are(alone):
     result = call("--help")
-    assert result.exit_code == 0 and "kernels, bisect-step: the laboratory" in result.stdout
+    assert result.exit_code == 0 and "kernels, bisect-step, resolution: the laboratory" in result.stdout
     assert call("nonsense").exit_code == 2
 
 

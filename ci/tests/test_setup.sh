@@ -78,6 +78,11 @@ expect 3 'apt-get install .*-y libfmt-dev python3-rich$' --check
 echo shellcheck >>"$work/missing"
 expect 3 'missing: libfmt-dev python3-rich$' --check
 expect 3 'missing: libfmt-dev python3-rich shellcheck$' --dev --check
+printf 'libfmt-dev\nhyperfine\nstress-ng\n' >"$work/missing"
+expect 3 'missing: libfmt-dev$' --dev --check
+expect 3 'missing: libfmt-dev stress-ng hyperfine$' --peers --check
+expect 3 'ci/setup.sh --peers installs them' --peers --check
+printf 'libfmt-dev\npython3-rich\nshellcheck\n' >"$work/missing"
 
 # An ordinary user, and a sudo that wants a password nobody can type.
 echo 1000 >"$work/uid"

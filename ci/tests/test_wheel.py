@@ -92,7 +92,7 @@ def test_every_command_tells_its_use(venv, outside):
     assert all(Path(file).is_relative_to(outside) for file in where), f"the tree's packages were used: {where}"
     commands = run(venv / "python", "-c", "from forkcost.cli import main; print(*main.list_commands(None))",
                    cwd=outside).split()
-    assert {"report", "compare", "claims", "aa", "kernels", "bisect-step"} <= set(commands)
+    assert {"report", "compare", "claims", "aa", "kernels", "bisect-step", "resolution"} <= set(commands)
     for command in commands:
         assert "Usage: " in run(venv / "forkcost", command, "--help", cwd=outside), command
 

@@ -1,4 +1,4 @@
-"""The commands `kernels` and `bisect-step` of the program `forkcost`."""
+"""The commands `kernels`, `bisect-step` and `resolution` of the program `forkcost`."""
 
 import sys
 import traceback
@@ -199,3 +199,39 @@ def bisect_step(kernel_image, case, quantity, good, bad, mode, appends, suite, m
     verdict = "good" if step.is_good(value) else "bad"
     click.echo(f"{case} {name}: {units.number(value, 7)}: {verdict}")
     return 0 if verdict == "good" else 1
+
+
+@click.command()
+@click.option("-o", "--output", type=_FILES, required=True, metavar="DIR",
+              help="For all result files, two copies of the suite, and resolution.md. What is there "
+                   "already is kept, so a campaign that was interrupted goes on.")
+@click.option("--pairs", type=click.IntRange(0, 100), default=40, show_default=True, metavar="N",
+              help="Runs of the preset gate with two builds in turns, 2 minutes each.")
+@click.option("--runs", type=click.IntRange(0, 100), default=80, show_default=True, metavar="N",
+              help="Runs of it by themselves, a minute each.")
+@click.option("--aa", "noise", type=click.IntRange(0, 100), default=10, show_default=True,
+              metavar="N", help="Further ones, that say what runs of this machine differ by.")
+@click.option("--turns", type=click.IntRange(0, 100), default=30, show_default=True, metavar="N",
+              help="Runs of 2 seconds beside those of stress-ng, hyperfine and a loop in C.")
+@click.option("--only", type=click.Choice(["measure", "report"]),
+              help="Measure, or write resolution.md of what is there.")
+@click.pass_context
+def resolution(ctx, output, pairs, runs, noise, turns, only):
+    """Measure what a comparison can see on this machine, for three to four hours.
+
+    One build is measured again and again, in turns and by itself. Nothing changed, so what is called
+    news is a false alarm; changes of known size are planted into the files, and counted where they
+    are found; other tools' rules are asked about the same data. Prints the path of resolution.md,
+    which says what was to be reached and what was.
+
+    Exit status: 0 it is written, 2 the call or its input is wrong, 3 this machine cannot measure it."""
+    from forkcost_lab import laboratory
+    from forkcost_lab.resolution import campaign, report
+
+    changed = [f"--{p.opts[-1].lstrip('-')} {ctx.params[p.name]}" for p in ctx.command.params
+               if p.name in ("pairs", "runs", "noise", "turns") and ctx.params[p.name] != p.default]
+    with laboratory.exclusive(output):
+        if only != "report":
+            campaign.measure(campaign.Place(output), campaign.Counts(pairs, runs, noise, turns), _say)
+        if only != "measure":
+            click.echo(report(output, " ".join(["forkcost resolution -o DIR", *changed]), _say))

@@ -55,7 +55,7 @@ def _lock(descriptor, directory):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InputError(f"{directory}: another forkcost kernels writes there now; name another "
+        raise InputError(f"{directory}: another forkcost writes there now; name another "
                          "directory with -o, or wait for it") from error
     except OSError:
         pass  # not every file system knows locks

@@ -291,7 +291,7 @@ def test_a_directory_has_nothing_but_this_calls(room):
 def test_two_calls_do_not_share_a_directory(room):
     with laboratory.exclusive(room / "out"):
         result = kernels(room, "--mode", "exact", base="good")
-        assert result.exit_code == 2 and "another forkcost kernels" in result.stderr
+        assert result.exit_code == 2 and "another forkcost writes" in result.stderr
         assert (room / "out").exists() and not (room / "log").exists()
     assert not (room / "out").exists()
 

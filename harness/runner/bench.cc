@@ -301,8 +301,9 @@ Command BenchPrograms::command_for(const PlannedCase& which, size_t samples,
   return command;
 }
 
-Measured BenchPrograms::read(const PlannedCase& which, const Ended& ended, Outputs& outputs) const {
-  Evidence evidence{ended, time_limit_s(), std::nullopt, outputs.errors.text()};
+Measured BenchPrograms::read(const PlannedCase& which, const Command& command, const Ended& ended,
+                             Outputs& outputs) {
+  Evidence evidence{ended, command.time_limit_s, std::nullopt, outputs.errors.text()};
   std::string file = outputs.output.text();
   outputs.output.clear();  // it is memory
   if (!file.empty()) evidence.file = std::move(file);
@@ -313,8 +314,8 @@ Measured BenchPrograms::measure(const PlannedCase& which, size_t samples) {
   Outputs& outputs = outputs_[0];
   outputs.clear();
   try {
-    const Ended ended = run_command(signals_, command_for(which, samples, outputs));
-    return read(which, ended, outputs);
+    const Command command = command_for(which, samples, outputs);
+    return read(which, command, run_command(signals_, command), outputs);
   } catch (const Failure& failure) {
     Measured measured;
     measured.entry = failed_entry(which, failure.what(), "");
@@ -341,7 +342,8 @@ std::array<Measured, 2> BenchPrograms::measure_both(const PlannedCase& first,
   }
   try {
     const auto ended = run_commands(signals_, commands, [&](size_t i) { pipes[1 - i].say_left(); });
-    return {read(first, ended[0], outputs_[0]), read(second, ended[1], outputs_[1])};
+    return {read(first, commands[0], ended[0], outputs_[0]),
+            read(second, commands[1], ended[1], outputs_[1])};
   } catch (const Failure& failure) {
     std::array<Measured, 2> measured;
     for (size_t i = 0; i < cases.size(); ++i) {

@@ -78,7 +78,8 @@ class BenchPrograms : public Bench {
   };
   Command command_for(const PlannedCase& which, size_t samples, const Outputs& outputs) const;
   double time_limit_s() const;
-  Measured read(const PlannedCase& which, const Ended& ended, Outputs& outputs) const;
+  static Measured read(const PlannedCase& which, const Command& command, const Ended& ended,
+                       Outputs& outputs);
   CaseList list_cases(const std::string& program, const std::string& preset,
                       const std::string& setting);
 

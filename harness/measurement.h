@@ -134,6 +134,7 @@ class Measurement {
   void finish_sample();
   void keep_sample();
   void warm_up();
+  void make_yardstick_memory(bool populated);
   void take_yardsticks();
 
   const Case& case_;
@@ -155,7 +156,7 @@ class Measurement {
   ParentSize parent_{};
   const uint64_t began_;
   const double start_up_ms_;  // CPU time before that, of the first case of a process
-  uint64_t spare_bytes_ = 0;  // of memory, beside what the case needs
+  std::optional<YardstickMemory> yardstick_memory_;
   std::optional<Yardsticks> yardsticks_;
   // What call(), resumed() and reap() write, together: after a fork the first write to each page of
   // ours is a fault inside call -> reaped.

@@ -99,6 +99,10 @@ double ms_between(uint64_t begin, uint64_t end) {
   return ticks_to_ns(static_cast<double>(end - begin)) / 1e6;
 }
 
+double allowance_of(double case_ms) {
+  return case_ms * kMostShare / (1 - kMostShare);
+}
+
 bool populate_part(char* memory, size_t bytes) {
   if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0) return true;
   if (errno != EINVAL) return false;
@@ -122,7 +126,9 @@ Json describe_yardsticks() {
   return table;
 }
 
-YardstickMemory::YardstickMemory(size_t bytes, double limit_ms) : bytes_(bytes) {
+YardstickMemory::YardstickMemory(size_t bytes, double other_ms, uint64_t arena_bytes)
+    : bytes_(bytes) {
+  const int64_t begin = thread_cpu_ns();
   void* const memory =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
@@ -130,16 +136,21 @@ YardstickMemory::YardstickMemory(size_t bytes, double limit_ms) : bytes_(bytes) 
   // EINVAL: a kernel without huge pages, where there is nothing to advise against.
   const bool advised = madvise(memory, bytes, MADV_DONTFORK) == 0 &&
                        (madvise(memory, bytes, MADV_NOHUGEPAGE) == 0 || errno == EINVAL);
-  if (!advised || !populate(limit_ms)) unmap();
+  if (!advised || !populate(other_ms, arena_bytes)) unmap();
+  took_ms_ = static_cast<double>(thread_cpu_ns() - begin) / 1e6;
 }
 
-bool YardstickMemory::populate(double limit_ms) {
+bool YardstickMemory::populate(double other_ms, uint64_t arena_bytes) {
   auto* const memory = reinterpret_cast<char*>(words_);
   const size_t first = bytes_ / kPopulatedFirst;
-  const uint64_t begin = clock_ticks();
+  const int64_t begin = thread_cpu_ns();
   if (!populate_part(memory, first)) return false;
-  const double all_ms = ms_between(begin, clock_ticks()) * kPopulatedFirst * kTimesMapped;
-  return all_ms <= limit_ms && populate_part(memory + first, bytes_ - first);
+  // CPU time: who else has the CPU meanwhile shall not decide whether a round has loads.
+  const auto first_ms = static_cast<double>(thread_cpu_ns() - begin) / 1e6;
+  const double ms_per_byte = first_ms / static_cast<double>(first);
+  const double all_ms = ms_per_byte * static_cast<double>(bytes_) * kTimesMapped;
+  const double case_ms = other_ms + ms_per_byte * static_cast<double>(arena_bytes);
+  return all_ms <= allowance_of(case_ms) && populate_part(memory + first, bytes_ - first);
 }
 
 void YardstickMemory::unmap() {
@@ -153,23 +164,16 @@ size_t affordable_blocks(double allowance_ms, double block_ms, double sample_ms)
   return static_cast<size_t>(std::min<double>(blocks, kMostBlocks));
 }
 
-Yardsticks::Yardsticks(const Budget& budget) : samples_(budget.samples), values_(kRows.size()) {
+Yardsticks::Yardsticks(const Budget& budget, const YardstickMemory* memory)
+    : samples_(budget.samples), memory_(memory), values_(kRows.size()) {
   for (std::vector<double>& values : values_) values.reserve(kMostBlocks);
-  const double allowance_ms = budget.case_ms * kMostShare / (1 - kMostShare);
+  const bool has_memory = memory != nullptr && memory->words() != nullptr;
+  const double memory_ms = memory != nullptr ? memory->took_ms() * kTimesMapped : 0;
   const uint64_t begin = clock_ticks();
-  // One more mapping, although no child has it, costs a fork 0.5 us (seen: Linux 6.18): beside an
-  // arena that is 0.05%, in an empty parent 1%. By the arena's size, and only then by time: were
-  // loads taken in some rounds of a case and not in others, they would tell nothing of it.
-  if (budget.arena_bytes >= kMemoryBytes && budget.spare_bytes >= kMemoryBytes) {
-    memory_.emplace(kMemoryBytes, allowance_ms);
-  }
-  const bool has_memory = memory_ && memory_->words() != nullptr;
-  const uint64_t ready = clock_ticks();
   take();
-  blocks_ = affordable_blocks(allowance_ms - ms_between(begin, ready),
-                              ms_between(ready, clock_ticks()), budget.sample_ms);
-  // The memory is paid for already.
-  if (has_memory) blocks_ = std::max(blocks_, kLeastBlocks);
+  blocks_ = affordable_blocks(allowance_of(budget.case_ms - memory_ms) - memory_ms,
+                              ms_between(begin, clock_ticks()), budget.sample_ms);
+  if (has_memory) blocks_ = std::max(blocks_, kLeastBlocks);  // that is paid for already
   if (empty()) values_.assign(kRows.size(), {});
 }
 
@@ -179,7 +183,7 @@ bool Yardsticks::is_due(size_t samples) const {
 
 void Yardsticks::take() {
   ++taken_;
-  uint64_t* const words = memory_ ? memory_->words() : nullptr;
+  uint64_t* const words = memory_ != nullptr ? memory_->words() : nullptr;
   std::array<uint64_t, kRows.size()> ticks{};
   int64_t faults = 0;
   for (size_t i = 0; i < kRows.size(); ++i) {

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "harness/json_fwd.h"
@@ -23,20 +22,23 @@ Json describe_yardsticks();
 class YardstickMemory {
  public:
   // `bytes`: a multiple of 16 pages. None where it cannot be had, or where its first part took so
-  // long that all of it would take longer than `limit_ms`.
-  YardstickMemory(size_t bytes, double limit_ms);
+  // long that all of it would take too much of a case that populates an arena, too, and takes
+  // `other_ms` beside that.
+  YardstickMemory(size_t bytes, double other_ms, uint64_t arena_bytes);
   ~YardstickMemory() { unmap(); }
   YardstickMemory(const YardstickMemory&) = delete;
   YardstickMemory& operator=(const YardstickMemory&) = delete;
 
   uint64_t* words() const { return words_; }  // null: none
+  double took_ms() const { return took_ms_; }
 
  private:
-  bool populate(double limit_ms);
+  bool populate(double other_ms, uint64_t arena_bytes);
   void unmap();
 
   size_t bytes_;
   uint64_t* words_ = nullptr;
+  double took_ms_ = 0;
 };
 
 // How many blocks of yardsticks there is time for, with a warm-up sample behind each but the last:
@@ -47,14 +49,13 @@ size_t affordable_blocks(double allowance_ms, double block_ms, double sample_ms)
 class Yardsticks {
  public:
   struct Budget {
-    double case_ms;        // what the case takes without them
-    double sample_ms;      // what a sample takes
-    size_t samples;        // that will be taken
-    uint64_t spare_bytes;  // of memory: what neither the case nor the reserve needs
-    uint64_t arena_bytes;  // loads are taken beside an arena that is at least as large
+    double case_ms;    // what the case takes without blocks of them, but with the memory
+    double sample_ms;  // what a sample takes
+    size_t samples;    // that will be taken
   };
-  // Takes the block before the first sample, unless there is no time for two.
-  explicit Yardsticks(const Budget& budget);
+  // Takes the block before the first sample, unless there is no time for two. `memory`: null, or
+  // what must outlive this.
+  Yardsticks(const Budget& budget, const YardstickMemory* memory);
 
   static constexpr size_t kMemoryBytes = size_t{16} << 20;
 
@@ -70,7 +71,7 @@ class Yardsticks {
   size_t samples_;
   size_t blocks_ = 0;
   size_t taken_ = 0;
-  std::optional<YardstickMemory> memory_;
+  const YardstickMemory* memory_;
   uint64_t random_ = 1;                      // where the next load goes
   std::vector<std::vector<double>> values_;  // of each row of the table
 };

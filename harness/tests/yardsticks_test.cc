@@ -24,7 +24,6 @@ namespace forkcost {
 namespace {
 
 constexpr double kEver = 1e6;  // ms
-constexpr uint64_t kPlenty = 64 * kMiB;
 
 TEST(Blocks, AreTwoAtLeastOrNone) {
   EXPECT_EQ(affordable_blocks(2.9, 1, 1), 0u);  // block, warm-up, block
@@ -69,7 +68,7 @@ ChildMemory fork_once() {
 TEST(YardstickMemory, IsInNoChild) {
   fork_once();  // what only the first one faults in
   const ChildMemory without = fork_once();
-  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver);
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver, 0);
   ASSERT_NE(memory.words(), nullptr);
   const ChildMemory with = fork_once();
   EXPECT_EQ(with.tables, without.tables);
@@ -79,7 +78,7 @@ TEST(YardstickMemory, IsInNoChild) {
 }
 
 TEST(YardstickMemory, NeitherItsFirstUseNorThatAfterAForkFaults) {
-  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver);
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver, 0);
   ASSERT_NE(memory.words(), nullptr);
   const auto write_all = [&] {
     volatile uint64_t* const words = memory.words();
@@ -93,12 +92,12 @@ TEST(YardstickMemory, NeitherItsFirstUseNorThatAfterAForkFaults) {
 }
 
 TEST(YardstickMemory, IsGivenUpWhereItWouldTakeTooLong) {
-  const YardstickMemory memory(Yardsticks::kMemoryBytes, 0);
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, 0, Yardsticks::kMemoryBytes);
   EXPECT_EQ(memory.words(), nullptr);
 }
 
 TEST(YardstickMemory, IsAbsentWhereItCannotBeHad) {
-  const YardstickMemory memory(size_t{1} << 50, kEver);
+  const YardstickMemory memory(size_t{1} << 50, kEver, 0);
   EXPECT_EQ(memory.words(), nullptr);
 }
 
@@ -126,11 +125,8 @@ std::vector<std::string> all_names() {
 }
 
 TEST(Yardsticks, StandBeforeBetweenAndAfterTheSamples) {
-  Yardsticks yardsticks({.case_ms = kEver,
-                         .sample_ms = 1,
-                         .samples = 10,
-                         .spare_bytes = kPlenty,
-                         .arena_bytes = kPlenty});
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver, 0);
+  Yardsticks yardsticks({.case_ms = kEver, .sample_ms = 1, .samples = 10}, &memory);
   std::vector<size_t> places = {0};
   for (size_t samples = 0; samples <= 10; ++samples) {
     while (yardsticks.is_due(samples)) {
@@ -143,30 +139,19 @@ TEST(Yardsticks, StandBeforeBetweenAndAfterTheSamples) {
 }
 
 TEST(Yardsticks, AreNotTakenWhereThereIsNoTime) {
-  const Yardsticks yardsticks({.case_ms = 0.01,
-                               .sample_ms = 1,
-                               .samples = 10,
-                               .spare_bytes = kPlenty,
-                               .arena_bytes = kPlenty});
+  const Yardsticks yardsticks({.case_ms = 0.01, .sample_ms = 1, .samples = 10}, nullptr);
   EXPECT_TRUE(yardsticks.empty());
   EXPECT_FALSE(yardsticks.is_due(10));
   EXPECT_TRUE(yardsticks.describe().empty());
 }
 
-TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNoneAndBesideASmallerArena) {
-  const auto taken = [](uint64_t spare_bytes, uint64_t arena_bytes) {
-    const Yardsticks yardsticks({.case_ms = kEver,
-                                 .sample_ms = 1,
-                                 .samples = 1,
-                                 .spare_bytes = spare_bytes,
-                                 .arena_bytes = arena_bytes});
-    return names_of(yardsticks.describe(), 1).size();
-  };
-  constexpr uint64_t kEnough = Yardsticks::kMemoryBytes;
-  const size_t all = all_names().size();
-  EXPECT_EQ(taken(kEnough, kEnough), all);
-  EXPECT_EQ(taken(kEnough - 1, kEnough), all - 1);
-  EXPECT_EQ(taken(kEnough, kEnough - 1), all - 1);
+TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNone) {
+  const YardstickMemory none(Yardsticks::kMemoryBytes, 0, 0);
+  for (const YardstickMemory* const memory :
+       {&none, static_cast<const YardstickMemory*>(nullptr)}) {
+    const Yardsticks yardsticks({.case_ms = kEver, .sample_ms = 1, .samples = 1}, memory);
+    EXPECT_EQ(names_of(yardsticks.describe(), 1).size(), all_names().size() - 1);
+  }
 }
 
 // CPU time, as others may have the CPU for a while; twice what is meant, as the first block is
@@ -174,11 +159,8 @@ TEST(Yardsticks, ThatNeedMemoryAreAbsentWhereThereIsNoneAndBesideASmallerArena) 
 TEST(Yardsticks, TakeASmallPartOfTheTime) {
   constexpr double kCaseMs = 1000;
   const int64_t begin = thread_cpu_ns();
-  Yardsticks yardsticks({.case_ms = kCaseMs,
-                         .sample_ms = 1,
-                         .samples = 10,
-                         .spare_bytes = kPlenty,
-                         .arena_bytes = kPlenty});
+  const YardstickMemory memory(Yardsticks::kMemoryBytes, kCaseMs, 0);
+  Yardsticks yardsticks({.case_ms = kCaseMs, .sample_ms = 1, .samples = 10}, &memory);
   while (yardsticks.is_due(10)) yardsticks.take();
   const double took_ms = static_cast<double>(thread_cpu_ns() - begin) / 1e6;
   EXPECT_FALSE(yardsticks.empty());
@@ -200,7 +182,7 @@ Case make_case() {
 }
 
 MeasureOptions thirty_samples() {
-  return {.cpu = allowed_cpus().back(), .samples = 30, .time_limit_s = 20};
+  return {.cpu = allowed_cpus().back(), .budget_ms = 300, .samples = 30, .time_limit_s = 20};
 }
 
 TEST(Measure, TakesYardsticksBetweenSamplesAndWarmsUpAgain) {
@@ -217,6 +199,13 @@ TEST(Measure, TakesYardsticksBetweenSamplesAndWarmsUpAgain) {
     EXPECT_GT(entry["yardsticks"][name]["min"], 0) << name;
     EXPECT_FALSE(entry["quantities"].contains(name)) << name;
   }
+}
+
+TEST(Measure, HasYardsticksOfMemoryBesideALargeArenaOnly) {
+  Case the_case = make_case();
+  the_case.arena->bytes -= 2 * kMiB;
+  const Json taken = measure(the_case, thirty_samples(), 1).entry["yardsticks"];
+  EXPECT_EQ(taken.size(), all_names().size() - 1);
 }
 
 TEST(Measure, TheYardsticksMemoryIsNoPartOfTheParentsSize) {

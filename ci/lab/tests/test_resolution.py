@@ -1,5 +1,6 @@
 """What the campaign's files show: changes are planted exactly, and what is counted is true."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -222,11 +223,19 @@ def test_runs_are_compared_far_apart_and_in_turns():
     assert evaluate.in_blocks(runs) == [list(range(6)), list(range(6, 12))]
 
 
+def test_what_no_comparison_could_find_is_not_left_out(results):
+    first, *others = results[1].pairs
+    lost = next(f for f in first.detectable if not f.slope)
+    blind = [dataclasses.replace(seen, detectable=seen.detectable | {lost: None}) for seen in (first, *others)]
+    said, reached = document.GOALS[0].reached(dataclasses.replace(results[1], pairs=blind))
+    assert "beyond all bounds worst" in said and lost.title in said and not reached
+
+
 def test_the_ratio_to_the_best_peer(results):
     found = results[1].spread
     assert [r.row for r in found] == [row.name for row in spread.ROWS]
     for r in found:
-        assert r.turns == 30 and r.best == "loop, median" and r.interval[0] < r.ratio < r.interval[1]
+        assert r.turns == 30 and r.best == "loop, median" and r.seconds == (1.9, 1.9) and r.interval[0] < r.ratio < r.interval[1]
         assert r.interval[0] < 1 / 3 < r.interval[1] and r.ratio < 1
     assert spread.repeats([]) == []
 

@@ -9,6 +9,7 @@ from forkcost.compare import aa, stages
 from forkcost_lab.resolution import compared, spread
 
 _NOT_MEASURED = "not measured"
+_SHOWN = 5  # of what was missed; all of it is in the tables
 
 
 @dataclass(frozen=True)
@@ -154,19 +155,22 @@ def _limit_between(kind):
 
 
 def _limit_planted(results):
-    outside = [p for p in results.planted if not 28 / 40 <= p.found / p.tried <= 37 / 40]
-    return ", ".join(f"{p.figure.title} {p.figure.quantity} {p.found}" for p in outside[:5]) + (
-        f" and {len(outside) - 5} more" if len(outside) > 5 else "")
+    return _some([f"{p.figure.title} {p.figure.quantity} {p.found}" for p in results.planted
+                  if not 28 / 40 <= p.found / p.tried <= 37 / 40])
+
+
+def _some(words):
+    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
 
 
 def _limit_a_a(results):
-    return "; ".join(f"{name} {n}: {seen.news[0]}" for name, of in (("pair", results.pairs), ("runs", results.runs))
-                     for n, seen in enumerate(of) if seen.news)
+    return _some([f"{name} {n}: {seen.news[0]}" for name, of in (("pair", results.pairs), ("runs", results.runs))
+                  for n, seen in enumerate(of) if seen.news])
 
 
 def _limit_quick(results):
     missed = [f"{one.case} × {one.factor:g}" for one in results.quick.ones if not (one.by_name and one.status == 1)]
-    return "three rounds a case; missed: " + (", ".join(missed) or "none of single cases")
+    return "three rounds a case; missed: " + (_some(missed) or "none of single cases")
 
 
 def _limit_spread(results):
@@ -303,13 +307,13 @@ def _quick_table(results):
 
 def _spread_table(results):
     rows = [(r.row, r.turns, units.percent(r.spreads[spread.OURS]), f"{units.percent(r.spreads[r.best])} ({r.best})",
-             f"{r.ratio:.2f} ({r.interval[0]:.2f}–{r.interval[1]:.2f})", f"{r.seconds:.1f}",
+             f"{r.ratio:.2f} ({r.interval[0]:.2f}–{r.interval[1]:.2f})", "{:.1f} ({:.1f})".format(*r.seconds),
              ", ".join(f"{who} {units.percent(s)}" for who, s in r.spreads.items() if who not in (spread.OURS, r.best)))
             for r in results.spread]
     return ["## Runs of two seconds", "",
             "(p90 − p10) / median of runs taken in turns on one CPU. The interval (95%) is a bootstrap's over turns, in "
             "which the best peer is chosen anew. A peer that gives all of its values has a mean and a median.", "",
-            *_table(("", "turns", "forkcost", "best peer", "ratio", "seconds at most", "other peers"), rows)]
+            *_table(("", "turns", "forkcost", "best peer", "ratio", "seconds (at most)", "other peers"), rows)]
 
 
 def _variance_table(results):

@@ -27,7 +27,8 @@ def document(rng, rounds, shared=None, slower=(), session=None, side=None, other
             common = np.zeros(rounds) if shared is None else shared[place]
             levels = cost * np.exp(common + rng.normal(0, OWN, rounds))
             axes = {"path": path, "heap": heap}
-            maker.case(benchmark, axes, [{"blocked_ns": np.full(5, level)} for level in levels], heap_bytes=size)
+            maker.case(benchmark, axes, [{"blocked_ns": np.full(5, level), "child_major_faults": np.zeros(5)}
+                                         for level in levels], heap_bytes=size)
             if benchmark != "switch":
                 for entry in maker.benchmarks[-rounds:]:
                     entry["core"] = ["blocked_ns"]

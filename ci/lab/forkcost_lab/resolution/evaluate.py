@@ -204,7 +204,7 @@ def _together(base, new, factor, noise_file):
     names = [name for name, of in new.cases.items() if next(iter(of.values())).benchmark == _CALL]
     found = compared.compare(base, plant.planted(new, plant.times(new, names, factor)), noise_file)
     core = [row.change.verdict == SLOWER for row in found.rows
-            if row.case in names and row.change.stage == stages.CORE]
+            if row.case in names and row.change.stage == stages.CORE and row.change.p is not None]
     slopes = tuple(f.title for f in found.families
                    if f.change.verdict == SLOWER and f.rows[0].case in names and f.change.counts)
     return found.exit_status(), sum(core), len(core), slopes

@@ -263,9 +263,12 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, alpha, noi
     from forkcost.compare import accept as known, engine, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
+    error = thresholds.parsed(alpha)
+    if error >= 0.5:
+        raise InputError(f"--alpha {alpha}: is the chance of a false alarm; give less than 50%")
     found, without = engine.comparisons(
         files, base_label, limits, case=case, quantity=quantity, force=force, explained=explain,
-        alpha=thresholds.parsed(alpha), known_noise=noise, everything=everything,
+        alpha=error, known_noise=noise, everything=everything,
         accepted=known.read(accept) if accept else ())
     _put(formats.document(form, found, strict), output)
     if without:

@@ -203,11 +203,88 @@ def test_three_runs_a_side_find_less_than_one(tmp_path):
 def test_with_few_groups_the_machine_is_in_every_interval(tmp_path):
     """Of three groups one that changed would be a third of what is common."""
     measured(tmp_path)
-    base, new = run(tmp_path, "base", 1), run(tmp_path, "new", 2, everything=1.03)
-    some = compared(base, new, case="path:(fork|vfork)/")
+    base, new = (json.loads(run(tmp_path, name, seed, everything=change).read_text())
+                 for name, seed, change in (("base", 1, 1.0), ("new", 2, 1.03)))
+    for document in (base, new):
+        document["benchmarks"] = [e for e in document["benchmarks"] if e["axes"]["path"] in GROUPS[:2]]
+    paths = [write(d, tmp_path / f"few{i}.json") for i, d in enumerate((base, new))]
+    some = compared(*paths)
     assert some.common is None and {r.change.raw for r in some.rows} == {None}
     assert not {SLOWER, FASTER} & {r.change.verdict for r in some.rows}
     assert all(r.change.interval[1] > 1.05 for r in some.rows)
+    assert "between runs: each interval holds what runs differ by (10 runs of" in call("compare", *paths).stdout
+
+
+def test_who_selects_cases_gets_the_same_figures(tmp_path):
+    """The others say what the machine did, whether they are shown or not."""
+    measured(tmp_path)
+    base, new = run(tmp_path, "base", 1), run(tmp_path, "new", 2, everything=1.08, slower={"fork": 1.12})
+    every, some = compared(base, new), compared(base, new, case="path:fork/")
+    ratios = {r.case: r.change.ratio for r in every.rows}
+    assert len(some.rows) == 2
+    assert all(r.change.ratio == pytest.approx(ratios[r.case]) for r in some.rows)
+
+
+@pytest.mark.parametrize("changed, change", [(4, 1.3), (5, 1.1), (6, 1.1)])
+def test_where_half_of_the_groups_changed_nobody_else_is_faster(tmp_path, changed, change):
+    measured(tmp_path, common=0.02, own=0.005)
+    base = run(tmp_path, "base", 1, own=0.005)
+    found = compared(base, run(tmp_path, "new", 2, own=0.005,
+                               slower={g: change for g in GROUPS[:changed]}))
+    assert FASTER not in {c.verdict for c in found.changes}
+    if changed < 6:
+        assert any("do not agree" in w for w in found.warnings)
+    # Measured in turns it is plain.
+
+
+def test_a_bad_first_round_in_every_case_is_not_the_machine(tmp_path):
+    measured(tmp_path, own=0.005)
+    base = run(tmp_path, "base", 1, own=0.005, common=0.0, rounds=12)
+    document = json.loads(run(tmp_path, "bad", 2, own=0.005, common=0.0, rounds=12).read_text())
+    for entry in document["benchmarks"]:
+        if entry["repetition_index"] == 0:
+            for q in entry["quantities"].values():
+                q["samples"] = [3 * v for v in q["samples"]]
+                q |= {key: 3 * q[key] for key in ("min", "p50", "p90", "p99", "max", "mean") if key in q}
+    found = compared(base, write(document, tmp_path / "bad.json"))
+    assert abs(found.common.ratio - 1) < 0.02 and found.exit_status() == 0
+    assert not {SLOWER, FASTER} & {r.change.verdict for r in found.rows}
+
+
+def test_a_slope_that_rises_little_is_known_as_badly_as_it_is(tmp_path):
+    """What a case moves from run to run moves it six times as much: in half of such comparisons it was
+    news, though nothing had changed."""
+    def line(name, seed):
+        rng = np.random.default_rng(seed)
+        maker = synthetic.Maker(seed, rounds=12, samples=5)
+        maker.noisy = np.ones
+        for n in (1, 8, 16):
+            cost = (1e6 + 1e4 * n) * np.exp(rng.normal(0, 0.01))
+            maker.case("load", {"libraries": str(n)}, [
+                {"total_ns": np.full(5, cost * np.exp(rng.normal(0, 0.002)))} for _ in range(12)],
+                "total_ns")
+        return write(maker.document(), tmp_path / f"{name}.json")
+    synthetic.noise(tmp_path, 0.01, 1e-4)
+    slopes = [f for i in range(40) for f in compared(line("a", 2 * i), line("b", 2 * i + 1)).families]
+    assert len(slopes) > 30
+    assert sum(f.change.verdict in (SLOWER, FASTER) for f in slopes) <= 1
+    assert np.mean([f.change.interval[0] <= 1 <= f.change.interval[1] for f in slopes]) > 0.85
+
+
+@pytest.mark.parametrize("odd", [{"sd": 0, "df": 9}, {"sd": 1e-300, "df": 9}])
+def test_noise_that_is_none_is_the_least_there_is(tmp_path, odd):
+    path = measured(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"common": odd, "own": {"default": odd}}))
+    sides_ = [[run(tmp_path, f"{s}{i}", 10 * n + i) for i in range(3)] for n, s in enumerate("ab")]
+    assert compared(*sides_).rows
+
+
+@pytest.mark.parametrize("odd", ["Infinity", "1e308", "0.5", "NaN"])
+def test_degrees_of_freedom_that_are_none_are_status_2(tmp_path, odd):
+    path = measured(tmp_path)
+    path.write_text(path.read_text().replace('"df": 9', f'"df": {odd}'))
+    result = call("compare", run(tmp_path, "a", 1), run(tmp_path, "b", 2), "--noise", path)
+    assert result.exit_code == 2 and "degrees of freedom" in result.stderr
 
 
 def test_without_a_measured_machine_the_largest_known_noise_counts(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 from conftest import write
 from forkcost.compare import adjust, engine, phrases, sides, statistics, thresholds
-from forkcost.compare.result import SAME, SLOWER
+from forkcost.compare.result import FASTER, SAME, SLOWER
 from test_compare import call, files, interleaved
 
 ROUNDS, NOISE = 40, 0.01
@@ -94,14 +94,43 @@ def test_a_change_of_the_kernel_is_not_taken_out():
         assert level[1] - level[0] == pytest.approx(0.1, abs=0.01)
 
 
-def test_no_side_is_moved_further_than_its_rounds_vary():
-    """A yardstick that lies 50% higher on one side and is steady otherwise says nothing of that."""
+@pytest.mark.parametrize("shift", [-0.5, -0.05, 0.05, 0.5])
+def test_a_yardstick_that_one_side_shifts_takes_nothing_out_of_pairs(shift):
+    """Honest within rounds, and off by the side: with its slope it would make a change, or hide one."""
     rng = np.random.default_rng(5)
     machines = both(rng, ROUNDS, 0.02)
     logs = [logs_of(rng, ROUNDS, 1.0, m) for m in machines]
-    apart = [machines[0], machines[1] + 0.5]
-    found, _ = adjust.adjusted(logs, meanwhile(*apart), files_of(ROUNDS), True)
-    assert abs((found[1] - found[0]).mean()) < 0.2
+    assert adjust.adjusted(logs, meanwhile(*machines), files_of(ROUNDS), True) is not None
+    apart = [machines[0], machines[1] + shift]
+    assert adjust.adjusted(logs, meanwhile(*apart), files_of(ROUNDS), True) is None
+
+
+def shifted(seed, side, drift, change=1.0):
+    """Twelve cases, each with noise of its own."""
+    of_cases = [document(100 * seed + n, side, change, drift=drift) for n in range(12)]
+    made = of_cases[0]
+    made["benchmarks"] = [entry | {"name": entry["name"].replace("fork/path:fork", f"fork/path:{n}"),
+                                   "axes": entry["axes"] | {"path": str(n)}}
+                          for n, of_case in enumerate(of_cases) for entry in of_case["benchmarks"]]
+    return made
+
+
+@pytest.mark.parametrize("drift", [-0.05, -0.02, 0.02, 0.05])
+def test_a_shift_that_all_cases_have_makes_no_news(tmp_path, drift):
+    """In one case it may pass for chance; what the machine is said to have done decides nothing."""
+    found = compared(files(tmp_path, shifted(1, "a", 0.0), shifted(2, "b", drift)))
+    assert found.exit_status() == 0
+    assert not {SLOWER, FASTER} & {r.change.verdict for r in found.rows}
+
+
+def test_a_yardstick_that_most_rounds_have_counts_and_a_gap_explains_nothing(tmp_path):
+    base, new = document(1, "a"), document(2, "b", 1.05)
+    del base["benchmarks"][7]["yardsticks"]
+    gap = compared(files(tmp_path, base, new)).rows[0].change
+    assert gap.adjusted.decides and gap.interval[0] < 1.05 < gap.interval[1]
+    for entry in base["benchmarks"][:6]:
+        entry.pop("yardsticks", None)
+    assert compared(files(tmp_path, base, new)).rows[0].change.adjusted is None
 
 
 def test_too_few_rounds_have_no_slopes():
@@ -116,9 +145,11 @@ def test_too_few_rounds_have_no_slopes():
 
 
 def document(seed, side, change=1.0, kernel=None, drift=0.0):
-    """One case, four fifths of whose variance a yardstick sees; the other yardstick sees nothing."""
+    """One case, most of whose variance a yardstick sees; the other yardstick sees nothing. What is slow
+    is the same in all documents."""
     rng = np.random.default_rng(seed)
-    machine = walk(rng, ROUNDS)
+    fast = rng.normal(0, 0.04, ROUNDS)
+    machine = walk(np.random.default_rng(0), ROUNDS) + fast - fast.mean()
     maker = synthetic.Maker(seed, rounds=ROUNDS, samples=5)
     maker.noisy = np.ones
     maker.case("fork", {"path": "fork", "heap": "0"}, [

@@ -82,9 +82,11 @@ def test_n_ways_and_labels(tmp_path):
     words = [f"6.1={paths[0]}", f"6.1={paths[1]}", f"6.12={paths[2]}", f"7.0={paths[3]}"]
     result = call(*words, "--threshold", "10%")
     assert result.exit_code == 1
-    assert result.stdout.count("6.1: ") == 2 and "\n6.12: " in result.stdout and "\n7.0: " in result.stdout
+    assert result.stdout.count("\n6.1: ") == 2 and "\n6.12: " in result.stdout and "\n7.0: " in result.stdout
     turned = call(*words, "--threshold", "10%", "--base-label", "7.0")
-    assert turned.exit_code == 0 and turned.stdout.startswith("7.0: ")
+    assert turned.exit_code == 0 and "\n\n7.0: " in turned.stdout
+    summary = result.stdout.partition("\n\n")[0].splitlines()
+    assert [line.partition(":")[0] for line in summary] == ["6.12", "7.0"] and "Regression" in summary[1]
     for wrong in ([words[0], paths[1]], words[:2], [*words, "--base-label", "5"], ["=x", "a=b"],
                   [paths[0]], paths[:3], [words[0], words[0], words[2]]):
         assert call(*wrong).exit_code == 2, wrong

@@ -64,7 +64,7 @@ def test_a_counts_own_threshold_is_kept_and_it_is_tested(change):
 def test_few_rounds_of_counts_say_what_would_settle_it(change):
     found = change(values("faults", alike(10, 2)), values("faults", alike(11, 2)))
     assert found.verdict == UNCLEAR and found.more_rounds == 1
-    assert "1 more round per side would settle it" in settle(found)
+    assert "a test takes 1 more round per side" in settle(found)
 
 
 # Values without spread

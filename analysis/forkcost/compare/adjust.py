@@ -15,8 +15,9 @@ FEWEST = 15  # rounds per side: of fewer, slopes would be noise
 GAIN = 0.1  # of the variance out of sample: less is not worth a slope
 GAIN_OF_RUNS = 0.2  # the same of what runs move together: there are ten of them, not forty
 FEWEST_RUNS = 8
-_WORTH_SAYING = 0.005  # of a yardstick between the sides
-_SIGMAS = 4.0
+_COVERED = 0.9
+_SIGMAS = 4.0  # from here on a shift is told
+_SHIFTED = 2.5  # and from here on nothing is adjusted by it: that costs only what it would have explained
 _RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)  # of the number of rounds: how far slopes are shrunk
 
 
@@ -27,11 +28,12 @@ class Meanwhile:
 
     base: np.ndarray
     new: np.ndarray
+    names: tuple = ()
 
     @classmethod
     def of(cls, cases, keys):
-        """Of base and new: {file: Case} and the keys (file, round) of its rounds. None where a round
-        has none."""
+        """Of base and new: {file: Case} and the keys (file, round) of its rounds. A yardstick that nine
+        of ten rounds have counts; None without any."""
         names = [set.intersection(*(set(case.yardsticks) for case in of.values())) for of in cases]
         names = sorted(set.intersection(*names))
         made = []
@@ -42,9 +44,15 @@ class Meanwhile:
                          for (_, number), values in case.yardsticks[name].items()}
                 columns.append([found.get(key, np.nan) for key in of_side])
             made.append(np.array(columns, dtype=float).T.reshape(len(of_side), len(names)))
-        if not names or not all((x > 0).all() for x in made):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = [np.where(x > 0, np.log(x), np.nan) for x in made]
+        kept = [i for i in range(len(names)) if all(
+            np.mean(~np.isnan(x[:, i])) >= _COVERED for x in logs)]
+        if not kept:
             return None
-        return cls(*map(np.log, made))
+        # A gap has the mean: it explains nothing.
+        filled = [np.where(np.isnan(x), np.nanmean(x, axis=0), x) for x in (x[:, kept] for x in logs)]
+        return cls(*filled, tuple(names[i] for i in kept))
 
 
 def adjusted(logs, meanwhile, files, paired):
@@ -56,6 +64,9 @@ def adjusted(logs, meanwhile, files, paired):
         return None
     if paired:
         y, x = logs[1] - logs[0], meanwhile.new - meanwhile.base
+        error = x.std(axis=0, ddof=1) / np.sqrt(len(x))
+        if (np.abs(x.mean(axis=0)) > _SHIFTED * error).any():
+            return None  # of pairs chance alone decides who is first: a side that shifts a yardstick is no chance
         blocks = [(y, x)]
     else:
         blocks = [(y[of == file], x[of == file])
@@ -112,6 +123,15 @@ def _gain(blocks, ridge):
     return 1 - left / without if without > 0 else 0.0
 
 
+def steady(meanwhile, names):
+    """The Meanwhile without yardsticks of these names, which lie apart on the two sides."""
+    kept = [i for i, name in enumerate(meanwhile.names) if name not in names]
+    if not kept:
+        return None
+    return Meanwhile(meanwhile.base[:, kept], meanwhile.new[:, kept],
+                     tuple(meanwhile.names[i] for i in kept))
+
+
 def taken_out(item, decides):
     """The item (Measured), its rounds without what its yardsticks explain. `decides`: whether the
     verdict may be of that; else it is shown beside."""
@@ -134,8 +154,9 @@ def levels(sides):
     found = {name: [] for name in sorted(names)}
     for case in sorted(set.intersection(*(set(files.cases) for files in sides))):
         for name, of_cases in found.items():
-            of = [np.log([np.median(v) for c in files.cases[case].values()
-                          for v in c.yardsticks.get(name, {}).values()]) for files in sides]
+            of = [np.log([m for c in files.cases[case].values()
+                          for v in c.yardsticks.get(name, {}).values() if (m := np.median(v)) > 0])
+                  for files in sides]
             if min(map(len, of)):
                 of_cases.append(of)
     return {name: of_cases for name, of_cases in found.items() if of_cases}
@@ -170,8 +191,8 @@ def explained_runs(common, rows):
 
 
 def moved(base, new):
-    """(title, ratio) of yardsticks that lie further apart on the two sides (Files) than chance of
-    their rounds would have them."""
+    """(name, title, ratio, whether it is sure) of yardsticks that lie further apart on the two sides
+    (Files) than chance of their rounds would have them."""
     titles = {name: row["title"] for files in (new, base) for run in files.runs
               for name, row in run.yardsticks.items()}
     for name, of_cases in levels((base, new)).items():
@@ -182,5 +203,5 @@ def moved(base, new):
         mean = apart.mean()
         error = np.sqrt(max(rounds.sum() / len(rounds)**2,
                             apart.var(ddof=1) / len(apart) if len(apart) > 1 else 0))
-        if abs(mean) >= _WORTH_SAYING and abs(mean) > _SIGMAS * error:
-            yield titles[name], float(np.exp(mean))
+        if abs(mean) > _SHIFTED * error:
+            yield name, titles[name], float(np.exp(mean)), abs(mean) > _SIGMAS * error

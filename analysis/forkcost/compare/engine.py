@@ -17,6 +17,7 @@ from forkcost.errors import InputError, NoAnswer
 
 ALPHA = 0.01
 _MOVE_YARDSTICKS = ("kernel", "kernel's build", "kernel's command line")
+_WORTH_SAYING = 0.005  # of a yardstick between the sides
 _ORDER = (SLOWER, FAILED, FASTER, UNCLEAR, GONE, NEW, SAME)
 
 
@@ -53,6 +54,7 @@ def comparisons(words, base_label, thresholds, **options):
     read = {label: sides.read(label, paths, options.get("force", False))
             for label, paths in found.items()}
     base = read.pop(base_label)
+    options["alpha"] = options.get("alpha", ALPHA) / len(read)  # of all comparisons together
     compared, without = [], []
     for new in read.values():
         try:
@@ -84,12 +86,14 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     wanted = _expression("--case", case)
     selected = bool(case) or all(files.context.get("run", {}).get("filter")
                                  for files in (base, new))
-    stage_of = stages.Stages(base, new, mode, selected, bool(quantity)).of
+    stage_of = stages.Stages(base, new, mode, selected, bool(quantity))
     matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity),
-                           stage_of)
+                           stage_of.of)
     measured, made, noticed = [], rows.alone(base, new, wanted), rows.Noticed()
-    names = [name for name in base.cases if name in new.cases and wanted.search(name)]
-    for of_case, counts, also in processes.in_parts(lambda name: [matcher.of_case(name)], names):
+    names = [name for name in base.cases if name in new.cases]
+    selected_names = {name for name in names if wanted.search(name)}
+    for of_case, counts, also in processes.in_parts(
+            lambda name: [matcher.of_case(name)], [n for n in names if n in selected_names]):
         measured += of_case
         made += counts
         noticed.add(also)
@@ -98,20 +102,32 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
                        + _nothing(base, new, noticed, [e for e in (case, quantity) if e]))
     # Another kernel, or another setting, may itself move a yardstick: then it takes nothing out.
     alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
-    measured = [_adjusted(matcher, m, alike) for m in measured]
+    shifted = list(adjust.moved(base, new))
+    measured = [_adjusted(matcher, m, alike, {name for name, *_ in shifted}) for m in measured]
+    beside = _beside(base, new, mode, thresholds, [n for n in names if n not in selected_names]) if case else []
     judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
-                                                  everything, alike, repeated)
+                                                  everything, alike, repeated, beside)
     made += judged
+    made = [_of_core(row, stage_of) for row in made]
     tables = [files.quantities for files in (base, new)]
     compared = Comparison(base.side, new.side, mode, found,
                           tuple(_titled(row, tables) for row in sorted(made, key=_rank)),
                           tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),
                           warnings=(*within, *_warnings(base, new, noticed, wanted),
                                     *(known.warnings if known else ())),
-                          meanwhile=tuple(adjust.moved(base, new)), common=common, noise=known.says if known else "", alpha=alpha,
+                          meanwhile=tuple((title, ratio) for _, title, ratio, sure in shifted
+                                          if sure and abs(ratio - 1) >= _WORTH_SAYING),
+                          common=common, noise=known.says if known else "", alpha=alpha,
                           repeated=repeated)
     compared = accept.applied(compared, accepted)
     return explain.with_causes(compared, base, new) if explained else compared
+
+
+def _of_core(row, stage_of):
+    """A case that is gone is of the core if anything of it was."""
+    if row.change.verdict != GONE or stage_of.has_core(row.case):
+        return row
+    return replace(row, change=replace(row.change, stage=stages.REST, counts=False))
 
 
 def _titled(item, tables):
@@ -137,7 +153,17 @@ def _expression(option, text):
         raise InputError(f"{option} '{text}' is no regular expression: {error}") from error
 
 
-def _adjusted(matcher, measured, decides):
+def _beside(base, new, mode, thresholds, names):
+    """[Measured] of the core's cases that nobody selected: they say what the machine did."""
+    stage_of = stages.Stages(base, new, mode).of
+    matcher = rows.Matcher(base, new, mode, thresholds, stage_of=stage_of)
+    return [m for name in names for m in matcher.of_case(name)[0] if m.stage == stages.CORE]
+
+
+def _adjusted(matcher, measured, decides, shifted):
+    """`shifted`: yardsticks that lie apart on the two sides: of pairs they tell nothing."""
+    if measured.paired and measured.meanwhile is not None:
+        measured = replace(measured, meanwhile=adjust.steady(measured.meanwhile, shifted))
     found = adjust.taken_out(measured, decides)
     if found.of_units is measured.of_units:
         return found
@@ -145,7 +171,7 @@ def _adjusted(matcher, measured, decides):
     return replace(found, evidence=replace(matcher.tested(found), raw=raw))
 
 
-def _judged(matcher, measured, alpha, named, everything, alike, repeated):
+def _judged(matcher, measured, alpha, named, everything, alike, repeated, beside):
     """([Row], [Family], the Change of what all cases moved, the Noise that is in it)."""
     slopes = [replace(slope, evidence=matcher.tested(slope))
               for slope in families.found(measured, matcher.base.runs[0].page_size)]
@@ -156,7 +182,7 @@ def _judged(matcher, measured, alpha, named, everything, alike, repeated):
         if any(i.evidence.test and not i.paired for i in items):
             known = noise.find((matcher.base, matcher.new), named)
             names, moved = adjust.of_runs((matcher.base, matcher.new))
-            movement = Movement.of([m for m in measured if m.stage == stages.CORE], n_files, known,
+            movement = Movement.of([m for m in (*measured, *beside) if m.stage == stages.CORE], n_files, known,
                                    dict(zip(names, moved[1] - moved[0])) if alike else None)
             items = [movement.taken_out(item, n_files) for item in items]
         items = _moderated(items)
@@ -172,7 +198,7 @@ def _judged(matcher, measured, alpha, named, everything, alike, repeated):
             for m, change in zip(measured, changes)]
     by_name = {(row.case, row.quantity): row for row in made}
     return made, [slope.family(change, by_name) for slope, change in
-                  zip(slopes, changes[len(measured):])], moved, movement and movement.noise
+                  zip(slopes, changes[len(measured):])], moved, movement and movement.said
 
 
 def _moderated(items):
@@ -210,8 +236,8 @@ def _warnings(base, new, noticed, wanted):
     files = [len(files.paths) >= sides.FILES_ARE_UNITS for files in (base, new)]
     if files[0] != files[1]:
         few = (base, new)[files.index(False)]
-        yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: variation between its "
-               f"boots or runs is in no interval; give {sides.FILES_ARE_UNITS} or more")
+        yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: what its boots or runs differ "
+               f"by is not measured; give {sides.FILES_ARE_UNITS} or more")
     yield from _units(noticed)
     for name in sorted(noticed.unknown):
         yield f"unknown estimator {name}: compared by the median"

@@ -12,13 +12,15 @@ from forkcost.compare.result import Family
 AXES = {"heap": "page", "libraries": "library", "relocations": "relocation",
         "processes": "process", "mappings": "mapping", "vmas": "VMA", "fds": "descriptor",
         "threads": "thread"}
+_STEP = 0.001  # of a value: so small that a slope moves in proportion
 RISES = 0.1  # of the cost at the smallest size: a line that rises less has no slope to speak of
 
 
 @dataclass(frozen=True)
 class Slope:
     """A family before it is judged. `members`: Measured, by size; has `quantity`, `evidence`,
-    `of_units`, `files`, `floor`, `stage`, `group` and `paired` as one of these."""
+    `of_units`, `files`, `floor`, `stage`, `group` and `paired` as one of these. `amplified`: the
+    variance of its logarithm per variance of the members': a line that rises little is known badly."""
 
     key: str
     title: str
@@ -29,6 +31,7 @@ class Slope:
     evidence: judge.Evidence
     of_units: tuple
     floor: float
+    amplified: float
 
     @property
     def paired(self):
@@ -116,6 +119,7 @@ def _slope(key, members, page_size):
     floor = _floor(sizes, members, fitted)
     if floor > 1:
         return None  # a step of one value more, and it would be another line
+    amplified = max(_moved(sizes, members, fitted, [_STEP * m.evidence.base for m in members]) / _STEP**2, 1.0)
     scale = page_size if axis == "heap" else 1
     first = members[0].evidence
     unit = quantity.partition(":")[0] if first.unit == "1" else first.unit
@@ -124,12 +128,17 @@ def _slope(key, members, page_size):
         first.estimator, first.threshold, first.sign, what=first.what)
     name = "/".join(part for part in (benchmark, rest) if part)
     return Slope(f"{name} {quantity} per {AXES[axis]}", titles.case(name, AXES[axis], page_size),
-                 AXES[axis], sizes, members, scale, evidence, of_units, floor)
+                 AXES[axis], sizes, members, scale, evidence, of_units, floor, amplified)
 
 
 def _floor(sizes, members, fitted):
     """The variance that the steps of the members' values give the slope's logarithm."""
-    moved = np.diag([m.step for m in members]) / np.sqrt(12)
+    return _moved(sizes, members, fitted, [m.step / np.sqrt(12) for m in members])
+
+
+def _moved(sizes, members, fitted, by):
+    """The variance of the slope's logarithm where each member's value has that deviation `by` itself."""
+    moved = np.diag(by)
     return max(float(((_slopes(sizes, moved + [getattr(m.evidence, side) for m in members])
                        / slope - 1)**2).sum()) for side, slope in zip(("base", "new"), fitted))
 

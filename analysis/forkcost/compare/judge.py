@@ -9,6 +9,7 @@ from forkcost.compare import stages, statistics
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR, Change
 from forkcost.compare.stages import CORE, DETAIL, PRIMARY, REST
 
+_SHIFTED = 0.05  # p of the common part, uncorrected
 FAR = 3  # thresholds: by less, two boots of one round each differ for no reason
 
 
@@ -67,24 +68,27 @@ def exact(base, new, unit, sign, what, missing):
 @dataclass(frozen=True)
 class _Stage:
     """`p`: corrected, by item's index; `error`: what they must be below; `level`: that of a single
-    test, the hardest; None where errors are not counted so. `tests`: how many."""
+    test, the hardest; None where errors are not counted so. `tests`: how many. `moved`: what was taken
+    out as the machine's is more than a machine does by itself, and may be a change of the others."""
 
     name: str
     p: dict
     error: float
     level: float | None
     tests: int
+    moved: bool
 
     @classmethod
-    def by_family(cls, name, tested, error):
+    def by_family(cls, name, tested, error, moved):
         corrected = statistics.holm(list(tested.values()))
         return cls(name, dict(zip(tested, corrected)), error, error / max(len(tested), 1),
-                   len(tested))
+                   len(tested), moved)
 
     @classmethod
-    def by_discovery(cls, name, tested):
+    def by_discovery(cls, name, tested, moved):
         corrected = statistics.benjamini_hochberg(list(tested.values()))
-        return cls(name, dict(zip(tested, corrected)), stages.FALSE_DISCOVERIES, None, len(tested))
+        return cls(name, dict(zip(tested, corrected)), stages.FALSE_DISCOVERIES, None, len(tested),
+                   moved)
 
 
 def judge(items, alpha, common=None, repeated=False):
@@ -96,18 +100,19 @@ def judge(items, alpha, common=None, repeated=False):
     of = {stage: {i: p[i] for i in p if items[i].stage == stage} for stage in stages.ORDER}
     share = stages.PRIMARY_SHARE if of[PRIMARY] else 0.0
     all_core = of[CORE] | ({None: common.test.p} if common else {})
-    core = _Stage.by_family(CORE, all_core, alpha * (1 - share))
+    shifted = bool(common) and common.test.p < _SHIFTED
+    core = _Stage.by_family(CORE, all_core, alpha * (1 - share), shifted)
     level = 1 - core.level if repeated else statistics.LEVEL
     found = {i: _tested(items[i].evidence, core, i, level) for i in of[CORE]}
     movement = _tested(common, core, None, level) if common else None
-    primary = _Stage.by_family(PRIMARY, of[PRIMARY], alpha * share)
+    primary = _Stage.by_family(PRIMARY, of[PRIMARY], alpha * share, shifted)
     found |= {i: _tested(items[i].evidence, primary, i) for i in of[PRIMARY]}
     moved = {name for i, change in found.items() if change.verdict in (SLOWER, FASTER)
              for name in items[i].case_names}
     where = {i: q for i, q in of[REST].items() if moved & set(items[i].case_names)}
     for name, of_stage in ((DETAIL, where),
                            (REST, {i: q for i, q in of[REST].items() if i not in where})):
-        stage = _Stage.by_discovery(name, of_stage)
+        stage = _Stage.by_discovery(name, of_stage, shifted)
         found |= {i: _tested(items[i].evidence, stage, i) for i in of_stage}
     return [found[i] if i in found else replace(
         _without_test(item.evidence), stage=item.stage, counts=item.stage == CORE)
@@ -124,8 +129,13 @@ def _tested(evidence, stage, index, interval_level=statistics.LEVEL):
     threshold, test, p = float(np.log1p(evidence.threshold)), evidence.test, stage.p[index]
     low, high = test.interval(interval_level)
     significant = p < stage.error
+    # Beside others that changed, what stood still looks as if it had changed the other way.
+    least = max(threshold, abs(test.delta) / 2) if stage.moved else 0.0
+    relative = evidence.raw is not None and evidence.raw * np.sign(test.delta) < least
     verdict, reason, more, smallest = UNCLEAR, "", None, None
-    if significant and abs(test.delta) >= threshold:
+    if significant and relative and abs(test.delta) >= threshold:
+        reason = "only beside what else moved: by itself it did not"
+    elif significant and abs(test.delta) >= threshold:
         verdict = SLOWER if test.delta > 0 else FASTER
     elif -threshold < low and high < threshold:
         verdict = SAME

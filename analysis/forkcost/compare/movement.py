@@ -17,6 +17,7 @@ from forkcost.compare.noise import Noise
 from forkcost.compare.sides import FILES_ARE_UNITS
 
 _FEWEST = 4  # groups that say what is common: of fewer one that changed would be half of it
+_APART, _TOGETHER = 2.5, 2 / 3  # standard errors; of the groups
 _OF_MEDIAN = np.pi / 2  # its variance, of the mean's
 _OF_DEVIATION = 1.4826  # a normal deviation, of a median absolute one
 
@@ -42,7 +43,7 @@ class Movement:
             if m.evidence.test is None or m.paired or not _is_time(m):
                 continue
             logs = [m.evidence.sign * np.log(x) for x in m.of_units]
-            levels = [x[files == file].mean() if (files == file).any() else np.nan
+            levels = [_level(x[files == file])
                       for x, files, n in zip(logs, m.files, n_files) for file in range(n)]
             groups.setdefault(m.group, []).append(levels)
             errors.setdefault(m.group, []).append(m.evidence.test.error[0]**2)
@@ -59,7 +60,28 @@ class Movement:
 
     @property
     def known(self):
-        return len(self.levels) > _FEWEST
+        return len(self.levels) > _FEWEST and self.agreed
+
+    @property
+    def said(self):
+        """The Noise, with a warning where the groups do not agree."""
+        if len(self.levels) <= _FEWEST or self.agreed:
+            return self.noise
+        return replace(self.noise, warnings=(*self.noise.warnings, (
+            "the groups of cases do not agree on what the machine did, as half of them changed or more: nothing "
+            "is taken out, and all of what runs differ by is in each interval; measure both sides in turns")))
+
+    @property
+    def agreed(self):
+        """Whether two thirds of the groups lie together, as far as runs and rounds let them: where half
+        of them changed, a median is the change of some and of nobody else."""
+        apart = {g: float(x[self.of_base:].mean() - x[:self.of_base].mean())
+                 for g, x in self.levels.items()}
+        middle = np.median(list(apart.values()))
+        files = self.of_base, len(next(iter(self.levels.values()))) - self.of_base
+        own = sum(1 / n for n in files) * self.noise.own_of("").variance
+        near = sum(abs(x - middle) <= _APART * np.sqrt(own + self.errors[g]) for g, x in apart.items())
+        return near >= _TOGETHER * len(apart)
 
     def _others(self, group):
         return [other for other in self.levels if other != group]
@@ -105,7 +127,9 @@ class Movement:
             raw, common = None, self.unknown(n_files) if _is_time(item) else []
         test = statistics.t_test(*logs, floor=item.floor, lost=item.lost)
         if not of_files:
-            test = replace(test, between=(*common, *self.between(n_files, item.quantity)))
+            own = [(variance * item.amplified, df)
+                   for variance, df in self.between(n_files, item.quantity)]
+            test = replace(test, between=(*common, *own))
         if evidence.raw is not None:  # yardsticks were taken out before
             raw = evidence.raw
         return replace(item, evidence=replace(evidence, test=test, raw=raw))
@@ -131,9 +155,13 @@ class Movement:
         usual, samples, between = self.noise.common, (), [self._of_median(others)]
         delta, explained = float(new.mean() - base.mean()), 0.0
         if self.meanwhile is not None and self.meanwhile.keys() >= self.noise.yardsticks.keys():
-            explained = sum(slope * np.clip(self.meanwhile[name], -most, most)
-                            for name, (slope, most) in self.noise.yardsticks.items())
-            usual = self.noise.unexplained or usual
+            within = all(abs(self.meanwhile[name]) <= most
+                         for name, (_, most) in self.noise.yardsticks.items())
+            if within and self.noise.unexplained:
+                explained = sum(slope * self.meanwhile[name]
+                                for name, (slope, _) in self.noise.yardsticks.items())
+                # The slopes are known no better than what is left says.
+                usual = replace(self.noise.unexplained, variance=self.noise.unexplained.variance * 2)
         if min(n_files) >= FILES_ARE_UNITS:
             samples = tuple(usual.moderated(s, 1) for s in statistics.t_test(base, new).samples)
         else:
@@ -141,6 +169,13 @@ class Movement:
         return Evidence(1.0, float(np.exp(delta - explained)), "ratio", "median of groups", threshold,
                         test=statistics.Test(float(delta - explained), samples, tuple(between)),
                         raw=delta if explained else None, what="file" if samples else "run")
+
+
+def _level(logs):
+    """As the tests have it: one bad round in every case must not pass for the machine."""
+    if len(logs) == 0:
+        return np.nan
+    return logs[0] if len(logs) == 1 else statistics.Sample.of(logs).mean
 
 
 def _is_time(item):

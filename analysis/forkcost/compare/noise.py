@@ -12,6 +12,8 @@ from forkcost.errors import InputError
 
 NAME = "forkcost-noise.json"
 _OLD_DAYS = 90
+_LEAST = 1e-5  # nothing repeats better than a clock tells
+_MOST_DF = 1e4
 _KEYS = {"machine", "made", "runs", "common", "own", "suite"}
 
 
@@ -109,6 +111,6 @@ def _explains(found):
 
 def _usual(found):
     deviation, df = float(found["sd"]), float(found["df"])
-    if not (0 <= deviation < 10 and df > 0):
+    if not (0 <= deviation < 10 and 1 <= df <= _MOST_DF):
         raise ValueError(f"sd {deviation} with {df} degrees of freedom")
-    return Usual(deviation**2, df)
+    return Usual(max(deviation, _LEAST)**2, df)

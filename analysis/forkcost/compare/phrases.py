@@ -143,23 +143,29 @@ def numbers(items):
 def seen(comparison):
     """What the core's figures could have shown: `smallest slowdown found: 1.2% (median of 36
     figures; worst 3.1%: fork, 256 MiB: teardown)`; empty where none was tested."""
-    found = sorted(((i.change.detectable, title(i)) for i in (*comparison.families, *comparison.rows)
-                    if i.change.stage == stages.CORE and i.change.p is not None
-                    and known(i.change.detectable)), key=lambda pair: pair[0])
+    tested = [i for i in (*comparison.families, *comparison.rows)
+              if i.change.stage == stages.CORE and i.change.p is not None]
+    found = sorted(((i.change.detectable, title(i)) for i in tested if known(i.change.detectable)),
+                   key=lambda pair: pair[0])
     if not found:
         return ""
+    never = len(tested) - len(found)
     middle = stats.quantile([size for size, _ in found], 0.5)
     worst, name = found[-1]
     return (f"smallest slowdown that would be found in 8 of 10 cases: {units.percent(middle)} (median of "
-            f"{units.many([len(found)], 'figure')}), {units.percent(worst)} at worst ({name})")
+            f"{units.many([len(found)], 'figure')}), {units.percent(worst)} at worst ({name})"
+            + (f"; {units.many([never], 'figure')} not at any size" if never else ""))
 
 
 def meanwhile(comparison):
     """What the yardsticks say of the machine; empty where nothing moved."""
     if not comparison.meanwhile:
         return ""
+    largest = sorted(comparison.meanwhile, key=lambda pair: -abs(math.log(pair[1])))
     said = ", ".join(f"{plain(title)} {percent(ratio, sign=False)} {'slower' if ratio > 1 else 'faster'}"
-                     for title, ratio in comparison.meanwhile)
+                     for title, ratio in largest[:3])
+    if len(largest) > 3:
+        said += f", {len(largest) - 3} more"
     return f"the machine meanwhile: {said} during {plain(comparison.new.label)}"
 
 
@@ -177,10 +183,11 @@ def common(comparison):
     """What all cases moved, and by what it was judged; empty where nothing can be said."""
     change = comparison.common
     if change is None:
-        return ""
+        return f"between runs: each interval holds what runs differ by ({comparison.noise})" if comparison.noise else ""
     new = plain(comparison.new.label)
     if change.verdict in (SLOWER, FASTER):
-        return (f"everything is {change.verdict} in {new}, by {percent(change.ratio, sign=False)}: more than "
+        raw = f", {percent(change.raw)} with what the yardsticks explain" if known(change.raw) else ""
+        return (f"everything is {change.verdict} in {new}, by {percent(change.ratio, sign=False)}{raw}: more than "
                 f"this machine moves by itself ({interval(change)}; {comparison.noise})")
     if known(change.raw):
         return (f"the machine was {percent(change.raw, sign=False)} {'slower' if change.raw > 1 else 'faster'} in "
@@ -270,7 +277,7 @@ def settle(change):
     """What an unclear change would take."""
     if change.more_rounds is not None:
         more = units.many([change.more_rounds], f"more {change.replicated}")
-        how = f"{more} per side would settle it"
+        how = f"{more} per side would settle it" if change.interval else f"a test takes {more} per side"
     elif change.interval is None:
         return plain(change.reason or "no interval")
     else:
@@ -374,12 +381,15 @@ def statement(comparison):
             f"Ratios are new / base of the estimator that the files name: {by}.",
             f"The unit of replication is {replicated(comparison)}"
             + (", in interleaved pairs." if paired else "."),
-            f"95% intervals: Student's t, of logarithms' means without {TRIM:.0%} at either end. slower, "
+            f"95% intervals: Student's t, of logarithms' means, from ten units on without {TRIM:.0%} at "
+            "either end, with variances that figures of one kind tell one another. slower, "
             "faster: at least the threshold, and significant. same: the whole interval is inside the "
             "threshold.", *_errors(comparison, tested)]
     if comparison.common:
-        parts.append("What all groups of cases moved together is taken out of each, and judged by "
+        parts.append("What all groups of cases moved together is taken out of each time, and judged by "
                      f"what runs differ by: {comparison.noise}.")
+    elif comparison.noise:
+        parts.append(f"What runs differ by is in each interval: {comparison.noise}.")
     if any(c.exact for c in changes):
         parts.append("Counts that are the same in all samples of a side are compared exactly.")
     return " ".join(parts)
@@ -399,4 +409,6 @@ def _errors(comparison, tested):
                if share else "") + ".")
     if rest := n[stages.DETAIL] + n[stages.REST]:
         yield (f"{units.many([rest], 'further figure')}: at most {stages.FALSE_DISCOVERIES:.0%} of what "
-               "is said to have moved did so by chance; the exit status does not hear of it.")
+               "is said to have moved did so by chance; the exit status "
+               + ("hears of it too (--all)." if any(c.counts for c in tested if c.stage in (
+                   stages.DETAIL, stages.REST)) else "does not hear of it."))

@@ -178,4 +178,6 @@ def is_bad(change, strict=False):
         return True
     if change.accepted or not change.counts:
         return False
+    if change.verdict == GONE:  # of the core
+        return strict
     return change.verdict == SLOWER or (strict and change.verdict == UNCLEAR)

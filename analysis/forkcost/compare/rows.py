@@ -53,6 +53,8 @@ class Measured:
         """Cases that one cause would move together."""
         return stages.group(self.case)
 
+    amplified = 1.0  # what a case moves by itself moves the figure so much
+
     @property
     def lost(self):
         """Degrees of freedom of its units that the yardsticks' slopes took."""
@@ -188,7 +190,9 @@ class Matcher:
                   and (self.partner[key[0]], key[1]) in new.by_round]
         if common:
             keys = [common, [(self.partner[file], number) for file, number in common]]
-        of_files = [len(side.paths) >= sides.FILES_ARE_UNITS for side in (self.base, self.new)]
+        # Of sessions in turns each pair of rounds is a unit: what a session moved is in both.
+        of_files = [not common and len(side.paths) >= sides.FILES_ARE_UNITS
+                    for side in (self.base, self.new)]
         nested = [_nested(k) if files else (1,) * len(k) for k, files in zip(keys, of_files)]
         rounds = tuple(stats.Rounds.of([q.by_round[key] for key in k], n)
                        for q, k, n in zip((base, new), keys, nested))

@@ -37,6 +37,10 @@ class Stages:
         # Files of before the core was marked, and those of Google Benchmark.
         self._marked = any(self._core.values())
 
+    def has_core(self, case):
+        """Whether any quantity of a case may be of the core."""
+        return self._all_core or self._selected or not self._marked or bool(self._core.get(case))
+
     def of(self, case, quantity):
         """The stage of a quantity of a case."""
         if self._all_core or self._chosen or quantity in self._core[case]:

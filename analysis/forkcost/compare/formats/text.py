@@ -3,6 +3,8 @@ colour."""
 
 import textwrap
 
+from rich.cells import cell_len, set_cell_size
+
 from forkcost import units
 from forkcost.compare import phrases
 from forkcost.compare.result import FAILED, FASTER, GONE, NEW, NOTE, SLOWER, UNCLEAR
@@ -16,7 +18,10 @@ _CHANGES = (FAILED, SLOWER, FASTER)
 
 
 def document(comparisons, strict=False):
-    text = "\n\n".join("\n".join(_lines(c, strict)) for c in comparisons)
+    each = ["\n".join(_lines(c, strict)) for c in comparisons]
+    if len(comparisons) > 1:
+        each.insert(0, "\n".join(_short(f"{c.new.label}: {phrases.verdict(c, strict)}") for c in comparisons))
+    text = "\n\n".join(each)
     return phrases.legal(text).replace(units.NBSP, " ") + "\n"
 
 
@@ -25,12 +30,12 @@ def _lines(c, strict):
     head += _differences(c)
     head += _cut([_short(f"warning: {w}") for w in c.warnings], _WARNINGS, "warning")
     for said in (phrases.meanwhile(c), phrases.common(c), phrases.adjusted(c)):
-        head += textwrap.wrap(said, WIDTH)
+        head += _wrapped(said)
     if c.mode == "exact":
         head.append(_short(phrases.MODES["exact"]))
-    head += ["", *textwrap.wrap(f"{phrases.verdict(c, strict)}: {phrases.counts(c)}", WIDTH)]
+    head += ["", *_wrapped(f"{phrases.verdict(c, strict)}: {phrases.counts(c)}")]
     tail = [line for said in (_causes(c), _settling(c), phrases.seen(c), _also(c), _alone(c))
-            for line in textwrap.wrap(said, WIDTH)]
+            for line in _wrapped(said)]
     tail.append("all of it: --format details (or html, json, …)")
     return [*head, *_figures(c, LINES - len(head) - len(tail), strict), *tail]
 
@@ -46,9 +51,14 @@ def _differences(c):
     return _cut(found, _WARNINGS, "difference")
 
 
+def _wrapped(said):
+    """Two lines at most, as long as a label or a title may be."""
+    return textwrap.wrap(said, WIDTH, max_lines=2, placeholder=" …")
+
+
 def _short(text):
     text = phrases.plain(text)
-    return text if len(text) <= WIDTH else text[:WIDTH - 1] + "…"
+    return text if cell_len(text) <= WIDTH else set_cell_size(text, WIDTH - 1).rstrip() + "…"
 
 
 def _cut(lines, room, what):
@@ -75,7 +85,7 @@ def _figures(c, room, strict):
 
 def _short_end(line):
     """A title that is too long for the line is cut: its name stands in the details."""
-    return line.rstrip() if len(line) <= WIDTH else line[:WIDTH - 1].rstrip() + "…"
+    return line.rstrip() if cell_len(line) <= WIDTH else set_cell_size(line, WIDTH - 1).rstrip() + "…"
 
 
 def _row(item, c):
@@ -91,14 +101,18 @@ def _row(item, c):
     per = phrases.per(change, c.mode).partition(" per ")[0]
     if per and per != "instructions":
         figures += f" {per}"
-    return (change.verdict, phrases.percent(change.ratio, change.exact), within, figures, title)
+    return ("accepted" if change.accepted else change.verdict, phrases.percent(change.ratio, change.exact), within, figures, title)
 
 
 def _settling(c):
     """What would settle the unclear ones, all in a sentence."""
-    unclear = [i.change for i in phrases.listed(c, UNCLEAR)]
+    every = [i.change for i in phrases.listed(c, UNCLEAR)]
+    unclear = [x for x in every if x.interval is not None]
     enough = [x.more_rounds for x in unclear if x.more_rounds is not None]
     said = []
+    if len(unclear) < len(every):
+        said.append(f"{len(every) - len(unclear):,} have no test: it takes three rounds per side, and values "
+                    "above 0")
     if enough:
         said.append(f"{len(enough):,} of {len(unclear):,} unclear ones would be settled by "
                     f"{units.many(sorted({min(enough), max(enough)}), f'more {unclear[0].replicated}')} "

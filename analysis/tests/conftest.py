@@ -31,9 +31,16 @@ def full(full_file):
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
-    """The same with exec, libraries, shared files, hand-overs, counters and profiles."""
+    """The same with exec, libraries, shared files, hand-overs, counters, profiles and a yardstick."""
     maker = synthetic_counts.everything(synthetic_exec.everything(synthetic.full_run()))
-    return load([write(maker.document(), tmp_path_factory.mktemp("runs") / "whole.json")])
+    document = maker.document()
+    document["context"]["forkcost"]["yardsticks"] = {
+        "walk_ns": {"unit": "ns", "title": "a walk", "meaning": "what it is"}}
+    for entry in document["benchmarks"]:
+        walk = 100 + entry["repetition_index"]
+        entry["yardsticks"] = {"walk_ns": {"unit": "ns", "min": walk, "p50": walk, "p90": walk,
+                                           "samples": [walk, walk]}}
+    return load([write(document, tmp_path_factory.mktemp("runs") / "whole.json")])
 
 
 @pytest.fixture

@@ -319,8 +319,9 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
   journal.remove();
 
   progress.clear();
-  print_end(documents, files, options);
+  // The last line is the name of the file, which scripts take from there.
   if (!options.get<"--table">() && !options.get<"--quiet">()) print(describe_end(plan, rounds));
+  print_end(documents, files, options);
   return exit_status(documents);
 }
 

@@ -255,9 +255,10 @@ std::string describe_run(const std::vector<Figures>& runs) {
   const int done = run.value("rounds_done", 0);
   const int planned = run.value("rounds", 0);
   if (done > 0) {
-    text += fmt::format(": {} rounds", done == planned ? std::to_string(done)
-                                                       : fmt::format("{} of {}", done, planned));
-    // Where fewer were done than were to be, the preset's time was up.
+    // Where fewer were done than were to be, the preset's time was up; some have nothing but that.
+    text += fmt::format(": {} rounds", done == planned || planned == 0
+                                           ? std::to_string(done)
+                                           : fmt::format("{} of {}", done, planned));
     if (runs.size() > 1) text += " of each side";
   }
   text += fmt::format(" in {:.0f} s", seconds);

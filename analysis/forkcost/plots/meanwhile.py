@@ -10,7 +10,7 @@ FIGURE = Figure(
     "The machine meanwhile", 10, "Work of user space alone, from round to round",
     message="Most of it stayed within (p10 to p90 of all rounds): {moved}.",
     basis=("line: median over the cases of a round, of their own median; band: p10–p90 over them",
-           "{cases:whole} cases in up to {rounds:whole} rounds"))
+           "n: {cases:whole} cases in up to {rounds:whole} rounds"))
 NOTHING = "this run has no yardsticks in two rounds of a case"
 
 

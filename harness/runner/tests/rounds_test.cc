@@ -399,7 +399,7 @@ TEST(Until, ThatWasInterruptedMakesTheSameLooks) {
     struct Again : Bench {
       Measured measure(const PlannedCase& which, size_t samples) override {
         const Record& record = *next++;
-        EXPECT_EQ(which.name, record.entry.at("name"));
+        EXPECT_EQ(which.name, record.entry.at("name").get<std::string>());
         EXPECT_EQ(which.side, record.side);
         EXPECT_TRUE(record.round == 0 || record.entry.at("iterations") == samples);
         return {record.entry, nullptr, record.seconds};

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -78,17 +79,24 @@ TEST(YardstickMemory, IsInNoChild) {
 }
 
 TEST(YardstickMemory, NeitherItsFirstUseNorThatAfterAForkFaults) {
-  const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver, 0);
-  ASSERT_NE(memory.words(), nullptr);
-  const auto write_all = [&] {
-    volatile uint64_t* const words = memory.words();
-    const int64_t before = thread_faults().sum();
-    for (size_t i = 0; i < Yardsticks::kMemoryBytes / sizeof(uint64_t); ++i) words[i] = 0;
-    return thread_faults().sum() - before;
-  };
-  EXPECT_LT(write_all(), 10);  // of this function's own; there are 4,096 pages
-  fork_once();
-  EXPECT_LT(write_all(), 10);
+  // Where others want huge pages the kernel moves ours meanwhile, 512 at a time, each with a fault
+  // (seen): chance, which does not come three times. Faults of our own would be there each time.
+  int64_t first = INT64_MAX, after_fork = INT64_MAX;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const YardstickMemory memory(Yardsticks::kMemoryBytes, kEver, 0);
+    ASSERT_NE(memory.words(), nullptr);
+    const auto write_all = [&] {
+      volatile uint64_t* const words = memory.words();
+      const int64_t before = thread_faults().sum();
+      for (size_t i = 0; i < Yardsticks::kMemoryBytes / sizeof(uint64_t); ++i) words[i] = 0;
+      return thread_faults().sum() - before;
+    };
+    first = std::min(first, write_all());
+    fork_once();
+    after_fork = std::min(after_fork, write_all());
+  }
+  EXPECT_LT(first, 10);  // of this function's own; there are 4,096 pages
+  EXPECT_LT(after_fork, 10);
 }
 
 TEST(YardstickMemory, IsGivenUpWhereItWouldTakeTooLong) {
@@ -107,11 +115,21 @@ size_t count_values(const Json& described) {
   return all;
 }
 
+// A block in which something faulted has no values, and the sanitizer's own memory faults.
+void expect_values_of(size_t values, size_t blocks, const std::string& name) {
+#ifdef __SANITIZE_ADDRESS__
+  EXPECT_GE(values, 1U) << name;
+  EXPECT_LE(values, blocks) << name;
+#else
+  EXPECT_EQ(values, blocks) << name;
+#endif
+}
+
 // The names of those in `taken`, each with so many values.
 std::vector<std::string> names_of(const Json& taken, size_t values) {
   std::vector<std::string> names;
   for (const auto& [name, described] : taken.items()) {
-    EXPECT_EQ(count_values(described), values) << name;
+    expect_values_of(count_values(described), values, name);
     names.push_back(name);
   }
   return names;
@@ -195,7 +213,7 @@ TEST(Measure, TakesYardsticksBetweenSamplesAndWarmsUpAgain) {
   const Json table = describe_yardsticks();
   for (const auto& [name, row] : table.items()) {
     ASSERT_TRUE(entry["yardsticks"].contains(name)) << name;
-    EXPECT_EQ(count_values(entry["yardsticks"][name]), blocks) << name;
+    expect_values_of(count_values(entry["yardsticks"][name]), blocks, name);
     EXPECT_GT(entry["yardsticks"][name]["min"], 0) << name;
     EXPECT_FALSE(entry["quantities"].contains(name)) << name;
   }

@@ -56,7 +56,7 @@ class Machine {
   double slow_ = 0;
 };
 
-SequentialTest settle(std::vector<Series> all, double size) {
+SequentialTest settle(const std::vector<Series>& all, double size) {
   SequentialTest test(size);
   while (!test.is_over()) {
     std::vector<Series> seen = all;
@@ -68,7 +68,7 @@ SequentialTest settle(std::vector<Series> all, double size) {
   return test;
 }
 
-size_t count(const SequentialTest& test, std::vector<Verdict> verdicts) {
+size_t count(const SequentialTest& test, const std::vector<Verdict>& verdicts) {
   return static_cast<size_t>(
       std::count_if(test.judgements().begin(), test.judgements().end(), [&](const Judgement& one) {
         return std::find(verdicts.begin(), verdicts.end(), one.verdict) != verdicts.end();

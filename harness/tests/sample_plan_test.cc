@@ -99,7 +99,7 @@ TEST(SamplePlan, WarmsUpAgainWhereItIsTold) {
     plan.warm_up(2, {});
     EXPECT_EQ(plan.warming_up(), more);
   }
-  for (const size_t kept : {0, 10}) {
+  for (const size_t kept : {size_t{0}, size_t{10}}) {
     while (plan.kept() < kept) {
       sample();
       plan.keep_sample();

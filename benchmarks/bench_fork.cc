@@ -125,18 +125,18 @@ Preset preset_of(const Point& point) {
 // fork by size, and its slope; huge pages; what there is beside it for an empty process; the page
 // tables' way back.
 std::vector<std::string_view> core_of(const Point& point) {
-  const auto& [path, heap, backing, placement] = point;
-  const std::string_view name = path.name;
-  if (placement != Placement::kSameCpu) return {};
+  const std::string_view name = point.path.name;
+  if (point.placement != Placement::kSameCpu) return {};
   const std::vector<std::string_view> blocked = {"blocked_ns", "blocked_cpu_ns"};
-  if (heap.bytes == 256 * kMiB && name == "fork") {
-    if (backing == Backing::kThp) return blocked;
-    if (backing == Backing::kBasePages) return {"blocked_ns", "blocked_cpu_ns", "teardown_ns"};
+  if (point.heap.bytes == 256 * kMiB && name == "fork") {
+    if (point.backing == Backing::kThp) return blocked;
+    if (point.backing == Backing::kBasePages)
+      return {"blocked_ns", "blocked_cpu_ns", "teardown_ns"};
   }
-  if (backing != Backing::kBasePages) return {};
-  if (heap.bytes == 64 * kMiB && name == "fork") return blocked;
+  if (point.backing != Backing::kBasePages) return {};
+  if (point.heap.bytes == 64 * kMiB && name == "fork") return blocked;
   const bool beside = name == "fork" || name == "vfork" || name == "clone3";
-  return heap.bytes == 0 && beside ? blocked : std::vector<std::string_view>();
+  return point.heap.bytes == 0 && beside ? blocked : std::vector<std::string_view>();
 }
 
 Case make_case(const Point& point) {

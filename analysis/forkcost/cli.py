@@ -279,7 +279,7 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, alpha, noi
 @main.command()
 @click.argument("runs", nargs=-1, type=_FILES, metavar="[RUN.json...]")
 @click.option("--preset", metavar="NAME",
-              help="Without files: forkcost-run's preset.  [default: quick]")
+              help="Without files: forkcost-run's preset.  [default: gate]")
 @click.option("--runs", "count", type=click.IntRange(3), metavar="N",
               help="Without files: so many runs, one after the other.  [default: 10]")
 @click.option("-o", "--output", type=_FILES, metavar="FILE.json", help="Write here, not to stdout.")
@@ -295,7 +295,7 @@ def aa(runs, preset, count, output):
     if runs:
         found = noise.of_files(runs)
     else:
-        with plugins.measurement("aa without files")(preset or "quick", count or 10) as measured:
+        with plugins.measurement("aa without files")(preset or "gate", count or 10) as measured:
             found = noise.of_files(measured)
     click.echo(noise.says(found), err=True)
     _put(noise.text(found), output)

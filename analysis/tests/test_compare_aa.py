@@ -71,6 +71,17 @@ def test_it_finds_the_noise_that_was_planted(tmp_path):
     assert found["machine"][1:] == ["Synthetic CPU @ 2.1 GHz", "6.18.0-synthetic"]
 
 
+def test_runs_that_do_not_say_when_they_began_are_of_now(tmp_path):
+    paths = [run(tmp_path, f"r{i}", i) for i in range(3)]
+    for path in paths:
+        document = json.loads(path.read_text())
+        del document["context"]["forkcost"]["run"]["started"]
+        write(document, path)
+    out = tmp_path / noise.NAME
+    assert call("aa", *paths, "-o", out).exit_code == 0
+    assert "3 runs of this machine" in compared(*paths[:2]).noise
+
+
 def test_it_says_what_can_be_told(tmp_path):
     paths = [run(tmp_path, f"r{i}", i) for i in range(10)]
     result = call("aa", *paths)

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from rich.cells import cell_len
 
 from forkcost import units
 from forkcost.compare import formats, phrases
@@ -208,6 +209,19 @@ def test_markdown_is_cut_to_what_github_takes(whole):
                 assert said[1] in (1001, 5) and said == [said[1] - shown, said[1]]
             assert shown == 5 or hidden
     assert "Not shown" not in made("markdown", whole)
+
+
+@pytest.mark.parametrize("word", ["long ", "長い"])
+def test_text_is_a_screen_whatever_there_is_to_say(whole, word):
+    lengthy = word * 60
+    full = replace(
+        whole, base=replace(whole.base, label=lengthy), new=replace(whole.new, label=lengthy),
+        differences=tuple(replace(whole.differences[0], what=f"{n} {lengthy}") for n in range(9)),
+        warnings=(lengthy,) * 9, meanwhile=tuple((f"{n} {lengthy}", 1.1) for n in range(9)),
+        common=replace(whole.rows[0].change, verdict=SLOWER, raw=1.2), noise=lengthy)
+    lines = made("text", full).splitlines()
+    assert len(lines) <= 25 and max(map(cell_len, lines)) <= 100
+    assert any(line.startswith("slower") for line in lines)
 
 
 # JUnit

@@ -1,5 +1,6 @@
 """How far runs of the same thing differ: what a comparison between runs has to hold against."""
 
+import datetime
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -109,10 +110,11 @@ def _document(files, levels):
     every = [pair for pairs in own.values() for pair in pairs]
     own = {q: pairs for q, pairs in own.items() if len({g for g, _ in pairs}) >= _FEW_GROUPS}
     first = files[0].context
-    started = sorted(str(f.context.get("run", {}).get("started", "")) for f in files)
+    started = sorted(filter(None, (f.context.get("run", {}).get("started") for f in files))) or [
+        datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")]
     return {"machine": list(files[0].runs[0].machine),
-            "suite": first.get("suite", {}).get("version"), "made": started[-1] or None,
-            "first": started[0] or None, "runs": runs,
+            "suite": first.get("suite", {}).get("version"), "made": started[-1],
+            "first": started[0], "runs": runs,
             "preset": first.get("run", {}).get("preset"),
             "common": {"sd": round(float(common.std(ddof=1)), 6), "df": runs - 1},
             **_yardsticks(files, common),

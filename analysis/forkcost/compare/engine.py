@@ -104,7 +104,8 @@ def compare(base, new, thresholds, case="", quantity="", force=False, explained=
     alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
     shifted = list(adjust.moved(base, new))
     measured = [_adjusted(matcher, m, alike, {name for name, *_ in shifted}) for m in measured]
-    beside = _beside(base, new, mode, thresholds, [n for n in names if n not in selected_names]) if case else []
+    others = [n for n in names if n not in selected_names]
+    beside = _beside(base, new, mode, thresholds, others) if case else []
     judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
                                                   everything, alike, repeated, beside)
     made += judged

@@ -8,6 +8,7 @@ by nothing.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Movement:
         return cls(found, {group: np.mean(errors[group]) for group in found}, of_base, noise,
                    meanwhile)
 
-    @property
+    @cached_property
     def known(self):
         return len(self.levels) > _FEWEST and self.agreed
 
@@ -71,7 +72,7 @@ class Movement:
             "the groups of cases do not agree on what the machine did, as half of them changed or more: nothing "
             "is taken out, and all of what runs differ by is in each interval; measure both sides in turns")))
 
-    @property
+    @cached_property
     def agreed(self):
         """Whether two thirds of the groups lie together, as far as runs and rounds let them: where half
         of them changed, a median is the change of some and of nobody else."""

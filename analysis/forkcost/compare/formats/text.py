@@ -14,6 +14,7 @@ LINES = 25  # of one comparison, at most
 WIDTH = 100
 _WARNINGS = 3
 _UNCLEAR = 3  # beside what changed
+_LEAST = 6  # lines for figures, whatever else there is to say
 _CHANGES = (FAILED, SLOWER, FASTER)
 
 
@@ -34,8 +35,10 @@ def _lines(c, strict):
     if c.mode == "exact":
         head.append(_short(phrases.MODES["exact"]))
     head += ["", *_wrapped(f"{phrases.verdict(c, strict)}: {phrases.counts(c)}")]
-    tail = [line for said in (_causes(c), _settling(c), phrases.seen(c), _also(c), _alone(c))
-            for line in _wrapped(said)]
+    ends = (_causes(c), _settling(c), phrases.seen(c), _also(c), _alone(c))
+    tail = [line for said in ends for line in _wrapped(said)]
+    if len(head) + len(tail) > LINES - _LEAST:
+        tail = [line for said in ends for line in _wrapped(said, 1)]
     tail.append("all of it: --format details (or html, json, …)")
     return [*head, *_figures(c, LINES - len(head) - len(tail), strict), *tail]
 
@@ -51,14 +54,18 @@ def _differences(c):
     return _cut(found, _WARNINGS, "difference")
 
 
-def _wrapped(said):
+def _wrapped(said, most=2):
     """Two lines at most, as long as a label or a title may be."""
-    return textwrap.wrap(said, WIDTH, max_lines=2, placeholder=" …")
+    return [_fitted(line) for line in textwrap.wrap(said, WIDTH, max_lines=most, placeholder=" …")]
 
 
 def _short(text):
-    text = phrases.plain(text)
-    return text if cell_len(text) <= WIDTH else set_cell_size(text, WIDTH - 1).rstrip() + "…"
+    return _fitted(phrases.plain(text))
+
+
+def _fitted(line):
+    """What is cut off stands in the details."""
+    return line.rstrip() if cell_len(line) <= WIDTH else set_cell_size(line, WIDTH - 1).rstrip() + "…"
 
 
 def _cut(lines, room, what):
@@ -79,13 +86,8 @@ def _figures(c, room, strict):
     for *columns, about in shown:
         padded = [f"{text:{'>' if i in (1, 2) else '<'}{width}}"
                   for i, (text, width) in enumerate(zip(columns, widths))]
-        lines.append(_short_end("  ".join((*padded, about))))
+        lines.append(_fitted("  ".join((*padded, about))))
     return [*lines, *([f"{left:,} more are slower, faster or unclear"] if left > 0 and shown else [])]
-
-
-def _short_end(line):
-    """A title that is too long for the line is cut: its name stands in the details."""
-    return line.rstrip() if cell_len(line) <= WIDTH else set_cell_size(line, WIDTH - 1).rstrip() + "…"
 
 
 def _row(item, c):
@@ -101,7 +103,8 @@ def _row(item, c):
     per = phrases.per(change, c.mode).partition(" per ")[0]
     if per and per != "instructions":
         figures += f" {per}"
-    return ("accepted" if change.accepted else change.verdict, phrases.percent(change.ratio, change.exact), within, figures, title)
+    verdict = "accepted" if change.accepted else change.verdict
+    return verdict, phrases.percent(change.ratio, change.exact), within, figures, title
 
 
 def _settling(c):

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from forkcost.plots import common
 from forkcost.plots import meanwhile as figure
 
@@ -12,8 +14,10 @@ def test_each_yardstick_is_drawn_by_round_against_its_usual(meanwhile):
     assert "a walk +0.0 to +10.0%, a run +0.0 to +0.0%" in drawing.message
     assert f"{len(meanwhile.cases)} cases in up to {rounds} rounds" in drawing.basis
     walk, run = (ax.lines[0].get_ydata() for ax in drawing.figure.axes)
-    assert walk[1] == 1.1 and set(walk) == {1.0, 1.1} and len(walk) == rounds
-    assert set(run) == {1.0}
+    assert walk == pytest.approx([0.0, 10.0] + [0.0] * (rounds - 2)) and len(walk) == rounds
+    assert set(run) == {0.0}
+    ticks = drawing.figure.axes[0].yaxis.get_major_formatter()
+    assert [ticks(x) for x in (-2.5, 0, 5)] == ["−2.5%", "0", "+5%"]
     common.plt.close("all")
 
 

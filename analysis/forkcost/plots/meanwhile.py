@@ -28,7 +28,7 @@ def draw(run):
         ax.plot(places, middle, color=colour, marker="o", markersize=3)
         ax.set_ylim(*_limits(by_round, middle))  # one case that was interrupted would hide the rest
         ax.set_title(run.yardsticks[name]["title"], loc="left", fontsize=9.5)
-        ax.yaxis.set_major_formatter(lambda x, _: f"{100 * (x - 1):+.3g}%" if abs(x - 1) > 1e-9 else "0")
+        ax.yaxis.set_major_formatter(lambda x, _: f"{x:+.3g}%".replace("-", "−") if abs(x) > 1e-9 else "0")
         ax.yaxis.set_major_locator(MaxNLocator(3))
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes[-1].set_xlabel("round")
@@ -40,8 +40,8 @@ def draw(run):
 
 
 def _relative(run, name):
-    """(file, round) -> what each case's median of a yardstick in it is to the case's median of all its rounds, of
-    which there are two at least."""
+    """(file, round) -> by how many percent each case's median of a yardstick in it differs from the case's median of
+    all its rounds, of which there are two at least."""
     by_round = {}
     for case in run.cases.values():
         taken = case.yardsticks.get(name, {})
@@ -50,19 +50,19 @@ def _relative(run, name):
         medians = {key: np.median(values) for key, values in taken.items()}
         usual = np.median([*medians.values()])
         for key, median in medians.items():
-            by_round.setdefault(key, []).append(median / usual)
+            by_round.setdefault(key, []).append(100 * (median / usual - 1))
     return by_round
 
 
 def _limits(by_round, middle):
     low, high = np.quantile(np.concatenate([*by_round.values()]), (0.05, 0.95))
     low, high = min(low, *middle), max(high, *middle)
-    margin = max(0.1 * (high - low), 0.001)
+    margin = max(0.1 * (high - low), 0.1)
     return low - margin, high + margin
 
 
 def _range(by_round):
-    low, high = (100 * (np.quantile(np.concatenate([*by_round.values()]), q) - 1) for q in (0.1, 0.9))
+    low, high = np.quantile(np.concatenate([*by_round.values()]), (0.1, 0.9))
     return f"{_signed(low)} to {_signed(high)}%"
 
 

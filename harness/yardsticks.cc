@@ -103,6 +103,15 @@ double allowance_of(double case_ms) {
   return case_ms * kMostShare / (1 - kMostShare);
 }
 
+// That one page table of the lowest level maps.
+uintptr_t bytes_of_a_table() {
+  return page_size() * (page_size() / sizeof(uint64_t));
+}
+
+uintptr_t round_up(uintptr_t bytes, uintptr_t to) {
+  return (bytes + to - 1) / to * to;
+}
+
 bool populate_part(char* memory, size_t bytes) {
   if (madvise(memory, bytes, MADV_POPULATE_WRITE) == 0) return true;
   if (errno != EINVAL) return false;
@@ -127,15 +136,17 @@ Json describe_yardsticks() {
 }
 
 YardstickMemory::YardstickMemory(size_t bytes, double other_ms, uint64_t arena_bytes)
-    : bytes_(bytes) {
+    : bytes_(bytes),
+      mapped_bytes_(round_up(bytes, bytes_of_a_table()) + bytes_of_a_table()),
+      mapped_(mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
   const int64_t begin = thread_cpu_ns();
-  void* const memory =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return;
-  words_ = static_cast<uint64_t*>(memory);
+  if (mapped_ == MAP_FAILED) return;
+  words_ = reinterpret_cast<uint64_t*>(
+      round_up(reinterpret_cast<uintptr_t>(mapped_), bytes_of_a_table()));
   // EINVAL: a kernel without huge pages, where there is nothing to advise against.
-  const bool advised = madvise(memory, bytes, MADV_DONTFORK) == 0 &&
-                       (madvise(memory, bytes, MADV_NOHUGEPAGE) == 0 || errno == EINVAL);
+  const bool advised = madvise(mapped_, mapped_bytes_, MADV_DONTFORK) == 0 &&
+                       (madvise(mapped_, mapped_bytes_, MADV_NOHUGEPAGE) == 0 || errno == EINVAL);
   if (!advised || !populate(other_ms, arena_bytes)) unmap();
   took_ms_ = static_cast<double>(thread_cpu_ns() - begin) / 1e6;
 }
@@ -154,7 +165,7 @@ bool YardstickMemory::populate(double other_ms, uint64_t arena_bytes) {
 }
 
 void YardstickMemory::unmap() {
-  if (words_ != nullptr) munmap(words_, bytes_);
+  if (words_ != nullptr) munmap(mapped_, mapped_bytes_);
   words_ = nullptr;
 }
 

@@ -18,7 +18,8 @@ bool yardsticks_are_on();
 Json describe_yardsticks();
 
 // Memory of yardsticks: private, populated, on base pages, and in no child. A fork would otherwise
-// copy its page tables.
+// copy its page tables. The lowest ones are its own: a mapping beside it that shared one would have
+// it copied, with nothing in it.
 class YardstickMemory {
  public:
   // `bytes`: a multiple of 16 pages. None where it cannot be had, or where its first part took so
@@ -37,6 +38,8 @@ class YardstickMemory {
   void unmap();
 
   size_t bytes_;
+  size_t mapped_bytes_;
+  void* mapped_;
   uint64_t* words_ = nullptr;
   double took_ms_ = 0;
 };

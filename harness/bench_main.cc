@@ -299,6 +299,7 @@ int run(int argc, char** argv) {
   Options options = parse(argc, argv);
   if (const auto& pattern = options.get<"--list-counters">()) list_events(*pattern);
   check_settings(options);
+  if (const std::string& known = options.get<"--clock">(); !known.empty()) use_clock_of(known);
   choose_measure(options);
   const std::vector<Case> cases = select_cases(options);
   const std::string program = std::filesystem::path(argv[0]).filename().string();
@@ -322,8 +323,11 @@ int run(int argc, char** argv) {
   }
   if (results.empty()) return kExitOk;  // --benchmark_list_tests
   if (!options.out.empty()) {
-    Json context = display.context();
-    context["forkcost"] = describe_context(options, program, started);
+    Json context = {{"forkcost", {{"schema", kSchema}}}};
+    if (options.get<"--clock">().empty()) {
+      context = display.context();
+      context["forkcost"] = describe_context(options, program, started);
+    }
     write_document(options.out, make_document(std::move(context), results));
   }
   return exit_status(results);

@@ -138,6 +138,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      .kind = FlagKind::kText,
      .meaning = "Take turns with another process: FILE,FILE,first or FILE,FILE,second, the pipes "
                 "that are read and written"},
+    {.name = "--clock",
+     .taken_by = TakenBy::kBench,
+     .kind = FlagKind::kText,
+     .meaning = "The clock as another process of this run calibrated it, as JSON, in its result "
+                "file's words; this one's result file then leaves out the machine"},
     {.name = "--time-limit-s",
      .taken_by = TakenBy::kBoth,
      .kind = FlagKind::kNumber,

@@ -1,5 +1,7 @@
 #include "harness/reporter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <sstream>
@@ -126,6 +128,22 @@ Json describe_clock() {
           {"resolution_ns", short_number(info.resolution_ns, 2)},
           {"stamp_cost_ns", short_number(info.stamp_cost_ns, 2)},
           {"cpu_clock_cost_ns", short_number(info.cpu_clock_cost_ns)}};
+}
+
+void use_clock_of(std::string_view described) {
+  try {
+    const Json clock = Json::parse(described);
+    const auto number = [&](const char* name) { return clock.at(name).get<double>(); };
+    if (number("hz") <= 0) throw UsageError(fmt::format("--clock {}: its hz are none", described));
+    use_known_clock(clock.at("source").get<std::string>(),
+                    {.hz = number("hz"),
+                     .resolution_ns = number("resolution_ns"),
+                     .stamp_cost_ns = number("stamp_cost_ns"),
+                     .cpu_clock_cost_ns = number("cpu_clock_cost_ns")});
+  } catch (const Json::exception& error) {
+    throw UsageError(fmt::format("--clock {}: not as a result file has its `clock`: {}", described,
+                                 error.what()));
+  }
 }
 
 }  // namespace forkcost

@@ -50,5 +50,8 @@ Json make_document(Json context, const std::vector<CaseResult>& results);
 
 // `clock` of the context.
 Json describe_clock();
+// The inverse, of another process of this machine: this one then need not calibrate. Throws
+// UsageError.
+void use_clock_of(std::string_view described);
 
 }  // namespace forkcost

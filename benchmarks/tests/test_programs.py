@@ -29,6 +29,21 @@ def test_smoke_cases_are_verified_and_have_figures(program, tmp_path):
 FORK_64 = ("bench_fork", "--case=fork/path:fork/heap:64MiB", "--budget-ms=200")
 
 
+def test_a_clock_that_is_known_is_taken_and_the_machine_left_out(tmp_path):
+    vfork = ("bench_fork", "--case=fork/path:vfork/heap:0", "--samples=40")
+    _, document = measure(tmp_path, *vfork)
+    clock = document["context"]["forkcost"]["clock"]
+
+    def told(**changed):
+        _, told = measure(tmp_path, *vfork, f"--clock={json.dumps({**clock, **changed})}")
+        assert not {"clock", "environment", "run"} & told["context"]["forkcost"].keys()
+        return told["benchmarks"][0]["quantities"]["blocked_ns"]["p50"]
+
+    calibrated = document["benchmarks"][0]["quantities"]["blocked_ns"]["p50"]
+    assert 3 < told(hz=clock["hz"] / 10) / calibrated < 30
+    assert 1 / 3 < told(hz=clock["hz"] / 10, source="sundial") / calibrated < 3, "it has no sundial"
+
+
 def test_yardsticks_stand_between_the_samples(tmp_path):
     _, document = measure(tmp_path, *FORK_64)
     entry, = document["benchmarks"]
@@ -303,6 +318,8 @@ def test_google_benchmarks_compare_reads_our_files(tmp_path):
     (["--no-such-flag"], "--no-such-flag"),
     (["--benchmark_no_such_flag"], "--benchmark_no_such_flag"),
     (["--budget-ms=0"], "--budget-ms"),
+    (["--clock=10"], "--clock 10: "),
+    (['--clock={"source": "tsc", "hz": 0}'], "its hz are none"),
     (["--preset=smoke", "--benchmark_out=/no-such-directory/run.json"], "/no-such-directory"),
 ])
 def test_a_wrong_call_is_exit_status_2_and_named(arguments, said):

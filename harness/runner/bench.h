@@ -19,8 +19,10 @@ namespace forkcost::runner {
 
 // What came of one case in one process.
 struct Measured {
-  Json entry;    // one of `benchmarks` or `unmeasured`, as self_contained() makes it
-  Json context;  // of the file that the program wrote, without tables; null if it wrote none
+  Json entry;  // one of `benchmarks` or `unmeasured`, as self_contained() makes it
+  // Of the file that the program wrote, without tables; null if it wrote none, or was told the
+  // clock.
+  Json context;
   double seconds = 0;
 };
 
@@ -78,8 +80,8 @@ class BenchPrograms : public Bench {
   };
   Command command_for(const PlannedCase& which, size_t samples, const Outputs& outputs) const;
   double time_limit_s() const;
-  static Measured read(const PlannedCase& which, const Command& command, const Ended& ended,
-                       Outputs& outputs);
+  Measured read(const PlannedCase& which, const Command& command, const Ended& ended,
+                Outputs& outputs);
   CaseList list_cases(const std::string& program, const std::string& preset,
                       const std::string& setting);
 
@@ -89,6 +91,7 @@ class BenchPrograms : public Bench {
   const Preset& preset_;
   std::vector<Tables> tables_;
   std::array<Outputs, 2> outputs_;
+  std::array<std::string, 2> clocks_;  // of each side, once a process has calibrated it
 };
 
 }  // namespace forkcost::runner

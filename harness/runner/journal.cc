@@ -17,6 +17,9 @@
 namespace forkcost::runner {
 namespace {
 
+using std::chrono::steady_clock;
+
+constexpr steady_clock::duration kMostUnsynced = std::chrono::seconds(1);
 constexpr const char* kBeginAnew = "start over with --force instead of --resume";
 
 bool same_case(const Record& a, const Record& b) {
@@ -40,7 +43,15 @@ void drop_half_a_pair(std::vector<Record>& records) {
 void write_line(int fd, const std::string& path, const Json& line) {
   check_write(fd, to_text(line) + '\n', "writing the journal " + path,
               "free some space there, then resume with --resume");
+}
+
+void sync(int fd, const std::string& path) {
   check(fdatasync(fd), "syncing the journal " + path);
+}
+
+// Blocks that the disk did not get read as zeros.
+bool was_not_written(std::string_view line) {
+  return line.find('\0') != std::string_view::npos;
 }
 
 }  // namespace
@@ -69,8 +80,7 @@ JournalContents parse_journal(std::string_view text) {
         if (context.is_null() && json.contains("context")) context = json["context"];
       }
     } catch (const Json::exception& error) {
-      if (end + 1 == text.size() && has_plan)
-        break;  // blocks of the last line that were not synced
+      if (has_plan && was_not_written(line)) break;
       throw UsageError(fmt::format("line {} of the journal is damaged ({}); {}", number,
                                    error.what(), kBeginAnew));
     }
@@ -91,6 +101,7 @@ Journal Journal::create(const std::string& path, const Plan& plan) {
   NewFile file(path);
   if (file.error() != 0) throw_errno("creating the journal " + path, file.error());
   write_line(file.fd(), path, {{"plan", to_json(plan)}});
+  sync(file.fd(), path);
   if (!file.link()) {
     throw UsageError(
         fmt::format("journal {} of an interrupted run exists; resume it with --resume, or "
@@ -134,11 +145,16 @@ void Journal::append(const Record& record, const Json& context) {
   }
   line["entry"] = record.entry;
   write_line(fd_.get(), path_, line);
+  if (const auto now = steady_clock::now(); now - synced_ >= kMostUnsynced) {
+    sync(fd_.get(), path_);
+    synced_ = now;
+  }
   contents_.records.push_back(record);
 }
 
 void Journal::finish() {
   if (!contents_.finished) write_line(fd_.get(), path_, {{"finished", true}});
+  sync(fd_.get(), path_);
   contents_.finished = true;
 }
 

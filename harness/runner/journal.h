@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -28,11 +29,12 @@ struct JournalContents {
   std::array<Json, 2> contexts;
   // Without the half of a pair at the end: its other half would not be measured next to it.
   std::vector<Record> records;
-  size_t good_bytes = 0;  // without a torn last line
+  size_t good_bytes = 0;  // without a torn end
   bool finished = false;  // all is measured, and the result files that there are may be its own
 };
 
-// Throws UsageError for a journal that is damaged elsewhere than in its last line.
+// Throws UsageError for a journal that is damaged elsewhere than at its end. The end is torn by a
+// power cut: from the first line on that has blocks which were never written.
 JournalContents parse_journal(std::string_view text);
 
 class Journal {
@@ -45,8 +47,9 @@ class Journal {
   const JournalContents& contents() const { return contents_; }
   // At the end, without a copy; nothing is appended after that.
   JournalContents take_contents() { return std::move(contents_); }
-  // On return the record is on the disk. `context` (may be null) is kept the first time
-  // for each side.
+  // On return the record outlives this process; on the disk it is within the next records, or a
+  // second: synced each time, it took the disk longer than many a process takes to measure.
+  // `context` (may be null) is kept the first time for each side.
   void append(const Record& record, const Json& context);
   // Before the result files are written: a run that is killed between them and remove() is gone on
   // with although they exist.
@@ -58,6 +61,7 @@ class Journal {
 
   std::string path_;
   FileDescriptor fd_;
+  std::chrono::steady_clock::time_point synced_;
   JournalContents contents_;
 };
 

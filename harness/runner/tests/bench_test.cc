@@ -8,11 +8,13 @@
 namespace forkcost::runner {
 namespace {
 
-Evidence evidence(int exit_status, const Json& entry) {
+Evidence evidence(int exit_status, const Json& entry, const Json& clock = {{"source", "tsc"}}) {
   const Tables tables = make_tables();
   DocumentBuilder builder(tables.axes, tables.quantities, tables.yardsticks);
   if (!entry.is_null()) builder.add(entry);
-  const Json document = builder.finish({{"host_name", "x"}, {"forkcost", {{"schema", kSchema}}}});
+  Json about = {{"schema", kSchema}};
+  if (!clock.is_null()) about["clock"] = clock;
+  const Json document = builder.finish({{"host_name", "x"}, {"forkcost", about}});
   return {{W_EXITCODE(exit_status, 0), false, 2.5}, 10, format_document(document), ""};
 }
 
@@ -35,9 +37,15 @@ TEST(Interpret, TakesTheEntryOfTheFile) {
   const Json entry = make_entry("a/n:0", "ok");
   const Measured measured = interpret(some_case(), evidence(0, entry));
   EXPECT_EQ(nlohmann::json(measured.entry), nlohmann::json(with_outcome_left_out(entry)));
-  EXPECT_EQ(measured.context, Json({{"host_name", "x"}, {"forkcost", {{"schema", kSchema}}}}))
+  const Json about = {{"schema", kSchema}, {"clock", {{"source", "tsc"}}}};
+  EXPECT_EQ(measured.context, Json({{"host_name", "x"}, {"forkcost", about}}))
       << "the tables are the plan's";
   EXPECT_EQ(measured.seconds, 2.5);
+}
+
+TEST(Interpret, HasNoContextOfAProcessThatWasToldTheClock) {
+  const auto told = evidence(0, make_entry("a/n:0", "ok"), nullptr);
+  EXPECT_TRUE(interpret(some_case(), told).context.is_null());
 }
 
 TEST(Interpret, TakesSkippedAndFailedAsTheProgramSaysThem) {

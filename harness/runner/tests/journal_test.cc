@@ -79,6 +79,17 @@ TEST_F(JournalTest, ForgetsATornLastLineAndGoesOnAfterTheOneBefore) {
   EXPECT_EQ(parse_journal(text()).records.size(), 2U);
 }
 
+// What was not synced when the power went may have got to the disk in any order.
+TEST_F(JournalTest, EndsWhereBlocksWereNeverWritten) {
+  make_one();
+  const std::string good = text();
+  const std::string line = good.substr(good.find('\n') + 1);
+  std::ofstream(path_, std::ios::app) << std::string(20, '\0') + line.substr(20) << line;
+  const Journal journal = Journal::open_existing(path_);
+  EXPECT_EQ(text(), good);
+  EXPECT_EQ(journal.contents().records.size(), 1U);
+}
+
 TEST_F(JournalTest, KeepsTheContextOfEachSide) {
   {
     Journal journal = Journal::create(path_, make_two_sides_plan("quick", 1));

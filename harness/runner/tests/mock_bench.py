@@ -215,7 +215,7 @@ def main():
     descriptors = len(os.listdir("/proc/self/fd")) - 1
     parser = argparse.ArgumentParser()
     for flag in ("--case", "--preset", "--heap", "--max-heap", "--cpu", "--budget-ms",
-                 "--time-limit-s", "--samples", "--benchmark_out", "--turns"):
+                 "--time-limit-s", "--samples", "--benchmark_out", "--turns", "--clock"):
         parser.add_argument(flag)
     for flag in ("--counters", "--profile"):
         parser.add_argument(flag, nargs="?", const="default")
@@ -237,6 +237,7 @@ def main():
     if arguments.case not in names:
         return USAGE
     log(arguments.directory, f"given {arguments.time_limit_s} {arguments.samples}")
+    log(arguments.directory, f"clock {arguments.clock}")
     log(arguments.directory, f"descriptors {descriptors}")
     log(arguments.directory, f"setting {os.environ.get('SETTING')} {arguments.case}")
     log(arguments.directory, f"passes {arguments.counters} {arguments.profile}")

@@ -42,6 +42,16 @@ def test_every_round_is_a_process_of_its_own(runner):
     assert len(set(pids)) == 4
 
 
+def test_the_clock_is_calibrated_by_the_first_process_of_a_side_alone(runner):
+    runner.set_cases(*many(2))
+    assert runner.run("--rounds", "2").returncode == 0
+    assert runner.logged("clock") == [["None"], *3 * [['{"source":"tsc"}']]]
+    runner.set_cases("a/mode:crash")
+    runner.forget_log()
+    runner.run("--rounds", "2", "--force")
+    assert runner.logged("clock") == [["None"], ["None"]], "it said none"
+
+
 def test_a_heap_is_asked_for_by_its_size(runner):
     runner.set_cases("a/mode:ok/heap:17GiB")
     assert runner.run("--preset", "smoke").returncode == 0

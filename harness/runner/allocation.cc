@@ -60,7 +60,7 @@ std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds
   for (const CaseNoise& noise : cases) {
     double errors = 0;
     for (const QuantityNoise& one : noise.quantities) {
-      errors += std::sqrt(std::max(one.variance(noise.samples), kLeastBetween));
+      errors += one.weight * std::sqrt(std::max(one.variance(noise.samples), kLeastBetween));
     }
     // Where one more second earns the same everywhere: errors / rounds^1.5 = cost.
     weights.push_back(std::pow(errors / noise.process_seconds(), 2.0 / 3));

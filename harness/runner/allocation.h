@@ -14,6 +14,8 @@ struct QuantityNoise {
   std::string quantity;
   double between = 0;
   double within = 0;
+  // How much its error counts: one that a family's slope is made of, too, more.
+  double weight = 1;
 
   double variance(size_t samples) const { return between + within / static_cast<double>(samples); }
 };
@@ -47,9 +49,10 @@ size_t first_samples(const CaseNoise& costs);
 size_t choose_samples(const CaseNoise& noise, double most_seconds);
 
 // In how many rounds each case, with its `samples`, should take part of `seconds`: so that the mean
-// of all quantities' standard errors is least, and with it that of the changes that can be seen.
-// (The mean of their squares, the same, 5.5, would give nearly all of the time to the noisiest:
-// seen, the median of the changes was three times larger.) Each case has at least `least`.
+// of all quantities' standard errors, weighted, is least, and with it that of the changes that can
+// be seen. (The mean of their squares, the same, 5.5, would give nearly all of the time to the
+// noisiest: seen, the median of the changes was three times larger.) Each case has at least
+// `least`.
 std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds, double least);
 
 }  // namespace forkcost::runner

@@ -8,6 +8,7 @@
 #include "harness/result_document.h"
 #include "harness/runner/student.h"
 #include "harness/samples.h"
+#include "harness/strings.h"
 
 namespace forkcost::runner {
 namespace {
@@ -23,6 +24,16 @@ double share_of(std::string_view estimator) {
 }
 
 constexpr size_t kFewestRounds = 3;  // that say something of noise
+// A line that rises less has no slope to speak of, as analysis/forkcost/compare/families.py has it.
+constexpr double kLeastRise = 0.1;
+
+std::string without_heap(const std::string& name) {
+  std::string rest;
+  for (const std::string_view part : split(name, '/')) {
+    if (!part.starts_with("heap:")) rest.append(part).append("/");
+  }
+  return rest;
+}
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -217,7 +228,52 @@ std::vector<CaseNoise> Estimates::noise(int first, int end) const {
       one.between = (one.between + sum / static_cast<double>(count)) / 2;
     }
   }
+  weigh_slopes(cases);
   return cases;
+}
+
+// What processes of the first side say on the average.
+std::optional<double> Estimates::level_of(const std::string& name,
+                                          const std::string& quantity) const {
+  std::vector<double> logs;
+  for (const auto& [round, sides] : rounds_.at(name)) {
+    if (!sides[0]) continue;
+    const auto found = sides[0]->values.find(quantity);
+    if (found != sides[0]->values.end()) logs.push_back(found->second.log);
+  }
+  if (logs.empty()) return std::nullopt;
+  return std::exp(mean(logs));
+}
+
+// The slope of a line from a to b has b / (b - a) times the relative error of b, and a / (b - a)
+// times that of a.
+void Estimates::weigh_slopes(std::vector<CaseNoise>& cases) const {
+  struct Point {
+    uint64_t bytes;
+    double level;
+    QuantityNoise* noise;
+  };
+  std::map<std::pair<std::string, std::string>, std::vector<Point>> families;
+  for (CaseNoise& one : cases) {
+    const auto planned = std::find_if(plan_.cases.begin(), plan_.cases.end(),
+                                      [&](const PlannedCase& c) { return c.name == one.name; });
+    if (planned->heap_bytes() == 0) continue;
+    for (QuantityNoise& noise : one.quantities) {
+      if (const auto level = level_of(one.name, noise.quantity)) {
+        families[{without_heap(one.name), noise.quantity}].push_back(
+            {planned->heap_bytes(), *level, &noise});
+      }
+    }
+  }
+  for (const auto& [key, points] : families) {
+    const auto [least, most] =
+        std::minmax_element(points.begin(), points.end(),
+                            [](const Point& a, const Point& b) { return a.bytes < b.bytes; });
+    const double rise = most->level - least->level;
+    if (rise <= kLeastRise * least->level) continue;
+    most->noise->weight += most->level / rise;
+    least->noise->weight += least->level / rise;
+  }
 }
 
 std::vector<Series> Estimates::series(const std::map<std::string, size_t>& samples,

@@ -60,7 +60,8 @@ class Estimates {
   std::optional<CaseNoise> costs(const std::string& name, int round) const;
   // By cases: their noise in the rounds from `first` to before `end`, without those that have less
   // than three rounds. The variances between processes are moderated: as many rounds again say what
-  // is the mean over all quantities.
+  // is the mean over all quantities. The sizes at the ends of a family have the weight of its
+  // slope, by which a comparison judges, too.
   std::vector<CaseNoise> noise(int first, int end) const;
   // With figures of all sides and `samples` each, before the round `end`.
   size_t rounds_of(const std::string& name, size_t samples, int end) const;
@@ -81,6 +82,8 @@ class Estimates {
   Series series_of(const std::string& name, const std::string& quantity, size_t samples, int first,
                    int end) const;
   std::vector<std::string> quantities_of(const Json& entry) const;
+  std::optional<double> level_of(const std::string& name, const std::string& quantity) const;
+  void weigh_slopes(std::vector<CaseNoise>& cases) const;
 
   const Plan& plan_;
   std::map<std::string, std::vector<std::string>> quantities_;  // by case

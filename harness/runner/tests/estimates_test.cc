@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <random>
 
 #include "harness/runner/tests/fixtures.h"
@@ -120,6 +121,39 @@ TEST(EstimatesTest, OfTwoSidesTakeTheDifferenceSoThatWhatBothShareIsGone) {
   for (const double value : series.values) sum += value;
   EXPECT_NEAR(sum / 300, 0.05, 0.005) << "b less a";
   EXPECT_LT(series.variance(), 0.02 * 0.02);
+}
+
+TEST(EstimatesTest, WeighTheEndsOfAFamilyByWhatTheirErrorsDoToItsSlope) {
+  Plan plan = make_test_plan("gate", 0);
+  Noise noise(8);
+  std::vector<Record> records;
+  const auto add = [&](const std::string& name, uint64_t mib, double level) {
+    plan.cases.push_back(make_case(name));
+    plan.cases.back().description["heap_bytes"] = mib << 20;
+    for (int round = 0; round < 20; ++round) {
+      Record record = record_of(round, 0, noise.process(19, std::log(level), 0.01));
+      record.entry["name"] = name;
+      records.push_back(std::move(record));
+    }
+  };
+  add("a/n:0/heap:0", 0, 10);  // an empty arena has no tables
+  add("a/n:0/heap:64MiB", 64, 1000);
+  add("a/n:0/heap:128MiB", 128, 2000);
+  add("a/n:0/heap:256MiB", 256, 4000);
+  add("a/n:1/heap:64MiB", 64, 1000);  // does not rise
+  add("a/n:1/heap:256MiB", 256, 1050);
+  Estimates estimates(plan);
+  for (const Record& record : records) estimates.add(record);
+  std::map<std::string, double> weights;
+  for (const CaseNoise& one : estimates.noise(0, 20)) {
+    weights[one.name] = one.quantities.at(0).weight;
+  }
+  EXPECT_NEAR(weights.at("a/n:0/heap:256MiB"), 1 + 4.0 / 3, 0.05);
+  EXPECT_NEAR(weights.at("a/n:0/heap:64MiB"), 1 + 1.0 / 3, 0.05);
+  for (const char* name :
+       {"a/n:0/heap:0", "a/n:0/heap:128MiB", "a/n:1/heap:64MiB", "a/n:1/heap:256MiB"}) {
+    EXPECT_EQ(weights.at(name), 1) << name;
+  }
 }
 
 TEST(EstimatesTest, LeaveOutRoundsOfAnotherNumberOfSamplesAndHalfPairs) {

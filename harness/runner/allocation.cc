@@ -13,6 +13,9 @@ constexpr double kUsualRatio = 16;
 // A case of which the pilot saw no variance between processes has some all the same: 0.1%, squared.
 constexpr double kLeastBetween = 1e-6;
 constexpr double kNearEnough = 2;
+// A t-test with n rounds at the level of one of 26 finds what one with n less these would if it
+// knew the variance (by Student's quantiles, 5.2 with 8 rounds and 5.8 with 100).
+constexpr double kToKnowTheVariance = 6;
 
 struct Sums {
   double between = 0, within = 0;
@@ -65,8 +68,8 @@ std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds
     // Where one more second earns the same everywhere: errors / rounds^1.5 = cost.
     weights.push_back(std::pow(errors / noise.process_seconds(), 2.0 / 3));
   }
-  // In proportion to the weights; those that would have too few get the least, and the others what
-  // is left.
+  // In proportion to the weights, beside those that are for the variance; those that would have too
+  // few get the least, and the others what is left.
   std::vector<double> rounds(cases.size(), least);
   std::vector<bool> too_few(cases.size(), false);
   for (bool changed = true; changed;) {
@@ -76,12 +79,13 @@ std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds
       if (too_few[i]) {
         left -= least * cases[i].process_seconds();
       } else {
+        left -= kToKnowTheVariance * cases[i].process_seconds();
         per_scale += weights[i] * cases[i].process_seconds();
       }
     }
     for (size_t i = 0; i < cases.size(); ++i) {
       if (too_few[i]) continue;
-      rounds[i] = std::max(left, 0.0) / per_scale * weights[i];
+      rounds[i] = kToKnowTheVariance + std::max(left, 0.0) / per_scale * weights[i];
       if (rounds[i] >= least) continue;
       rounds[i] = least;
       too_few[i] = changed = true;

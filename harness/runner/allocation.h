@@ -52,7 +52,7 @@ size_t choose_samples(const CaseNoise& noise, double most_seconds);
 // of all quantities' standard errors, weighted, is least, and with it that of the changes that can
 // be seen. (The mean of their squares, the same, 5.5, would give nearly all of the time to the
 // noisiest: seen, the median of the changes was three times larger.) Each case has at least
-// `least`.
+// `least`, and first some that only tell what its variance is.
 std::vector<double> allocate(const std::vector<CaseNoise>& cases, double seconds, double least);
 
 }  // namespace forkcost::runner

@@ -4,15 +4,19 @@
 
 #include <cmath>
 
+#include "harness/runner/student.h"
+
 namespace forkcost::runner {
 namespace {
 
-// The sum of the standard errors.
+// The sum of what a t-test at the level of one of 26 would find, in standard errors.
 double loss(const std::vector<CaseNoise>& cases, const std::vector<double>& rounds) {
   double sum = 0;
   for (size_t i = 0; i < cases.size(); ++i) {
     for (const QuantityNoise& one : cases[i].quantities) {
-      sum += std::sqrt(one.variance(cases[i].samples) / rounds[i]);
+      if (rounds[i] < 3) return HUGE_VAL;
+      sum += smallest_change(std::sqrt(one.variance(cases[i].samples) / rounds[i]), rounds[i] - 1,
+                             0.01 / 26);
     }
   }
   return sum;
@@ -108,11 +112,11 @@ TEST(Allocate, GivesEachCaseTheLeastNumberOfRoundsAndTheOthersWhatIsLeft) {
   CaseNoise silent = kDear;
   for (QuantityNoise& one : silent.quantities) one.between = one.within = 0;
   const std::vector<CaseNoise> cases = {best(kCheap), best(silent)};
-  const auto rounds = allocate(cases, 7, 10);
-  EXPECT_DOUBLE_EQ(rounds[1], 10);
+  const auto rounds = allocate(cases, 12, 20);
+  EXPECT_DOUBLE_EQ(rounds[1], 20);
   EXPECT_GT(rounds[0], 100);
-  EXPECT_NEAR(seconds(cases, rounds), 7, 1e-6);
-  EXPECT_EQ(allocate(cases, 0, 10), (std::vector<double>{10, 10})) << "the least is the least";
+  EXPECT_NEAR(seconds(cases, rounds), 12, 1e-6);
+  EXPECT_EQ(allocate(cases, 0, 20), (std::vector<double>{20, 20})) << "the least is the least";
 }
 
 }  // namespace

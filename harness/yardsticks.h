@@ -79,4 +79,8 @@ class Yardsticks {
   std::vector<std::vector<double>> values_;  // of each row of the table
 };
 
+// As Yardsticks::describe(), of as many blocks as are done in `ms` with nothing between them;
+// without loads, whose memory would be in the caches then, as it is in no case.
+Json watch_machine(double ms);
+
 }  // namespace forkcost

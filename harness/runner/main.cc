@@ -38,6 +38,7 @@
 #include "harness/runner/until.h"
 #include "harness/scratch_name.h"
 #include "harness/warnings.h"
+#include "harness/yardsticks.h"
 
 namespace forkcost::runner {
 namespace {
@@ -325,9 +326,25 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
   return exit_status(documents);
 }
 
+// What no bound can be drawn for: a machine's own hour and another's differ as much. To be compared
+// by whoever knows them.
+std::string describe_meanwhile() {
+  constexpr double kMs = 500;
+  std::string said = "meanwhile, for half a second, work of user space alone took\n";
+  const Json table = describe_yardsticks();
+  const Json taken = watch_machine(kMs);
+  for (const auto& [name, one] : taken.items()) {
+    said += fmt::format("    {:<17} {:6.2f} ns, one in ten {:.2f} ns or more\n",
+                        table[name]["title"].get<std::string>(), one["p50"].get<double>(),
+                        one["p90"].get<double>());
+  }
+  return said;
+}
+
 int doctor() {
   const auto warnings = find_warnings(describe_environment(kWatch));
   print(warnings.empty() ? "nothing found\n" : format_warnings(warnings, true));
+  print(describe_meanwhile());
   return kExitOk;
 }
 

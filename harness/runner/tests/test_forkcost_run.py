@@ -334,6 +334,13 @@ def test_an_existing_result_is_kept_unless_forced(runner):
     assert len(runner.result()["benchmarks"]) == 1
 
 
+def test_the_doctor_says_what_the_machine_does_meanwhile(runner):
+    said = runner.run("--doctor").out
+    for title in ("arithmetic", "atomic increment"):
+        [[median, slow]] = re.findall(rf"^    {title} +([\d.]+) ns, one in ten ([\d.]+) ns or more$", said, re.M)
+        assert 0 < float(median) <= float(slow)
+
+
 @pytest.mark.parametrize("flag", ["--help", "--version", "--doctor"])
 def test_what_only_says_something(runner, flag):
     done = runner.run(flag)

@@ -51,6 +51,8 @@ json describe_kernel(const SystemFiles& files) {
   json kernel = json::object();
   set(kernel, "release", files.text("/proc/sys/kernel/osrelease"));
   set(kernel, "version", files.text("/proc/sys/kernel/version"));
+  // Of two runs: did the machine restart between them?
+  set(kernel, "boot_id", files.text("/proc/sys/kernel/random/boot_id"));
   if (const auto line = files.text("/proc/cmdline")) {
     kernel["command_line"] = redact_command_line(*line);
   }

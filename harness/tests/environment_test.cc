@@ -121,6 +121,7 @@ TEST_F(EnvironmentTest, AnEmptyTreeGivesNoValueAndNoError) {
 
 TEST_F(EnvironmentTest, ReadsTheMachine) {
   put("/proc/sys/kernel/osrelease", "6.12.1\n");
+  put("/proc/sys/kernel/random/boot_id", "0f3c1e64-0000-4000-8000-000000000001\n");
   put("/proc/cpuinfo", "model name\t: Some CPU\nflags\t: fpu\n");
   put("/proc/meminfo",
       "MemTotal: 2048 kB\nMemAvailable: 1024 kB\nSwapTotal: 100 kB\n"
@@ -135,6 +136,7 @@ TEST_F(EnvironmentTest, ReadsTheMachine) {
   put("/sys/devices/system/cpu/intel_pstate/no_turbo", "0\n");
   const json environment = describe();
   EXPECT_EQ(environment["kernel"]["release"], "6.12.1");
+  EXPECT_EQ(environment["kernel"]["boot_id"], "0f3c1e64-0000-4000-8000-000000000001");
   const json& machine = environment["machine"];
   EXPECT_EQ(machine["cpu_model"], "Some CPU");
   EXPECT_EQ(machine["hypervisor"], "none");

@@ -2,6 +2,7 @@
 meaningless."""
 
 from forkcost.compare.result import MEANINGLESS, NOTE, WARNING, Difference
+from forkcost.compare.sides import BOOT
 from forkcost.errors import InputError
 from forkcost.schemas import NEWEST
 
@@ -71,12 +72,30 @@ def within(files):
     first = files.documents[0]["context"]
     for path, document in zip(files.paths[1:], files.documents[1:]):
         found = [d for d in _of_contexts(first, document["context"]) if d and d.severity != NOTE]
+        labels = [{name: value for name, value in (_get(c["forkcost"], "run.label") or {}).items() if name != BOOT}
+                  for c in (first, document["context"])]
+        if labelled_apart := _difference("label", *labels, WARNING):
+            found.append(labelled_apart)
         said = "; ".join(f"{d.what}: {d.base} and {d.new}" for d in found)
         if any(d.severity == MEANINGLESS for d in found):
             raise InputError(f"{path}: is of another thing than {files.paths[0]} of the same side "
                              f"({said}): give them different labels")
         if found:
             yield f"{files.label}: {path} differs from {files.paths[0]}: {said}"
+
+
+def of_boots(base, new):
+    """A warning per side that has two files of one boot, where the other side is of other boots: what boots
+    differ by is then no part of what its files differ by. Where all are of one boot it is none of anything."""
+    if None in (*base.boots, *new.boots) or set(base.boots) & set(new.boots):
+        return
+    for files in (base, new):
+        for index, boot in enumerate(files.boots):
+            first = files.boots.index(boot)
+            if first != index:
+                yield (f"{files.label}: {files.paths[first]} and {files.paths[index]} are of one boot: the intervals "
+                       "have too little of what boots differ by; measure each file in a boot of its own")
+                break
 
 
 def _of_contexts(google, google_of_new):

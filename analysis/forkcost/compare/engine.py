@@ -239,6 +239,7 @@ def _warnings(base, new, noticed, wanted):
         few = (base, new)[files.index(False)]
         yield (f"{few.label} has {units.many([len(few.paths)], 'file')}: what its boots or runs differ "
                f"by is not measured; give {sides.FILES_ARE_UNITS} or more")
+    yield from differences.of_boots(base, new)
     yield from _units(noticed)
     for name in sorted(noticed.unknown):
         yield f"unknown estimator {name}: compared by the median"

@@ -360,9 +360,13 @@ def _adjusted(adjustment):
 
 
 def replicated(comparison):
-    """What is: `the file` on a side that has several, else `the round`."""
-    of_sides = {side.label: "file" if len(side.paths) >= FILES_ARE_UNITS else "round"
-                for side in (comparison.base, comparison.new)}
+    """What is: on a side that has several files `the file`, or `the boot` where each is of its own; else
+    `the round`."""
+    both = comparison.base, comparison.new
+    of_sides = {side.label: "round" if len(side.paths) < FILES_ARE_UNITS else
+                "boot" if side.boots == len(side.paths) else "file" for side in both}
+    if set(of_sides.values()) == {"boot"}:
+        return "the boot (" + ", ".join(f"{side.boots} of {plain(side.label)}" for side in both) + ")"
     if len(set(of_sides.values())) == 1:
         return f"the {next(iter(of_sides.values()))}"
     return ", ".join(f"the {what} in {plain(label)}" for label, what in of_sides.items())

@@ -14,11 +14,12 @@ NOTE, WARNING, MEANINGLESS = "note", "warning", "meaningless"
 @dataclass(frozen=True)
 class Side:
     """`label`: `base`, `new`, or what the caller named it. `says`: kernel, machine and suite, in
-    one line."""
+    one line. `boots`: how many its files were measured in; 0 where they do not say."""
 
     label: str
     paths: tuple[Path, ...]
     says: str
+    boots: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from forkcost.errors import InputError, NoAnswer
 from forkcost.quantity import Quantity
 
 FILES_ARE_UNITS = 3  # so many files (boots, runs) of a side are what is replicated, not rounds
+BOOT = "boot"  # a label: which boot of a kernel, from 1
 EXACT = "exact"
 COUNTED = ("parent", "child", "family")  # whose instructions
 
@@ -53,6 +54,13 @@ class Files:
         found = [run.context.get("run", {}).get("interleaved") for run in self.runs]
         return [f and (f.get("session"), f.get("side")) for f in found]
 
+    @property
+    def boots(self):
+        """Which boot of a machine each file was measured in; None where it does not say. One of the laboratory
+        has booted for each, with the same chance in mode exact, so that their ids are one."""
+        return [run.context.get("environment", {}).get("kernel", {}).get("boot_id") if self.mode == "host"
+                else path for path, run in zip(self.paths, self.runs)]
+
     @cached_property
     def cases(self):
         """name -> {file's index: Case}."""
@@ -91,17 +99,25 @@ class Files:
         environment = self.context.get("environment", {})
         machine, run = environment.get("machine", {}), self.context.get("run", {})
         suite, laboratory = self.context.get("suite", {}), self.context.get("laboratory", {})
+        boots = 0 if None in self.boots else len(set(self.boots))
         rounds = [len(case.entries) for files in self.cases.values() for case in files.values()]
-        said = [laboratory.get("kernel"), environment.get("kernel", {}).get("release"),
-                machine.get("cpu_model"),
+        said = [*(f"{name}={value}" for name, value in run.get("label", {}).items() if name != BOOT),
+                laboratory.get("kernel"), environment.get("kernel", {}).get("release"),
+                self._of_boots(boots), machine.get("cpu_model"),
                 "CPUs: " + str(machine.get("cpus_online", self.google.get("num_cpus", "?"))),
                 f"suite {suite.get('version', '?')} ({suite.get('revision', '?')})" if suite
                 else run.get("program"),
                 f"preset {run['preset']}" if run.get("preset") else None,
-                units.many([len(self.paths)], "file"),
+                None if boots > 1 else units.many([len(self.paths)], "file"),
                 units.many(sorted({min(rounds), max(rounds)}), "round") if rounds else "no round",
                 self._disturbed()]
-        return Side(self.label, self.paths, ", ".join(dict.fromkeys(s for s in said if s)))
+        return Side(self.label, self.paths, ", ".join(dict.fromkeys(s for s in said if s)), boots)
+
+    def _of_boots(self, boots):
+        """Early in the line, as a screen may cut it off."""
+        if boots > 1:
+            return f"{boots} boots" if boots == len(self.paths) else f"{len(self.paths)} files of {boots} boots"
+        return None
 
     def _disturbed(self):
         marks = [entry["conditions"].get("disturbed", False) for document in self.documents

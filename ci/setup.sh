@@ -52,6 +52,7 @@ systems|mmdebstrap|mmdebstrap (tests in another Debian release)|-|-|-|-
 peers|stress-ng|stress-ng (forkcost resolution measures beside it)|command stress-ng|stress-ng|stress-ng|stress-ng
 peers|hyperfine|hyperfine (likewise)|command hyperfine|hyperfine|hyperfine|hyperfine
 vm-x86_64|qemu-system-x86|QEMU for x86_64|command qemu-system-x86_64|qemu-system-x86|qemu-system-x86|qemu-x86
+vm-x86_64|e2fsprogs|e2fsprogs (one test makes a disk with it)|-|-|-|-
 aarch64|g++-aarch64-linux-gnu|a cross compiler for aarch64|command aarch64-linux-gnu-g++|gcc-c++-aarch64-linux-gnu|aarch64-linux-gnu-gcc|cross-aarch64-gcc12
 vm-aarch64|qemu-system-arm|QEMU for aarch64|command qemu-system-aarch64|qemu-system-aarch64|qemu-system-aarch64|qemu-arm
 aarch64|libbenchmark-dev:arm64|Google Benchmark for aarch64|cross benchmark/benchmark.h|-|-|-

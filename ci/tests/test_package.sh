@@ -30,6 +30,7 @@ try_programs() {
   for program in forkcost forkcost-run; do
     "$1/bin/$program" --version | grep -qwF "$version" || fail "$1: $program --version is not $version"
   done
+  "$1/bin/forkcost-board" --help | grep -q '^usage: ' || fail "$1: forkcost-board --help"
   "$1/bin/forkcost" kernels --help | grep -q '^Usage: ' || fail "$1: forkcost without the laboratory"
 }
 

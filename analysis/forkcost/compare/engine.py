@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from forkcost.compare import (
     accept, adjust, differences, explain, families, judge, noise, rows, sides, stages, statistics)
 from forkcost.compare.movement import Movement
 from forkcost.compare.result import (
-    FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, WARNING, Comparison)
+    FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, WARNING, Change, Comparison)
 from forkcost.errors import InputError, NoAnswer
 
 ALPHA = 0.01
@@ -67,61 +68,111 @@ def comparisons(words, base_label, thresholds, **options):
     return compared, without
 
 
-def compare(base, new, thresholds, case="", quantity="", force=False, explained=False,
-            alpha=ALPHA, known_noise=None, accepted=(), everything=False, repeated=False):
-    """The Comparison of two sides.Files. `case`, `quantity`: expressions that names must have in
-    them. `known_noise`: the path of a file of forkcost aa; `accepted`: known changes (accept);
-    `everything`: what moved outside the core is bad news too; `repeated`: this is one look of several,
-    `alpha` its share of the error: `same` is judged by an interval of that. Raises NoAnswer where it would be
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of a comparison. `case`, `quantity`: expressions that names must have in them;
+    `known_noise`: the path of a file of forkcost aa; `accepted`: known changes (accept); `everything`:
+    what moved outside the core is bad news too; `repeated`: this is one look of several, `alpha` its
+    share of the error: `same` is judged by an interval of that."""
+
+    case: str = ""
+    quantity: str = ""
+    force: bool = False
+    explained: bool = False
+    alpha: float = ALPHA
+    known_noise: str | Path | None = None
+    accepted: tuple = ()
+    everything: bool = False
+    repeated: bool = False
+
+    @cached_property
+    def cases(self):
+        return _expression("--case", self.case)
+
+    @cached_property
+    def quantities(self):
+        return _expression("--quantity", self.quantity)
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """What two sides (Files) have in common, before anything is judged. `made`: Rows that need no
+    test; `beside`: [Measured] of the core's cases that nobody selected: they say what the machine did."""
+
+    base: sides.Files
+    new: sides.Files
+    matcher: rows.Matcher
+    stages: stages.Stages
+    measured: list
+    made: list
+    noticed: rows.Noticed
+    beside: list
+
+
+def compare(base, new, thresholds, **options):
+    """The Comparison of two sides.Files; `options`: see Asked. Raises NoAnswer where it would be
     meaningless, unless `force`, and where no case or quantity is on both sides; InputError where a
     side's files are not of one thing."""
+    asked = Asked(**options)
     within = [w for files in (base, new) for w in differences.within(files)]
+    found = _differences(base, new, asked.force)
+    # Another kernel, or another setting, may itself move a yardstick: then it takes nothing out.
+    alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
+    matched = _matched(base, new, thresholds, asked)
+    shifted = list(adjust.moved(base, new))
+    measured = [_adjusted(matched.matcher, m, alike, {name for name, *_ in shifted})
+                for m in matched.measured]
+    judged = _judged(replace(matched, measured=measured), asked, alike)
+    made = [_of_core(row, matched.stages) for row in (*matched.made, *judged.rows)]
+    tables = [files.quantities for files in (base, new)]
+    compared = Comparison(
+        base.side, new.side, matched.matcher.mode, found,
+        tuple(_titled(row, tables) for row in sorted(made, key=_rank)),
+        tuple(_titled(f, tables) for f in sorted(judged.families, key=_rank)),
+        warnings=(*within, *_warnings(base, new, matched.noticed, asked.cases),
+                  *(judged.noise.warnings if judged.noise else ())),
+        meanwhile=tuple((title, ratio) for _, title, ratio, sure in shifted
+                        if sure and abs(ratio - 1) >= _WORTH_SAYING),
+        common=judged.common, noise=judged.noise.says if judged.noise else "", alpha=asked.alpha,
+        repeated=asked.repeated)
+    compared = accept.applied(compared, asked.accepted)
+    return explain.with_causes(compared, base, new) if asked.explained else compared
+
+
+def _differences(base, new, force):
+    """(Difference) of the sides. Raises NoAnswer where they make it meaningless, unless `force`."""
     found = differences.between(base, new)
     bad = [d for d in found if d.severity == MEANINGLESS]
     if bad and not force:
         said = "; ".join(f"{d.what}: {d.base} and {d.new}" for d in bad)
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} cannot be compared: {said}: measure "
                        "both alike, or --force")
+    return found
+
+
+def _matched(base, new, thresholds, asked):
+    """The _Matched. Raises NoAnswer where nothing is on both sides."""
     mode = sides.EXACT if base.mode == new.mode == sides.EXACT else "time"
-    wanted = _expression("--case", case)
-    selected = bool(case) or all(files.context.get("run", {}).get("filter")
-                                 for files in (base, new))
-    stage_of = stages.Stages(base, new, mode, selected, bool(quantity))
-    matcher = rows.Matcher(base, new, mode, thresholds, _expression("--quantity", quantity),
-                           stage_of.of)
-    measured, made, noticed = [], rows.alone(base, new, wanted), rows.Noticed()
+    selected = bool(asked.case) or all(files.context.get("run", {}).get("filter")
+                                       for files in (base, new))
+    stage_of = stages.Stages(base, new, mode, selected, bool(asked.quantity))
+    matcher = rows.Matcher(base, new, mode, thresholds, asked.quantities, stage_of.of)
+    measured, made, noticed = [], rows.alone(base, new, asked.cases), rows.Noticed()
     names = [name for name in base.cases if name in new.cases]
-    selected_names = {name for name in names if wanted.search(name)}
-    for of_case, counts, also in processes.in_parts(
-            lambda name: [matcher.of_case(name)], [n for n in names if n in selected_names]):
+    wanted = [name for name in names if asked.cases.search(name)]
+    for of_case, counts, also in processes.in_parts(lambda name: [matcher.of_case(name)], wanted):
         measured += of_case
         made += counts
         noticed.add(also)
     if not measured and all(row.change.verdict in (NEW, GONE) for row in made):
         raise NoAnswer(f"{base.paths[0]} and {new.paths[0]} have nothing that can be compared: "
-                       + _nothing(base, new, noticed, [e for e in (case, quantity) if e]))
-    # Another kernel, or another setting, may itself move a yardstick: then it takes nothing out.
-    alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
-    shifted = list(adjust.moved(base, new))
-    measured = [_adjusted(matcher, m, alike, {name for name, *_ in shifted}) for m in measured]
-    others = [n for n in names if n not in selected_names]
-    beside = _beside(base, new, mode, thresholds, others) if case else []
-    judged, in_families, common, known = _judged(matcher, measured, alpha, known_noise,
-                                                  everything, alike, repeated, beside)
-    made += judged
-    made = [_of_core(row, stage_of) for row in made]
-    tables = [files.quantities for files in (base, new)]
-    compared = Comparison(base.side, new.side, mode, found,
-                          tuple(_titled(row, tables) for row in sorted(made, key=_rank)),
-                          tuple(_titled(f, tables) for f in sorted(in_families, key=_rank)),
-                          warnings=(*within, *_warnings(base, new, noticed, wanted),
-                                    *(known.warnings if known else ())),
-                          meanwhile=tuple((title, ratio) for _, title, ratio, sure in shifted
-                                          if sure and abs(ratio - 1) >= _WORTH_SAYING),
-                          common=common, noise=known.says if known else "", alpha=alpha,
-                          repeated=repeated)
-    compared = accept.applied(compared, accepted)
-    return explain.with_causes(compared, base, new) if explained else compared
+                       + _nothing(base, new, noticed, [e for e in (asked.case, asked.quantity) if e]))
+    beside = []
+    if asked.case:
+        others = rows.Matcher(base, new, mode, thresholds, stage_of=stages.Stages(base, new, mode).of)
+        beside = [m for name in names if name not in set(wanted)
+                  for m in others.of_case(name)[0] if m.stage == stages.CORE]
+    return _Matched(base, new, matcher, stage_of, measured, made, noticed, beside)
 
 
 def _of_core(row, stage_of):
@@ -154,13 +205,6 @@ def _expression(option, text):
         raise InputError(f"{option} '{text}' is no regular expression: {error}") from error
 
 
-def _beside(base, new, mode, thresholds, names):
-    """[Measured] of the core's cases that nobody selected: they say what the machine did."""
-    stage_of = stages.Stages(base, new, mode).of
-    matcher = rows.Matcher(base, new, mode, thresholds, stage_of=stage_of)
-    return [m for name in names for m in matcher.of_case(name)[0] if m.stage == stages.CORE]
-
-
 def _adjusted(matcher, measured, decides, shifted):
     """`shifted`: yardsticks that lie apart on the two sides: of pairs they tell nothing."""
     if measured.paired and measured.meanwhile is not None:
@@ -172,24 +216,31 @@ def _adjusted(matcher, measured, decides, shifted):
     return replace(found, evidence=replace(matcher.tested(found), raw=raw))
 
 
-def _judged(matcher, measured, alpha, named, everything, alike, repeated, beside):
-    """([Row], [Family], the Change of what all cases moved, the Noise that is in it)."""
+@dataclass(frozen=True)
+class _Judged:
+    """`rows`, `families`: with their verdicts; `common`: the Change of what all cases moved, or None;
+    `noise`: the Noise that is in it, or None."""
+
+    rows: list
+    families: list
+    common: Change | None
+    noise: noise.Noise | None
+
+
+def _judged(matched, asked, alike):
+    matcher, measured = matched.matcher, matched.measured
     slopes = [replace(slope, evidence=matcher.tested(slope))
               for slope in families.found(measured, matcher.base.runs[0].page_size)]
-    items = [*measured, *slopes]
-    movement = common = None
+    items, movement, common = [*measured, *slopes], None, None
     if matcher.mode != sides.EXACT:
-        n_files = [len(files.paths) for files in (matcher.base, matcher.new)]
-        if any(i.evidence.test and not i.paired for i in items):
-            known = noise.find((matcher.base, matcher.new), named)
-            names, moved = adjust.of_runs((matcher.base, matcher.new))
-            movement = Movement.of([m for m in (*measured, *beside) if m.stage == stages.CORE], n_files, known,
-                                   dict(zip(names, moved[1] - moved[0])) if alike else None)
+        n_files = [len(files.paths) for files in (matched.base, matched.new)]
+        movement = _movement(matched, items, n_files, asked.known_noise, alike)
+        if movement:
             items = [movement.taken_out(item, n_files) for item in items]
+            common = movement.evidence(n_files, matcher.thresholds.of("time", ""))
         items = _moderated(items)
-        common = movement and movement.evidence(n_files, matcher.thresholds.of("time", ""))
-    changes, moved = judge.judge(items, alpha, common, repeated)
-    if everything:
+    changes, moved = judge.judge(items, asked.alpha, common, asked.repeated)
+    if asked.everything:
         changes = [replace(change, counts=True) for change in changes]
     family = {}
     for slope in slopes:
@@ -198,8 +249,20 @@ def _judged(matcher, measured, alpha, named, everything, alike, repeated, beside
     made = [m.row(change, family.get((m.case.name, m.quantity)))
             for m, change in zip(measured, changes)]
     by_name = {(row.case, row.quantity): row for row in made}
-    return made, [slope.family(change, by_name) for slope, change in
-                  zip(slopes, changes[len(measured):])], moved, movement and movement.said
+    of_slopes = [slope.family(change, by_name) for slope, change in
+                 zip(slopes, changes[len(measured):])]
+    return _Judged(made, of_slopes, moved, movement and movement.said)
+
+
+def _movement(matched, items, n_files, known_noise, alike):
+    """The Movement of all cases between the runs; None of pairs."""
+    if not any(i.evidence.test and not i.paired for i in items):
+        return None
+    both = matched.base, matched.new
+    names, moved = adjust.of_runs(both)
+    core = [m for m in (*matched.measured, *matched.beside) if m.stage == stages.CORE]
+    return Movement.of(core, n_files, noise.find(both, known_noise),
+                       dict(zip(names, moved[1] - moved[0])) if alike else None)
 
 
 def _moderated(items):

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and directories that a kill leaves only until the
+"""Files that are read, those that are written whole or not at all, and directories that a kill leaves only until the
 next call."""
 
 import contextlib
@@ -35,6 +35,15 @@ def scratch_directory(place=None):
     finally:
         shutil.rmtree(made, ignore_errors=True)
         os.close(lock)
+
+
+def content(source, remedy):
+    """The bytes of a file, or of one of the package's resources. `remedy`: what else to give. Raises
+    InputError."""
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}: give {remedy}") from error
 
 
 def write_whole(path, text):

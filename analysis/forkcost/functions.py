@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from forkcost import passes, units
+from forkcost import files, passes, units
 from forkcost.errors import InputError
 
 USER = "user code"
@@ -66,11 +66,9 @@ def read(path=None):
     """The Groups of a table, or of ours. Raises InputError."""
     source = Path(path) if path else resources.files("forkcost") / "data" / "kernel-functions.toml"
     remedy = "see forkcost/data/kernel-functions.toml for one that works"
+    content = files.content(source, "the path of a table of kernel functions with --functions")
     try:
-        return _groups(tomllib.loads(source.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}: give the path of a table of "
-                         "kernel functions with --functions") from error
+        return _groups(tomllib.loads(content.decode("utf-8")))
     except UnicodeDecodeError as error:
         raise InputError(f"{source}: is not text: {remedy}") from error
     except (tomllib.TOMLDecodeError, _Wrong) as error:

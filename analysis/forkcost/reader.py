@@ -6,7 +6,7 @@ import json
 import zlib
 from math import isfinite
 
-from forkcost import google_benchmark, schemas
+from forkcost import files, google_benchmark, schemas
 from forkcost.checks import DAMAGED, REPEAT, Broken, by_schema
 from forkcost.errors import InputError
 from forkcost.schemas import NEWEST
@@ -48,17 +48,14 @@ def read(path, foreign=False, force=False):
 def _parsed(path):
     """(one file's JSON, the constants in it that are no JSON: NaN, Infinity, -Infinity). Google
     Benchmark writes them for counters that have no value."""
+    content = files.content(path, "the path of a file that forkcost-run wrote")
     try:
-        content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":  # gzip, whatever its name is
             content = gzip.decompress(content)
         text = content.decode("utf-8")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: is not whole ({error}): it was cut off or damaged; "
                          f"{REPEAT}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}: give the path of a file that "
-                         "forkcost-run wrote") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not text: give a JSON file that forkcost-run "
                          "wrote") from error

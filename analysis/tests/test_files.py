@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from forkcost import files
+from forkcost import files, functions, reader
+from forkcost.compare import accept, noise, thresholds
 from forkcost.errors import InputError
 
 HOLD = """
@@ -135,3 +136,14 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="cannot be written: No such file"):
         files.write_whole(tmp_path / "none" / "page.html", "text")
     assert names(tmp_path) == {"directory"}
+
+
+@pytest.mark.parametrize("read, what", [
+    (lambda path: reader.read(path), "a file that forkcost-run wrote"),
+    (thresholds.read, "a table of thresholds"), (accept.read, r"a file with \[\[accept\]\] tables"),
+    (functions.read, "a table of kernel functions"),
+    (lambda path: noise.find((), path), "a file that forkcost aa wrote")])
+def test_what_cannot_be_read_is_named_with_the_reason_and_what_to_give(read, what, tmp_path):
+    for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(InputError, match=f"{path}: cannot be read: {reason}: give .*{what}"):
+            read(path)

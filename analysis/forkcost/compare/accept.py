@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from forkcost import files
 from forkcost.compare.result import SLOWER, Family
 from forkcost.compare.thresholds import parsed
 from forkcost.errors import InputError
@@ -39,11 +40,9 @@ class Known:
 
 def read(path):
     """[Known] of a file. Raises InputError."""
+    content = files.content(Path(path), "a file with [[accept]] tables")
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}: give a file with [[accept]] "
-                         "tables") from error
+        found = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: is no TOML: {error}") from error
     if set(found) != {"accept"} or not isinstance(found["accept"], list):

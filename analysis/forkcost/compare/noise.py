@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
+from forkcost import files
 from forkcost.compare.statistics import Usual
 from forkcost.errors import InputError
 
@@ -59,12 +60,9 @@ def find(sides, named=None):
 
 
 def _read(path, sides, asked_for):
+    content = files.content(path, "a file that forkcost aa wrote")
     try:
-        text = path.read_text(encoding="utf-8")
-        found = json.loads(text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}: give a file that forkcost aa "
-                         "wrote") from error
+        found = json.loads(content)
     except ValueError as error:
         raise InputError(f"{path}: is no file of forkcost aa: {error}: measure anew by forkcost "
                          "aa") from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from forkcost import files
 from forkcost.errors import InputError
 
 OURS = "data/thresholds.toml"
@@ -48,11 +49,9 @@ def read(path=None, everywhere=None):
 
 
 def _table(source):
+    content = files.content(source, "the path of a table of thresholds")
     try:
-        tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}: give the path of a table of "
-                         "thresholds") from error
+        tables = tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{source}: is no table of thresholds: {error}: see forkcost/{OURS} for "
                          "one that works") from error

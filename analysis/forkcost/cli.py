@@ -228,8 +228,9 @@ def claims(runs, measured, preset, save, output, form):
               help="The same by quantity: this table, not ours.")
 @click.option("--quantity", default="", metavar="REGEX", help="Only these quantities.")
 @click.option("--case", default="", metavar="REGEX", help="Only these cases.")
-@click.option("--alpha", default="1%", metavar="1%", show_default=True,
-              help="The chance of status 1 although nothing changed.")
+@click.option("--alpha", metavar="1%",
+              help="The chance of status 1 although nothing changed.  [default: 1%; of executed "
+                   "instructions 5%]")
 @click.option("--noise", type=_FILES, metavar="FILE.json",
               help="What runs of this machine differ by, as forkcost aa wrote it.  [default: "
                    "forkcost-noise.json beside the files]")
@@ -263,8 +264,8 @@ def compare(ctx, files, base_label, threshold, table, quantity, case, alpha, noi
     from forkcost.compare import accept as known, engine, thresholds
 
     limits = thresholds.read(table, None if threshold is None else thresholds.parsed(threshold))
-    error = thresholds.parsed(alpha)
-    if error >= 0.5:
+    error = None if alpha is None else thresholds.parsed(alpha)
+    if error is not None and error >= 0.5:
         raise InputError(f"--alpha {alpha}: is the chance of a false alarm; give less than 50%")
     found, without = engine.comparisons(
         files, base_label, limits, case=case, quantity=quantity, force=force, explained=explain,

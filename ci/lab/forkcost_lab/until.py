@@ -20,7 +20,7 @@ class Until:
 
     size: float
     max_seconds: float
-    alpha: float = engine.ALPHA
+    alpha: float = engine.ALPHA["time"]
     looks: int = 0
     share: float = 0.0  # of the error, of the last look
     began: float = field(default_factory=time.monotonic)

@@ -248,13 +248,12 @@ def test_exact_against_time_is_meaningless(tmp_path):
 
 
 def test_counts_are_exact(pair):
-    found = pair(maker(1, count=4096), maker(2, count=4097), 0.2)
-    change = next(r.change for r in found.rows if r.quantity == "faults")
-    assert change.verdict == SLOWER and change.exact and change.p is None
-    found = pair(maker(1, count=4097), maker(2, count=4096), 0.2)
-    assert next(r.change for r in found.rows if r.quantity == "faults").verdict == FASTER
-    few = pair(maker(1, count=4096, rounds=2), maker(2, count=4097, rounds=2), 0.2)
-    assert next(r.change for r in few.rows if r.quantity == "faults").verdict == UNCLEAR
+    def change(before, after, **options):
+        found = pair(maker(1, count=before, **options), maker(2, count=after, **options), 0.2, quantity="faults")
+        return found.rows[0].change
+    assert change(4096, 4097).verdict == SLOWER and change(4097, 4096).verdict == FASTER
+    assert change(4096, 4097).exact and change(4096, 4097).p is None
+    assert change(4096, 4097, rounds=2).verdict == UNCLEAR
 
 
 def test_what_the_address_space_layout_moves_is_no_news(tmp_path):

@@ -116,6 +116,43 @@ def test_a_threshold_is_the_smallest_change_worth_telling(tmp_path):
     assert stage_of(compared(*paths[::-1], 0.025), "fork", "blocked_ns").verdict == FASTER
 
 
+def counting(quantity, more, rounds=12):
+    """The same without a change of times, but so many faults more in all samples of one case: `quantity`
+    names the count, `faults`, which is not primary, or `pages` of a case of which it is."""
+    m = made(1)
+    for name in ("fork", "33"):
+        values = [{q: np.full(5, 4096 + (more if q == quantity and name == "33" else 0))
+                   for q in ("faults", "pages")} for _ in range(rounds)]
+        m.case("cow", {"path": name}, values, "pages")
+    for entry in m.benchmarks[-2 * rounds:]:
+        entry["quantities"]["pages"] |= {"unit": "1", "better": "lower"}
+    return m
+
+
+@pytest.mark.parametrize("quantity, more, stage, verdict, status", [
+    ("faults", 1, stages.REST, SAME, 0), ("faults", 8000, stages.REST, SLOWER, 0),
+    ("faults", -400, stages.REST, FASTER, 0), ("pages", 1, stages.PRIMARY, SAME, 0),
+    ("pages", 400, stages.PRIMARY, SLOWER, 0), ("pages", 1000, stages.PRIMARY, SLOWER, 1)])
+def test_a_count_outside_the_core_obeys_the_threshold_and_the_20_percent(
+        tmp_path, quantity, more, stage, verdict, status):
+    paths = files(tmp_path, counting(quantity, 0), counting(quantity, more))
+    found = compared(*paths)
+    change = next(r.change for r in found.rows if (r.case, r.quantity) == ("cow/path:33", quantity))
+    assert (change.stage, change.verdict, found.exit_status()) == (stage, verdict, status)
+    assert change.exact and (verdict != SAME or "less than the threshold of 1.0%" in change.reason)
+    assert compared(*paths, everything=True).exit_status() == int(verdict == SLOWER)
+    wanted = compared(*paths, 2e-4, case="cow/path:33", quantity=quantity)  # selected, so the core's
+    assert wanted.exit_status() == int(more > 0)
+
+
+def test_a_count_outside_the_core_has_the_callers_threshold(tmp_path):
+    paths = files(tmp_path, counting("faults", 0), counting("faults", 100))
+    for wish, verdict in ((0.02, SLOWER), (0.03, SAME)):
+        found = compared(*paths, wish)
+        assert next(r.change for r in found.rows if (r.case, r.quantity) == (
+            "cow/path:33", "faults")).verdict == verdict, wish
+
+
 # Changes that are known
 
 

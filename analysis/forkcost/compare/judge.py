@@ -53,16 +53,30 @@ class Evidence:
         return float(np.exp(self.sign * min(delta, statistics.WIDEST)))
 
 
-def exact(base, new, unit, sign, what, missing):
-    """The Change of a count that is the same in all samples of a side. `what`: a unit is;
-    `missing`: so many more of them would make it sure."""
-    delta = sign * (new - base)
-    verdict = SAME if delta == 0 else UNCLEAR if missing else SLOWER if delta > 0 else FASTER
-    ratio = 1.0 if delta == 0 else new / base if base > 0 else None
-    reason = "" if verdict != UNCLEAR else "differs, but too few rounds to call it exact"
-    return Change(base, new, unit, "all samples alike", ratio, None, None, 0.0, verdict, reason,
+def exact(base, new, unit, sign, what, missing, stage, threshold):
+    """The Change of a count that is the same in all samples of a side. `what`: a unit is; `missing`: so
+    many more of them would make it sure. In the core any difference is news; elsewhere a fault more of
+    4,096 is less than anybody asked for, and the exit status hears of it as of a time."""
+    delta, ratio = sign * (new - base), new / base if base > 0 else None
+    if delta == 0:
+        ratio = 1.0
+    size = np.inf if not ratio else abs(np.log(ratio))
+    least = 0.0 if stage == CORE else threshold
+    verdict, reason = SLOWER if delta > 0 else FASTER, ""
+    if delta == 0:
+        verdict = SAME
+    elif missing:
+        verdict, reason = UNCLEAR, "differs, but too few rounds to call it exact"
+    elif size < np.log1p(least):
+        verdict, reason = SAME, f"less than the threshold of {units.percent(least)}"
+    return Change(base, new, unit, "all samples alike", ratio, None, None, least, verdict, reason,
                   more_rounds=missing if verdict == UNCLEAR else None, exact=True, replicated=what,
-                  counts=True)
+                  counts=_counts(stage, size), stage=stage)
+
+
+def _counts(stage, size):
+    """Whether the exit status hears of a change by so much (a logarithm)."""
+    return stage == CORE or (stage == PRIMARY and bool(size >= np.log1p(stages.PRIMARY_CHANGE)))
 
 
 @dataclass(frozen=True)
@@ -145,12 +159,10 @@ def _tested(evidence, stage, index, interval_level=statistics.LEVEL):
         smallest = statistics.detectable(test.error, stage.level, threshold)
         if verdict == UNCLEAR:
             more = statistics.more_units(test, stage.level, threshold)
-    counts = stage.name == CORE or (stage.name == PRIMARY and bool(
-        abs(test.delta) >= np.log1p(stages.PRIMARY_CHANGE)))
     return Change(**_common(evidence), interval=tuple(sorted(
         float(np.exp(evidence.sign * x)) for x in (low, high))), p=float(p), verdict=verdict,
-        reason=reason, more_rounds=more, detectable=smallest, paired=test.paired, counts=counts,
-        stage=stage.name)
+        reason=reason, more_rounds=more, detectable=smallest, paired=test.paired,
+        counts=_counts(stage.name, abs(test.delta)), stage=stage.name)
 
 
 def _why(evidence, significant, p, tests):

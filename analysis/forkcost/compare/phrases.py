@@ -311,6 +311,12 @@ def rounds(item):
     return f"{base} and {new}"
 
 
+def threshold(change):
+    """The smallest change worth telling; of what is counted in the core any is."""
+    return "–" if not known(change.threshold) or change.exact and not change.threshold else (
+        units.percent(change.threshold))
+
+
 def p_value(p):
     if p is None or not math.isfinite(p):
         return "–"
@@ -333,8 +339,8 @@ def details(item, mode):
         found.append(("accepted", change.accepted))
     if change.p is not None:
         found.append(("p (corrected)", p_value(change.p)))
-    if not change.exact and known(change.threshold):
-        found.append(("threshold", units.percent(change.threshold)))
+    if threshold(change) != "–":
+        found.append(("threshold", threshold(change)))
     if known(change.detectable):
         found.append(("smallest slowdown that these rounds detect (power 80%)",
                       units.percent(change.detectable)))
@@ -395,7 +401,8 @@ def statement(comparison):
     elif comparison.noise:
         parts.append(f"What runs differ by is in each interval: {comparison.noise}.")
     if any(c.exact for c in changes):
-        parts.append("Counts that are the same in all samples of a side are compared exactly.")
+        parts.append("Counts that are the same in all samples of a side are compared exactly: in the core any "
+                     "difference is news, elsewhere from the threshold on.")
     return " ".join(parts)
 
 

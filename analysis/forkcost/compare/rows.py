@@ -156,11 +156,13 @@ class Matcher:
 
     def _count(self, case, new, rounds, seen, what):
         """A count that is the same in all samples of a side, and of which the table does not say
-        that it differs for no reason: any difference is one."""
+        that it differs for no reason."""
         missing = stats.MIN_ROUNDS - min(len(r.nested) for r in rounds)
         change = judge.exact(*(float(r.values[0]) for r in rounds), new.unit,
                              -1 if new.better == "higher" else 1, what,
-                             0 if self.mode == sides.EXACT else max(missing, 0))
+                             0 if self.mode == sides.EXACT else max(missing, 0),
+                             self.stage_of(case.name, new.name),
+                             self.thresholds.of(self.mode, new.name, True))
         return Row(case.name, new.name, case.axes, case.heap_bytes, change, *seen)
 
     def compared(self, quantity):

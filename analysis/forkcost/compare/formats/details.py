@@ -70,7 +70,7 @@ def _changes(console, title, items, c):
             interval += f" accepted: {change.accepted}"
         rows.append((
             phrases.percent(change.ratio, change.exact), interval, phrases.arrow(change, c.mode),
-            "–" if change.exact else units.percent(change.threshold), _about(item, c.mode)))
+            phrases.threshold(change), _about(item, c.mode)))
     _table(console, title, ("change", "95%", f"{c.base.label} → {c.new.label}", "threshold", ""),
            rows)
 

@@ -71,7 +71,7 @@ def _row(item, mode):
             phrases.percent(change.ratio, change.exact),
             "exact" if change.exact else phrases.interval(change) or "–",
             phrases.percent(change.raw), phrases.p_value(change.p),
-            "–" if change.exact else units.percent(change.threshold), phrases.rounds(item),
+            phrases.threshold(change), phrases.rounds(item),
             change.estimator, "–" if not phrases.known(change.detectable) else
             units.percent(change.detectable), why)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from forkcost import load, processes, titles, units
 from forkcost.compare import (
-    accept, adjust, differences, explain, families, judge, noise, rows, sides, stages, statistics)
+    accept, adjust, differences, explain, families, judge, neighbours, noise, rows, sides, stages, statistics)
 from forkcost.compare.movement import Movement
 from forkcost.compare.result import (
     FAILED, FASTER, GONE, MEANINGLESS, NEW, SAME, SLOWER, UNCLEAR, WARNING, Change, Comparison)
@@ -146,7 +146,7 @@ def compare(base, new, thresholds, **options):
         meanwhile=tuple((title, ratio) for _, title, ratio, sure in shifted
                         if sure and abs(ratio - 1) >= _WORTH_SAYING),
         common=judged.common, noise=judged.noise.says if judged.noise else "", alpha=alpha,
-        repeated=asked.repeated)
+        repeated=asked.repeated, autocorrelation=judged.autocorrelation)
     compared = accept.applied(compared, asked.accepted)
     return explain.with_causes(compared, base, new) if asked.explained else compared
 
@@ -235,12 +235,13 @@ def _adjusted(matcher, measured, decides, shifted):
 @dataclass(frozen=True)
 class _Judged:
     """`rows`, `families`: with their verdicts; `common`: the Change of what all cases moved, or None;
-    `noise`: the Noise that is in it, or None."""
+    `noise`: the Noise that is in it, or None; `autocorrelation`: of neighbouring pairs."""
 
     rows: list
     families: list
     common: Change | None
     noise: noise.Noise | None
+    autocorrelation: float
 
 
 def _judged(matched, asked, alpha, alike):
@@ -254,6 +255,8 @@ def _judged(matched, asked, alpha, alike):
         if movement:
             items = [movement.taken_out(item, n_files) for item in items]
             common = movement.evidence(n_files, matcher.thresholds.of("time", ""))
+    core = [m for m in (*measured, *matched.beside) if m.stage == stages.CORE]
+    items, autocorrelation = _widened(items, core)
     changes, moved = judge.judge(_moderated(items), alpha, common, asked.repeated)
     if asked.everything:
         changes = [replace(change, counts=True) for change in changes]
@@ -266,7 +269,21 @@ def _judged(matched, asked, alpha, alike):
     by_name = {(row.case, row.quantity): row for row in made}
     of_slopes = [slope.family(change, by_name) for slope, change in
                  zip(slopes, changes[len(measured):])]
-    return _Judged(made, of_slopes, moved, movement and movement.said)
+    return _Judged(made, of_slopes, moved, movement and movement.said, autocorrelation)
+
+
+def _widened(items, core):
+    """(the items, of which pairs that follow each other are no further evidence as far as they are alike;
+    how alike they are)."""
+    def differences(item):
+        base, new = (item.evidence.sign * np.log(x) for x in item.of_units)
+        return dict(zip(item.pairs, new - base))
+    alike = neighbours.alike([differences(m) for m in core if m.paired and m.evidence.test])
+    if not alike:
+        return items, alike
+    return [replace(i, evidence=replace(i.evidence, test=neighbours.widened(
+        i.evidence.test, alike, i.pairs[:len(i.of_units[0])]))) if i.paired and i.evidence.test else i
+            for i in items], alike
 
 
 def _movement(matched, items, n_files, known_noise, alike):

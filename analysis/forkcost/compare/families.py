@@ -19,7 +19,7 @@ RISES = 0.1  # of the cost at the smallest size: a line that rises less has no s
 @dataclass(frozen=True)
 class Slope:
     """A family before it is judged. `members`: Measured, by size; has `quantity`, `evidence`,
-    `of_units`, `files`, `floor`, `stage`, `group` and `paired` as one of these. `amplified`: the
+    `of_units`, `files`, `pairs`, `floor`, `stage`, `group` and `paired` as one of these. `amplified`: the
     variance of its logarithm per variance of the members': a line that rises little is known badly."""
 
     key: str
@@ -48,9 +48,16 @@ class Slope:
         return tuple(m.case.name for m in self.members)
 
     @property
+    def _shortest(self):
+        return min(self.members, key=lambda m: len(m.files[0]))
+
+    @property
     def files(self):
-        return tuple(files[:len(of_side)] for files, of_side in zip(
-            min(self.members, key=lambda m: len(m.files[0])).files, self.of_units))
+        return tuple(files[:len(of_side)] for files, of_side in zip(self._shortest.files, self.of_units))
+
+    @property
+    def pairs(self):
+        return self._shortest.pairs
 
     @property
     def group(self):

@@ -20,7 +20,6 @@ from forkcost.compare.sides import FILES_ARE_UNITS
 _FEWEST = 4  # groups that say what is common: of fewer one that changed would be half of it
 _APART, _TOGETHER = 2.5, 2 / 3  # standard errors; of the groups
 _OF_MEDIAN = np.pi / 2  # its variance, of the mean's
-_OF_DEVIATION = 1.4826  # a normal deviation, of a median absolute one
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Movement:
         levels = np.array([self.levels[group] for group in others])
         files = self.of_base, levels.shape[1] - self.of_base
         apart = levels[:, self.of_base:].mean(axis=1) - levels[:, :self.of_base].mean(axis=1)
-        seen, df = (_OF_DEVIATION * np.median(np.abs(apart - np.median(apart))))**2, len(apart) - 1
+        seen, df = statistics.deviation(apart)**2, len(apart) - 1
         own = self.noise.own_of("")
         expected = (sum(1 / n for n in files) * own.variance
                     + np.mean([self.errors[group] for group in others]))

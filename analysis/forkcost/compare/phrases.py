@@ -395,6 +395,9 @@ def statement(comparison):
             "either end, with variances that figures of one kind tell one another. slower, "
             "faster: at least the threshold, and significant. same: the whole interval is inside the "
             "threshold.", *_errors(comparison, tested)]
+    if r := comparison.autocorrelation:
+        parts.append(f"Pairs that follow each other are alike (autocorrelation {r:.2f}, over all of the core): "
+                     f"in intervals and tests they count for {(1 - r) / (1 + r):.0%} of their number.")
     if comparison.common:
         parts.append("What all groups of cases moved together is taken out of each time, and judged by "
                      f"what runs differ by: {comparison.noise}.")

@@ -141,7 +141,8 @@ class Comparison:
     pairs, and where they are too few to tell; `noise`: what it was judged by. `meanwhile`: (title,
     ratio) of yardsticks that moved between the sides, new / base. `causes`: with
     --explain. `alpha`: the chance of bad news where nothing changed; `repeated`: of this look
-    of several, and intervals are as wide as all of the core's together take."""
+    of several, and intervals are as wide as all of the core's together take. `autocorrelation`: of
+    neighbouring pairs, by which intervals are wider; 0 where it is not surely above."""
 
     base: Side
     new: Side
@@ -156,6 +157,7 @@ class Comparison:
     noise: str = ""
     alpha: float = 0.01
     repeated: bool = False
+    autocorrelation: float = 0.0
 
     def count(self, verdict):
         """Rows with this verdict."""

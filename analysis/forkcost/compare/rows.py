@@ -19,7 +19,8 @@ class Measured:
     """A quantity of a case on both sides, ready to be judged. `paired`: both sides have the same
     rounds; `seen`: the rounds' numbers and medians, for the Row; `of_units`: the units' estimates,
     of base and new, and `files`: the index of each one's file on its side; `step`: what its values
-    come in, 0 where that is not known; `stage`: see stages. `meanwhile`: its rounds' yardsticks;
+    come in, 0 where that is not known; `stage`: see stages; `pairs`: the key (file, round) of each pair, in
+    the order of time. `meanwhile`: its rounds' yardsticks;
     `adjusted_units`: the units without what these explain, which is the share `explained`."""
 
     case: object
@@ -31,6 +32,7 @@ class Measured:
     files: tuple
     step: float
     stage: str
+    pairs: tuple = ()
     meanwhile: adjust.Meanwhile | None = None
     adjusted_units: tuple | None = None
     explained: float = 0.0
@@ -147,7 +149,7 @@ class Matcher:
             *(r.estimate(q) for r in rounds), new.unit, estimator, threshold,
             -1 if new.better == "higher" else 1, what=what,
             alike=alone and rounds[0].values[0] == rounds[1].values[0]), seen, of_units, files,
-            self._step(of_units, new), self.stage_of(case.name, new.name))
+            self._step(of_units, new), self.stage_of(case.name, new.name), tuple(keys[0]) if paired else ())
         if found.stage != stages.REST and what == "round" and self.mode != sides.EXACT and (
                 new.unit == "ns"):
             found = replace(found, meanwhile=adjust.Meanwhile.of(

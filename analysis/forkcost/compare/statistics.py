@@ -90,6 +90,11 @@ def t_test(base, new, paired=False, floor=0.0, lost=0.0):
     return Test(samples[1].mean - samples[0].mean, samples)
 
 
+def deviation(values):
+    """The standard deviation of normal values, by the median absolute one: a few bad ones say nothing."""
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+
+
 def _error(parts):
     """Satterthwaite's."""
     total = sum(variance for variance, _ in parts)

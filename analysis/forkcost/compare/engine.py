@@ -288,7 +288,7 @@ def _widened(items, core):
 
 def _movement(matched, items, n_files, known_noise, alike):
     """The Movement of all cases between the runs; None of pairs."""
-    if not any(i.evidence.test and not i.paired for i in items):
+    if not any(i.evidence.p is not None and not i.paired for i in items):
         return None
     both = matched.base, matched.new
     names, moved = adjust.of_runs(both)

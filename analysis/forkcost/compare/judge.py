@@ -6,6 +6,7 @@ import numpy as np
 
 from forkcost import units
 from forkcost.compare import stages, statistics
+from forkcost.compare.ranks import Ranks
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR, Change
 from forkcost.compare.stages import CORE, DETAIL, PRIMARY, REST
 
@@ -19,7 +20,9 @@ class Evidence:
     −1. `test`: of the units' logarithms, those of costs; None with too few units. `raw`: the
     logarithm before what all cases moved was taken out, None where nothing was. `what`: a unit is,
     a `round` or a `file`; `alike`: all values of both sides are equal; `without`: why there is no
-    test; `missing`: rounds to have one; `decides`: the ratio decides without one."""
+    test; `missing`: rounds to have one; `decides`: the ratio decides without one. `ranks`: of values that
+    have no logarithm, in place of a test; `drift`: what runs differ by, as a logarithm, which ranks do not
+    know."""
 
     base: float
     new: float
@@ -34,6 +37,14 @@ class Evidence:
     without: str = ""
     missing: int | None = None
     decides: bool = False
+    ranks: Ranks | None = None
+    drift: float = 0.0
+
+    @property
+    def p(self):
+        """None where nothing was tested."""
+        found = self.test or self.ranks
+        return found and found.p
 
     @property
     def ratio(self):
@@ -110,7 +121,7 @@ def judge(items, alpha, common=None, repeated=False):
     None). `alpha`: the chance that the exit status is bad news although nothing changed. `common`:
     the Evidence of what all cases moved; it is one of the core's. `repeated`: intervals are of the
     level of the stage's single test, so that `same` is as sure as `slower`."""
-    p = {i: item.evidence.test.p for i, item in enumerate(items) if item.evidence.test is not None}
+    p = {i: item.evidence.p for i, item in enumerate(items) if item.evidence.p is not None}
     of = {stage: {i: p[i] for i in p if items[i].stage == stage} for stage in stages.ORDER}
     share = stages.PRIMARY_SHARE if of[PRIMARY] else 0.0
     all_core = of[CORE] | ({None: common.test.p} if common else {})
@@ -140,6 +151,8 @@ def _common(evidence):
 
 
 def _tested(evidence, stage, index, interval_level=statistics.LEVEL):
+    if evidence.test is None:
+        return _ranked(evidence, stage, stage.p[index])
     threshold, test, p = float(np.log1p(evidence.threshold)), evidence.test, stage.p[index]
     low, high = test.interval(interval_level)
     significant = p < stage.error
@@ -163,6 +176,29 @@ def _tested(evidence, stage, index, interval_level=statistics.LEVEL):
         float(np.exp(evidence.sign * x)) for x in (low, high))), p=float(p), verdict=verdict,
         reason=reason, more_rounds=more, detectable=smallest, paired=test.paired,
         counts=_counts(stage.name, abs(test.delta)), stage=stage.name)
+
+
+def _ranked(evidence, stage, p):
+    """Of values without a ratio: ranks say which side is larger, and the figures of both sides, in the
+    quantity's unit, have to lie as far apart as the threshold wants, of the larger one of them: from 0 on
+    that is any difference. Between runs it takes more than what these differ by."""
+    base, new, found = evidence.base, evidence.new, evidence.ranks
+    least = -np.expm1(-max(float(np.log1p(evidence.threshold)), evidence.drift))
+    direction = int(np.sign(evidence.sign * (new - base)))
+    verdict, more = UNCLEAR, None
+    if p >= stage.error:
+        reason, more = (f"{evidence.without}: not significant by ranks among {units.many([stage.tests], 'test')} "
+                        f"(p {p:.2g})"), stage.level and found.more(stage.level)
+    elif direction != found.direction:
+        reason = f"{evidence.without}: rounds differ by ranks, and their {evidence.estimator} does not"
+    elif abs(new - base) < least * max(abs(base), abs(new)):
+        reason = f"{evidence.without}: less than the threshold, or than what runs differ by"
+    else:
+        verdict, reason = SLOWER if direction > 0 else FASTER, f"{evidence.without}: by ranks"
+    ratio = evidence.ratio
+    return Change(**_common(evidence), interval=None, p=float(p), verdict=verdict, reason=reason,
+                  more_rounds=more, paired=found.paired, stage=stage.name,
+                  counts=_counts(stage.name, abs(np.log(ratio)) if ratio else np.inf))
 
 
 def _why(evidence, significant, p, tests):

@@ -19,6 +19,7 @@ from forkcost.compare.sides import FILES_ARE_UNITS
 
 _FEWEST = 4  # groups that say what is common: of fewer one that changed would be half of it
 _APART, _TOGETHER = 2.5, 2 / 3  # standard errors; of the groups
+_SURE = 0.999  # of what runs differ by, where ranks know nothing of it
 _OF_MEDIAN = np.pi / 2  # its variance, of the mean's
 
 
@@ -114,10 +115,13 @@ class Movement:
         """The item (Measured or Slope) with its own part alone: what the cases of other groups
         moved is taken out of its units, and what runs differ by is in its error."""
         evidence = item.evidence
-        if evidence.test is None or item.paired:
+        if evidence.p is None or item.paired:
             return item
         of_files = evidence.what == "file" and all(
             len(files) == n for files, n in zip(item.files, n_files))
+        if evidence.test is None:
+            drift = 0.0 if of_files or not _is_time(item) else self._drift(n_files, item.quantity)
+            return replace(item, evidence=replace(evidence, drift=drift))
         logs = [evidence.sign * np.log(x) for x in item.of_units]
         if self.known and _is_time(item):  # a machine has no hour in which it has fewer bytes
             *shifts, part = self.without(item.group)
@@ -139,6 +143,11 @@ class Movement:
         that rounds do not know."""
         own = self.noise.own_of(quantity)
         return [(sum(1 / n for n in n_files) * own.variance, own.df)]
+
+    def _drift(self, n_files, quantity):
+        """How far, as a logarithm, two sides may lie apart for no other reason."""
+        between = [*self.unknown(n_files), *self.between(n_files, quantity)]
+        return statistics.Test(0.0, (), tuple(between)).interval(_SURE)[1]
 
     def unknown(self, n_files):
         """The same of the common part, where it cannot be told apart."""

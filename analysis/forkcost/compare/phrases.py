@@ -144,7 +144,7 @@ def seen(comparison):
     """What the core's figures could have shown: `smallest slowdown found: 1.2% (median of 36
     figures; worst 3.1%: fork, 256 MiB: teardown)`; empty where none was tested."""
     tested = [i for i in (*comparison.families, *comparison.rows)
-              if i.change.stage == stages.CORE and i.change.p is not None]
+              if i.change.stage == stages.CORE and i.change.interval is not None]
     found = sorted(((i.change.detectable, title(i)) for i in tested if known(i.change.detectable)),
                    key=lambda pair: pair[0])
     if not found:
@@ -395,6 +395,9 @@ def statement(comparison):
             "either end, with variances that figures of one kind tell one another. slower, "
             "faster: at least the threshold, and significant. same: the whole interval is inside the "
             "threshold.", *_errors(comparison, tested)]
+    if any(c.interval is None for c in tested):
+        parts.append("Values of 0 or below have no ratio: ranks say which side is larger (Mann and Whitney; of pairs "
+                     "the sign test), and both sides' figures, whether by as much as the threshold.")
     if r := comparison.autocorrelation:
         parts.append(f"Pairs that follow each other are alike (autocorrelation {r:.2f}, over all of the core): "
                      f"in intervals and tests they count for {(1 - r) / (1 + r):.0%} of their number.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from forkcost import stats, units
-from forkcost.compare import adjust, judge, sides, stages, statistics
+from forkcost.compare import adjust, judge, ranks, sides, stages, statistics
 from forkcost.compare.result import FAILED, GONE, NEW, Adjustment, Change, Row
 
 # Bytes of the same thing that come in two sizes are no further apart.
@@ -215,10 +215,10 @@ class Matcher:
                     "no interval; executed instructions repeat" if exact else
                     f"an interval needs {stats.MIN_ROUNDS} or more")))
         if min(x.min() for x in of_units) <= 0:
-            base, new = of_units
-            apart = base.max() < new.min() or new.max() < base.min()
-            return replace(evidence, without="values of 0 or below have no ratio",
-                           decides=exact and bool(apart))
+            found_ranks = ranks.test(*(evidence.sign * x for x in of_units), found.paired)
+            decides = exact and found_ranks.apart and not found.paired
+            return replace(evidence, without="values of 0 or below have no ratio", decides=decides,
+                           ranks=None if decides or evidence.alike else found_ranks)
         return replace(evidence, test=statistics.t_test(
             *(evidence.sign * np.log(x) for x in of_units), found.paired, found.floor, found.lost))
 

@@ -113,9 +113,12 @@ def _settling(c):
     unclear = [x for x in every if x.interval is not None]
     enough = [x.more_rounds for x in unclear if x.more_rounds is not None]
     said = []
-    if len(unclear) < len(every):
-        said.append(f"{len(every) - len(unclear):,} have no test: it takes three rounds per side, and values "
-                    "above 0")
+    untested = sum(x.p is None for x in every)
+    if untested:
+        said.append(f"{untested:,} have no test: it takes three rounds per side")
+    ranked = len(every) - len(unclear) - untested
+    if ranked:
+        said.append(f"{ranked:,} have values of 0 or below, of which only ranks are compared")
     if enough:
         said.append(f"{len(enough):,} of {len(unclear):,} unclear ones would be settled by "
                     f"{units.many(sorted({min(enough), max(enough)}), f'more {unclear[0].replicated}')} "

@@ -15,6 +15,7 @@ from forkcost.errors import InputError, NoAnswer
 FEWEST = 3
 _FEW_GROUPS = 3  # a quantity of fewer groups of cases has what all quantities have
 _MOST_DF = 100
+_FAR = 0.999  # of rounds: what further ones are, nobody knows
 _LEVEL = 0.01
 
 
@@ -61,8 +62,8 @@ def _of(files):
 
 
 def _levels(files):
-    """(group, quantity) -> [(logarithm of the cost in each run, its variance by rounds alone)]: of
-    primary quantities."""
+    """(group, quantity) -> [(logarithm of the cost in each run, its variance by rounds alone, the case's
+    name, its rounds' logarithms in each run)]: of primary quantities."""
     matcher = rows.Matcher(files[0], files[-1], "time", thresholds.read())
     stage = stages.Stages(files[0], files[-1], "time")
     found = defaultdict(list)
@@ -76,25 +77,18 @@ def _levels(files):
                     or not matcher.compared(first) or any(quantity not in o for o in of_runs)):
                 continue
             q = matcher.estimator(quantity)[1]
-            samples = [_sample(o[quantity], q) for o in of_runs]
-            if None not in samples:
-                found[stages.group(case), quantity].append(
-                    (np.array([s.mean for s in samples]),
-                     np.mean([s.variance / s.n for s in samples])))
+            of_units = [rows.rounds_of(o[quantity]).of_units(q) for o in of_runs]
+            if min(map(len, of_units)) < 2 or min(map(np.min, of_units)) <= 0:
+                continue
+            logs = [np.log(x) for x in of_units]
+            samples = [statistics.Sample.of(x) for x in logs]
+            found[stages.group(case), quantity].append(
+                (np.array([s.mean for s in samples]), np.mean([s.variance / s.n for s in samples]), name, logs))
     return found
 
 
-def _sample(quantity, q):
-    """A statistics.Sample of the rounds' logarithms; None of too few, and of 0 and below."""
-    rounds = rows.rounds_of(quantity)
-    of_units = rounds.of_units(q)
-    if len(of_units) < 2 or of_units.min() <= 0:
-        return None
-    return statistics.Sample.of(np.log(of_units))
-
-
 def _document(files, levels):
-    centred = {key: [(y - y.mean(), variance) for y, variance in of] for key, of in levels.items()}
+    centred = {key: [(y - y.mean(), variance) for y, variance, *_ in of] for key, of in levels.items()}
     by_group = defaultdict(list)
     for (group, _), of in centred.items():
         by_group[group] += [y for y, _ in of]
@@ -119,7 +113,39 @@ def _document(files, levels):
             "common": {"sd": round(float(common.std(ddof=1)), 6), "df": runs - 1},
             **_yardsticks(files, common),
             "own": {"default": _pooled(every, runs),
-                    **{q: _pooled(pairs, runs) for q, pairs in sorted(own.items())}}}
+                    **{q: _pooled(pairs, runs) for q, pairs in sorted(own.items())}},
+            **_rounds(levels)}
+
+
+def _rounds(levels):
+    """What a single round differs by from others of its run, for who has one or two: by case, and by
+    quantity for cases that are not in these runs."""
+    of_cases = defaultdict(dict)
+    for (_, quantity), of in levels.items():
+        for *_, name, logs in of:
+            df = sum(len(x) - 1 for x in logs)
+            centred = np.concatenate([x - x.mean() for x in logs])
+            if centred.any():
+                of_cases[quantity][name] = (centred, float((centred**2).sum() / df), df)
+    every = [of for cases in of_cases.values() for of in cases.values()]
+    if not every:
+        return {}
+    # A bad round, which many rounds leave out, is all that there is where it is the only one.
+    far = np.quantile(np.concatenate([np.abs(x) / variance**0.5 for x, variance, _ in every]), _FAR)
+    tail = max(float(far) / special.ndtri((1 + _FAR) / 2), 1.0)
+    cases = defaultdict(dict)
+    for quantity, of in sorted(of_cases.items()):
+        for name, (_, variance, df) in of.items():
+            cases[name][quantity] = {"sd": round(variance**0.5 * tail, 6), "df": min(df, _MOST_DF)}
+    rounds = {"default": _of_round(every, tail),
+              **{q: _of_round(of.values(), tail) for q, of in sorted(of_cases.items())}}
+    return {"cases": dict(cases), "rounds": {q: v for q, v in rounds.items() if v}}
+
+
+def _of_round(cases, tail):
+    """What is usual; how unlike cases are is in the degrees of freedom. None of too few."""
+    usual = statistics.usual([statistics.Sample(0.0, variance, float(df), df + 1) for _, variance, df in cases])
+    return usual and {"sd": round(usual.variance**0.5 * tail, 6), "df": round(max(usual.df, 1.0), 2)}
 
 
 def _yardsticks(files, common):

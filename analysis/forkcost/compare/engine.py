@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -129,11 +129,12 @@ def compare(base, new, thresholds, **options):
     found = _differences(base, new, asked.force)
     # Another kernel, or another setting, may itself move a yardstick: then it takes nothing out.
     alike = not any(d.severity == WARNING or d.what in _MOVE_YARDSTICKS for d in found)
-    matched = _matched(base, new, mode, thresholds, asked)
+    known = cache(lambda: noise.find((base, new), asked.known_noise))
+    matched = _matched(base, new, mode, thresholds, asked, known)
     shifted = list(adjust.moved(base, new))
     measured = [_adjusted(matched.matcher, m, alike, {name for name, *_ in shifted})
                 for m in matched.measured]
-    judged = _judged(replace(matched, measured=measured), asked, alpha, alike)
+    judged = _judged(replace(matched, measured=measured), asked, alpha, alike, known)
     counts = [_heard(row) for row in matched.made] if asked.everything else matched.made
     made = [_of_core(row, matched.stages) for row in (*counts, *judged.rows)]
     tables = [files.quantities for files in (base, new)]
@@ -162,12 +163,13 @@ def _differences(base, new, force):
     return found
 
 
-def _matched(base, new, mode, thresholds, asked):
-    """The _Matched. Raises NoAnswer where nothing is on both sides."""
+def _matched(base, new, mode, thresholds, asked, known):
+    """The _Matched. `known`: gives the machine's Noise. Raises NoAnswer where nothing is on both sides."""
     selected = bool(asked.case) or all(files.context.get("run", {}).get("filter")
                                        for files in (base, new))
     stage_of = stages.Stages(base, new, mode, selected, bool(asked.quantity))
-    matcher = rows.Matcher(base, new, mode, thresholds, asked.quantities, stage_of.of)
+    matcher = rows.Matcher(base, new, mode, thresholds, asked.quantities, stage_of.of,
+                           lambda *of: known().rounds_of(*of))
     measured, made, noticed = [], rows.alone(base, new, asked.cases), rows.Noticed()
     names = [name for name in base.cases if name in new.cases]
     wanted = [name for name in names if asked.cases.search(name)]
@@ -180,7 +182,8 @@ def _matched(base, new, mode, thresholds, asked):
                        + _nothing(base, new, noticed, [e for e in (asked.case, asked.quantity) if e]))
     beside = []
     if asked.case:
-        others = rows.Matcher(base, new, mode, thresholds, stage_of=stages.Stages(base, new, mode).of)
+        others = rows.Matcher(base, new, mode, thresholds, stage_of=stages.Stages(base, new, mode).of,
+                              noise_of=matcher.noise_of)
         beside = [m for name in names if name not in set(wanted)
                   for m in others.of_case(name)[0] if m.stage == stages.CORE]
     return _Matched(base, new, matcher, stage_of, measured, made, noticed, beside)
@@ -244,14 +247,14 @@ class _Judged:
     autocorrelation: float
 
 
-def _judged(matched, asked, alpha, alike):
+def _judged(matched, asked, alpha, alike, known):
     matcher, measured = matched.matcher, matched.measured
     slopes = [replace(slope, evidence=matcher.tested(slope))
               for slope in families.found(measured, matcher.base.runs[0].page_size)]
     items, movement, common = [*measured, *slopes], None, None
     if matcher.mode != sides.EXACT:
         n_files = [len(files.paths) for files in (matched.base, matched.new)]
-        movement = _movement(matched, items, n_files, asked.known_noise, alike)
+        movement = _movement(matched, items, n_files, known, alike)
         if movement:
             items = [movement.taken_out(item, n_files) for item in items]
             common = movement.evidence(n_files, matcher.thresholds.of("time", ""))
@@ -269,7 +272,9 @@ def _judged(matched, asked, alpha, alike):
     by_name = {(row.case, row.quantity): row for row in made}
     of_slopes = [slope.family(change, by_name) for slope, change in
                  zip(slopes, changes[len(measured):])]
-    return _Judged(made, of_slopes, moved, movement and movement.said, autocorrelation)
+    by_prior = any(item.evidence.prior for item in items)
+    return _Judged(made, of_slopes, moved, movement.said if movement else known() if by_prior else None,
+                   autocorrelation)
 
 
 def _widened(items, core):
@@ -282,25 +287,26 @@ def _widened(items, core):
     if not alike:
         return items, alike
     return [replace(i, evidence=replace(i.evidence, test=neighbours.widened(
-        i.evidence.test, alike, i.pairs[:len(i.of_units[0])]))) if i.paired and i.evidence.test else i
+        i.evidence.test, alike, i.pairs[:len(i.of_units[0])]))) if i.paired and i.evidence.test and not i.evidence.prior else i
             for i in items], alike
 
 
-def _movement(matched, items, n_files, known_noise, alike):
+def _movement(matched, items, n_files, known, alike):
     """The Movement of all cases between the runs; None of pairs."""
     if not any(i.evidence.p is not None and not i.paired for i in items):
         return None
     both = matched.base, matched.new
     names, moved = adjust.of_runs(both)
     core = [m for m in (*matched.measured, *matched.beside) if m.stage == stages.CORE]
-    return Movement.of(core, n_files, noise.find(both, known_noise),
+    return Movement.of(core, n_files, known(),
                        dict(zip(names, moved[1] - moved[0])) if alike else None)
 
 
 def _moderated(items):
     """Their tests, with variances that know what is usual of their quantity; where that is too
     few, of their unit."""
-    tested = [i for i, item in enumerate(items) if item.evidence.test is not None]
+    tested = [i for i, item in enumerate(items)
+              if item.evidence.test is not None and not item.evidence.prior]
     kinds = [(items[i].quantity, isinstance(items[i], families.Slope)) for i in tested]
     often = Counter(kinds)
     kinds = [kind if often[kind] >= statistics.FEW else items[i].evidence.unit

@@ -21,7 +21,8 @@ class Evidence:
     logarithm before what all cases moved was taken out, None where nothing was. `what`: a unit is,
     a `round` or a `file`; `alike`: all values of both sides are equal; `without`: why there is no
     test; `missing`: rounds to have one; `decides`: the ratio decides without one. `ranks`: of values that
-    have no logarithm, in place of a test; `drift`: what runs differ by, as a logarithm, which ranks do not
+    have no logarithm, in place of a test; `prior`: what says the test's
+    variance, in place of rounds that are too few; `drift`: what runs differ by, as a logarithm, which ranks do not
     know."""
 
     base: float
@@ -38,6 +39,7 @@ class Evidence:
     missing: int | None = None
     decides: bool = False
     ranks: Ranks | None = None
+    prior: statistics.Usual | None = None
     drift: float = 0.0
 
     @property
@@ -168,6 +170,8 @@ def _tested(evidence, stage, index, interval_level=statistics.LEVEL):
         verdict = SAME
     else:
         reason = _why(evidence, significant, p, stage.tests)
+    if evidence.prior:
+        reason = "; ".join(filter(None, (evidence.without, reason)))
     if stage.level is not None:
         smallest = statistics.detectable(test.error, stage.level, threshold)
         if verdict == UNCLEAR:

@@ -129,7 +129,7 @@ class Movement:
             raw, common = evidence.test.delta, part
         else:
             raw, common = None, self.unknown(n_files) if _is_time(item) else []
-        test = statistics.t_test(*logs, floor=item.floor, lost=item.lost)
+        test = statistics.t_test(*logs, floor=item.floor, lost=item.lost, prior=evidence.prior)
         if not of_files:
             own = [(variance * item.amplified, df)
                    for variance, df in self.between(n_files, item.quantity)]

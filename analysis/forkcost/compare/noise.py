@@ -22,7 +22,8 @@ _KEYS = {"machine", "made", "runs", "common", "own", "suite"}
 class Noise:
     """Variances of logarithms, of one run. `common`: of what all cases have in common; `own`:
     quantity, or `default` -> of what a case moves beside that, without what its rounds know.
-    `yardsticks`: name -> (slope, the range that it had), of what explains the common part, and
+    `cases`: name -> quantity -> of a single round's logarithm within a run, and `rounds`: quantity, or
+    `default` -> the same of further cases; empty where that is not known. `yardsticks`: name -> (slope, the range that it had), of what explains the common part, and
     `unexplained`: what is left of that. `says`: where it comes from; `warnings`: why it may not hold.
     """
 
@@ -32,16 +33,24 @@ class Noise:
     warnings: tuple = ()
     yardsticks: dict = field(default_factory=dict)
     unexplained: Usual | None = None
+    rounds: dict = field(default_factory=dict)
+    cases: dict = field(default_factory=dict)
 
     def own_of(self, quantity):
         return self.own.get(quantity, self.own["default"])
+
+    def rounds_of(self, names, quantity):
+        """Of the noisiest of cases with these names; None where it is not known."""
+        usual = self.rounds.get(quantity, self.rounds.get("default"))
+        found = [self.cases.get(name, {}).get(quantity, usual) for name in names]
+        return None if None in found else max(found, key=lambda of: of.variance)
 
 
 def ours():
     """The largest of any machine that was measured: for who has not measured his own."""
     found = json.loads((resources.files("forkcost") / "data" / "noise.json").read_text(
         encoding="utf-8"))
-    return Noise(_usual(found["common"]), {q: _usual(v) for q, v in found["own"].items()},
+    return Noise(_usual(found["common"]), _all_usual(found["own"]),
                  "the most that runs of any machine in our results differed by; measure this one's "
                  "by forkcost aa")
 
@@ -69,9 +78,11 @@ def _read(path, sides, asked_for):
     try:
         if not _KEYS <= set(found):
             raise ValueError(f"has no {', '.join(sorted(_KEYS - set(found)))}")
-        noise = Noise(_usual(found["common"]), {q: _usual(v) for q, v in found["own"].items()},
+        noise = Noise(_usual(found["common"]), _all_usual(found["own"]),
                       f"{int(found['runs'])} runs of this machine, {path.name}",
-                      tuple(_doubts(path, found, sides)), *_explains(found.get("yardsticks")))
+                      tuple(_doubts(path, found, sides)), *_explains(found.get("yardsticks")),
+                      _all_usual(found.get("rounds", {})),
+                      {name: _all_usual(of) for name, of in found.get("cases", {}).items()})
         noise.own_of("")
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"{path}: is no file of forkcost aa: {error}: measure anew by forkcost "
@@ -105,6 +116,10 @@ def _explains(found):
         return {}, None
     return {name: (float(slope), float(found["range"][name]))
             for name, slope in found["slopes"].items()}, _usual(found)
+
+
+def _all_usual(found):
+    return {name: _usual(of) for name, of in found.items()}
 
 
 def _usual(found):

@@ -99,11 +99,13 @@ class Noticed:
 
 class Matcher:
     """Pairs what two sides have. `base`, `new`: Files; `mode`: `time` or `exact`; `stage_of`: a
-    function of case and quantity."""
+    function of case and quantity; `noise_of`: one of names of cases and a quantity, the Usual of their
+    rounds on this machine or None."""
 
-    def __init__(self, base, new, mode, thresholds, quantities="", stage_of=lambda *_: stages.REST):
+    def __init__(self, base, new, mode, thresholds, quantities="", stage_of=lambda *_: stages.REST,
+                 noise_of=lambda *_: None):
         self.base, self.new, self.mode, self.thresholds = base, new, mode, thresholds
-        self.wanted, self.stage_of = re.compile(quantities), stage_of
+        self.wanted, self.stage_of, self.noise_of = re.compile(quantities), stage_of, noise_of
         self.estimators = {quantity: row["estimator"] for quantity, row in
                            (new.quantities | base.quantities).items()}
         self.partner = interleaved(base, new)
@@ -209,11 +211,15 @@ class Matcher:
         evidence, of_units = found.evidence, found.of_units
         fewest = min(map(len, of_units))
         exact = self.mode == sides.EXACT
+        if prior := fewest < stats.MIN_ROUNDS and self._prior(found):
+            return replace(evidence, prior=prior, test=statistics.t_test(
+                *(evidence.sign * np.log(x) for x in of_units), found.paired, prior=prior), without=(
+                f"{units.many([fewest], evidence.what)}: judged by what rounds of this machine differ by"))
         if fewest < stats.MIN_ROUNDS:
             return replace(evidence, decides=exact, missing=stats.MIN_ROUNDS - fewest, without=(
                 f"{units.many([fewest], evidence.what)}: " + (
                     "no interval; executed instructions repeat" if exact else
-                    f"an interval needs {stats.MIN_ROUNDS} or more")))
+                    f"{stats.MIN_ROUNDS} are needed, or what rounds of this machine differ by (forkcost aa)")))
         if min(x.min() for x in of_units) <= 0:
             found_ranks = ranks.test(*(evidence.sign * x for x in of_units), found.paired)
             decides = exact and found_ranks.apart and not found.paired
@@ -221,6 +227,16 @@ class Matcher:
                            ranks=None if decides or evidence.alike else found_ranks)
         return replace(evidence, test=statistics.t_test(
             *(evidence.sign * np.log(x) for x in of_units), found.paired, found.floor, found.lost))
+
+    def _prior(self, found):
+        """The Usual of rounds that are too few to say what they differ by; None where nobody measured it:
+        forkcost aa does, of times of the core and primary ones."""
+        evidence = found.evidence
+        if (self.mode == sides.EXACT or evidence.what != "round" or found.stage == stages.REST
+                or evidence.unit.partition(" ")[0] != "ns" or min(x.min() for x in found.of_units) <= 0):
+            return None
+        usual = self.noise_of(found.case_names, found.quantity)
+        return usual and replace(usual, variance=usual.variance * found.amplified)
 
     def _step(self, of_units, quantity):
         """A clock's, as far as it shows, or a few pages: rounds that differ by more may be of two

@@ -81,12 +81,25 @@ class Test:
         return self.delta - half, self.delta + half
 
 
-def t_test(base, new, paired=False, floor=0.0, lost=0.0):
-    """The Test of units' logarithms. `lost`: slopes that were fitted to them."""
+def t_test(base, new, paired=False, floor=0.0, lost=0.0, prior=None):
+    """The Test of units' logarithms. `lost`: slopes that were fitted to them; `prior`: the Usual that says
+    their variance, where they are too few to say it."""
+    if prior is not None:
+        return _by_prior(base, new, paired, prior)
     if paired:
         samples = (Sample.of(new - base, 2 * floor, lost),)
         return Test(samples[0].mean, samples)
     samples = (Sample.of(base, floor, lost / 2), Sample.of(new, floor, lost / 2))
+    return Test(samples[1].mean - samples[0].mean, samples)
+
+
+def _by_prior(base, new, paired, prior):
+    """Pairs are taken for as far apart as any two units."""
+    if paired:
+        samples = (Sample(float((new - base).mean()), 2 * prior.variance, prior.df, len(new)),)
+        return Test(samples[0].mean, samples)
+    # One variance, unknown as such, is in both: each side has a half of its degrees of freedom.
+    samples = tuple(Sample(float(x.mean()), prior.variance, prior.df / 2, len(x)) for x in (base, new))
     return Test(samples[1].mean - samples[0].mean, samples)
 
 

@@ -10,6 +10,7 @@ import synthetic
 from forkcost.compare import accept, phrases, stages
 from forkcost.compare.result import FASTER, SAME, SLOWER, UNCLEAR
 from test_compare import call, compared, files
+from test_compare_aa import measured, run
 
 CORE, OTHERS = ("fork", "vfork", "clone3"), 60
 
@@ -202,6 +203,34 @@ def test_a_slope_is_accepted_by_its_unit(tmp_path):
     assert found.exit_status() == 0 and found.families[0].change.accepted
     assert accept.applied(compared(*paths), accept.read(
         accepted(tmp_path, slope.format("30%", NEXT_YEAR)))).exit_status() == 1  # its cases
+
+
+EVERYTHING = KNOWN.replace("fork/path:fork", "everything").replace("blocked_ns", "time")
+
+
+@pytest.mark.parametrize("bound, until, status, said", [
+    ("15%", NEXT_YEAR, 0, "; accepted: pays for the new check"),
+    ("5%", NEXT_YEAR, 1, "everything time: accepted up to 5%, and it is more"),
+    ("15%", datetime.date(2020, 1, 31), 1, "everything time: accepted until 2020-01-31, which is over")])
+def test_what_everything_moved_is_accepted_by_its_name(tmp_path, bound, until, status, said):
+    place = tmp_path / "noise"
+    place.mkdir()
+    known = measured(place, common=0.005, own=0.002)
+    paths = [run(tmp_path, "a", 1, 0.0, 0.002), run(tmp_path, "b", 2, 0.0, 0.002, everything=1.1), "--noise", known]
+    assert call(*paths).exit_code == 1
+    accept_it = ["--accept", accepted(tmp_path, EVERYTHING.format(bound, until))]
+    told = call(*paths, *accept_it, "--format", "details")
+    assert told.exit_code == status and said in told.stdout and "everything is slower in new, by 10%" in told.stdout
+    page = call(*paths, *accept_it, "--format", "html").stdout
+    assert ("pays for the new check" in page) == (status == 0)
+    text = call(*paths, *accept_it).stdout
+    assert ("No regression; some known changes are accepted" in text) == (status == 0)
+
+
+def test_everything_is_not_compared_where_too_few_groups_tell_it(tmp_path):
+    paths = files(tmp_path, made(1), made(2))
+    assert "everything time: accepted, but not compared here" in call(
+        *paths, "--accept", accepted(tmp_path, EVERYTHING.format("15%", NEXT_YEAR))).stdout
 
 
 def test_what_is_accepted_but_was_not_compared_is_said(tmp_path):

@@ -10,12 +10,14 @@ from forkcost.compare.result import SLOWER, Family
 from forkcost.compare.thresholds import parsed
 from forkcost.errors import InputError
 
+EVERYTHING = ("everything", "time")  # case and quantity of what all cases moved between the runs
 _KEYS = ("case", "quantity", "at_most", "reason", "until")
 
 
 @dataclass(frozen=True)
 class Known:
-    """`case`: as the comparison names it; of a slope the family's (`fork/path:fork per page`).
+    """`case`: as the comparison names it; of a slope the family's (`fork/path:fork per page`), of what all
+    cases moved together EVERYTHING's, as is the quantity.
     `at_most`: 0.12 for 12%; `until`: the last day on which it holds."""
 
     case: str
@@ -23,6 +25,10 @@ class Known:
     at_most: float
     reason: str
     until: datetime.date
+
+    @property
+    def is_of_everything(self):
+        return (self.case, self.quantity) == EVERYTHING
 
     def is_of(self, item):
         case = f"{item.key.partition(' ')[0]} per {item.per}" if isinstance(item, Family) else item.case
@@ -73,24 +79,26 @@ def applied(comparison, known, today=None):
     today = today or datetime.date.today()
     used, warnings = set(), []
 
-    def one(item):
-        for entry in known:
-            if not entry.is_of(item):
-                continue
+    def judged(change, entries):
+        for entry in entries:
             used.add(entry)
-            if item.change.verdict != SLOWER:
+            if change.verdict != SLOWER:
                 continue
-            why_not = entry.limit(item.change, today)
+            why_not = entry.limit(change, today)
             if not why_not:
-                return replace(item, change=replace(item.change, accepted=entry.reason))
+                return replace(change, accepted=entry.reason)
             warnings.append(f"{entry.case} {entry.quantity}: {why_not}")
-        return item
+        return change
+
+    def one(item):
+        return replace(item, change=judged(item.change, [e for e in known if e.is_of(item)]))
 
     rows = tuple(map(one, comparison.rows))
     by_name = {(row.case, row.quantity): row for row in rows}
     families = tuple(one(replace(f, rows=tuple(by_name[r.case, r.quantity] for r in f.rows)))
                      for f in comparison.families)
+    common = comparison.common and judged(comparison.common, [e for e in known if e.is_of_everything])
     warnings += [f"{entry.case} {entry.quantity}: accepted, but not compared here"
                  for entry in known if entry not in used]
-    return replace(comparison, rows=rows, families=families,
+    return replace(comparison, rows=rows, families=families, common=common,
                    warnings=(*comparison.warnings, *warnings))

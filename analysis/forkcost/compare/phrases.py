@@ -187,8 +187,9 @@ def common(comparison):
     new = plain(comparison.new.label)
     if change.verdict in (SLOWER, FASTER):
         raw = f", {percent(change.raw)} with what the yardsticks explain" if known(change.raw) else ""
-        return (f"everything is {change.verdict} in {new}, by {percent(change.ratio, sign=False)}{raw}: more than "
-                f"this machine moves by itself ({interval(change)}; {comparison.noise})")
+        accepted = f"; accepted: {change.accepted}" if change.accepted else ""
+        return plain(f"everything is {change.verdict} in {new}, by {percent(change.ratio, sign=False)}{raw}: more "
+                     f"than this machine moves by itself ({interval(change)}; {comparison.noise}){accepted}")
     if known(change.raw):
         return (f"the machine was {percent(change.raw, sign=False)} {'slower' if change.raw > 1 else 'faster'} in "
                 f"{new}, {percent(change.ratio)} without what the yardsticks explain; not told from chance below "

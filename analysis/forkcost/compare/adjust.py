@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forkcost import yardsticks
+from forkcost.compare.result import Yardstick
+
 FOLDS = 5  # contiguous in time: neighbours are alike, and would tell each other's values
 FEWEST = 15  # rounds per side: of fewer, slopes would be noise
 GAIN = 0.1  # of the variance out of sample: less is not worth a slope
@@ -188,6 +191,20 @@ def explained_runs(common, rows):
         if best is None or gain > best[2]:
             best = _slopes([(common - common.mean(), rows - rows.mean(axis=0))], ridge), left, gain
     return best if best[2] >= GAIN_OF_RUNS else None
+
+
+def over_rounds(base, new):
+    """(a Yardstick for each that two rounds of a case have on both sides (Files))."""
+    usual = {}
+    for name in base.joined.yardsticks:
+        of_new = yardsticks.usual(new.joined, name)
+        usual[name] = {case: level for case, level in yardsticks.usual(base.joined, name).items()
+                       if level > 0 and case in of_new}
+    usual = {name: of for name, of in usual.items() if of}
+    sides = [yardsticks.spreads([yardsticks.apart(files.joined, name, of) for name, of in usual.items()])
+             for files in (base, new)]
+    return tuple(Yardstick(base.joined.yardsticks[name]["title"], tuple(of_base), tuple(of_new), len(of))
+                 for (name, of), of_base, of_new in zip(usual.items(), *sides))
 
 
 def moved(base, new):

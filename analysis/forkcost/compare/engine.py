@@ -146,6 +146,7 @@ def compare(base, new, thresholds, **options):
                   *(judged.noise.warnings if judged.noise else ())),
         meanwhile=tuple((title, ratio) for _, title, ratio, sure in shifted
                         if sure and abs(ratio - 1) >= _WORTH_SAYING),
+        yardsticks=() if mode == sides.EXACT else adjust.over_rounds(base, new),
         common=judged.common, noise=judged.noise.says if judged.noise else "", alpha=alpha,
         repeated=asked.repeated, autocorrelation=judged.autocorrelation)
     compared = accept.applied(compared, asked.accepted)

@@ -134,12 +134,24 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Yardstick:
+    """How far the machine stood from what is usual of the base, in percent: `base`, `new`: (number of the
+    round, p10, median, p90) over the `cases` of each round, in the order of time."""
+
+    title: str
+    base: tuple[tuple[int, float, float, float], ...]
+    new: tuple[tuple[int, float, float, float], ...]
+    cases: int
+
+
+@dataclass(frozen=True)
 class Comparison:
     """`mode`: how figures were measured: `time` (a clock), `exact` (executed instructions). `rows`:
     all, those that matter first. `families`: likewise; a row in a family whose verdict is its
     family's need not be listed. `common`: what all cases moved together between the runs, None of
     pairs, and where they are too few to tell; `noise`: what it was judged by. `meanwhile`: (title,
-    ratio) of yardsticks that moved between the sides, new / base. `causes`: with
+    ratio) of yardsticks that moved between the sides, new / base; `yardsticks`: all of them, round by round,
+    that both sides have. `causes`: with
     --explain. `alpha`: the chance of bad news where nothing changed; `repeated`: of this look
     of several, and intervals are as wide as all of the core's together take. `autocorrelation`: of
     neighbouring pairs, by which intervals are wider; 0 where it is not surely above."""
@@ -154,6 +166,7 @@ class Comparison:
     warnings: tuple[str, ...] = field(default=())
     common: Change | None = None
     meanwhile: tuple[tuple[str, float], ...] = ()
+    yardsticks: tuple[Yardstick, ...] = ()
     noise: str = ""
     alpha: float = 0.01
     repeated: bool = False

@@ -37,7 +37,7 @@ def draw(family, comparison):
     points = _points(family)
     sizes, *sides = np.array(points).T
     words, label = _scale(family, sizes)
-    above = [lines.Curve(_short(side.label), sizes, y, look)
+    above = [lines.Curve(short(side.label), sizes, y, look)
              for side, y, look in zip((comparison.base, comparison.new), sides, LOOKS)]
     below = [lines.Curve("", sizes, sides[1] / sides[0], LOOKS[1])]
     figure = lines.draw([lines.Panel(above, _figures(family, comparison.mode, sides), share=2.6),
@@ -47,7 +47,7 @@ def draw(family, comparison):
                       left_out=units.many([left_out], "size") if left_out else None)
 
 
-def _short(label):
+def short(label):
     label = phrases.plain(label).replace("$", r"\$")
     return label if len(label) <= 14 else label[:13] + "…"
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from forkcost import __version__, units
 from forkcost.compare import phrases
 from forkcost.compare.result import FAILED, GONE, NEW, SLOWER, Family
-from forkcost.plots import before_after, common, forest
+from forkcost.plots import before_after, common, forest, meanwhile
 
 ARTIFACT = "compare.html"
 
@@ -35,6 +35,8 @@ def _comparison(c, number, strict):
         "also": [_line(item, c.mode) for item in phrases.also(c)],
         "slower": [_line(item, c.mode) for item in phrases.listed(c, SLOWER, FAILED)],
         "forest": _figure(forest.draw(c), f"forest-{number}", "What changed, by how much"),
+        "meanwhile": c.yardsticks and _figure(
+            meanwhile.compared(c), f"meanwhile-{number}", "The machine meanwhile"),
         "curves": [_figure(before_after.draw(f, c), f"family-{number}-{n}", phrases.title(f))
                    for n, f in enumerate(curves[:before_after.MOST], 1)],
         "curves_left_out": max(0, len(curves) - before_after.MOST),

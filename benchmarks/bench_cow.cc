@@ -6,8 +6,9 @@
 //   after-other  the other process has written every page: the last owner reuses its page
 //   alone        the child is gone (parent only): reuse
 //   second       the writer has written every page before: no fault
-// Yardsticks: zero-page (read of untouched memory, and the write that follows), first-touch (write
-// to fresh memory), copy-page (memcpy of one base page into memory that is there).
+// Reference cases, without a fork: zero-page (read of untouched memory, and the write that
+// follows), first-touch (write to fresh memory), copy-page (memcpy of one base page into memory
+// that is there).
 //
 // Quantities: touch_ns, one touch, as a distribution; fault_ns in its place, the mean per fault,
 // where a huge page takes one fault for many touches; debt_ns, the sum of all touches; debt_cpu_ns,
@@ -368,13 +369,13 @@ void add_scenarios(std::vector<Case>& cases, const HeapSize& heap, Backing backi
   }
 }
 
-// 64 MiB is the size at which all yardsticks stand side by side, 256 MiB that of the bill.
-Preset yardstick_preset(const HeapSize& heap) {
+// 64 MiB is the size at which all reference cases stand side by side, 256 MiB that of the bill.
+Preset reference_preset(const HeapSize& heap) {
   if (heap.bytes == 64 * kMiB || heap.bytes == 256 * kMiB) return Preset::kQuick;
   return std::max(heap.preset, heap.bytes >= kGiB ? Preset::kFull : Preset::kStandard);
 }
 
-void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
+void add_reference_cases(std::vector<Case>& cases, const HeapSize& heap) {
   const auto add = [&](const char* benchmark, std::vector<std::pair<std::string, std::string>> axes,
                        Backing backing, bool populate, std::function<void(Measurement&)> body) {
     const MemoryNeed needs{.copies = populate ? 1u : 0u,
@@ -384,7 +385,7 @@ void add_yardsticks(std::vector<Case>& cases, const HeapSize& heap) {
     axes.emplace_back("backing", backing_name(backing));
     cases.push_back({.benchmark = benchmark,
                      .axes = std::move(axes),
-                     .preset = yardstick_preset(heap),
+                     .preset = reference_preset(heap),
                      .arena = ArenaSpec{heap.bytes, backing},
                      .populate = populate,
                      .needs = needs,
@@ -447,7 +448,7 @@ std::vector<Case> register_cases(const std::vector<HeapSize>& heaps) {
       if (backing != Backing::kBasePages && heap.bytes < huge_page_size()) continue;
       add_scenarios(cases, heap, backing);
     }
-    add_yardsticks(cases, heap);
+    add_reference_cases(cases, heap);
   }
   return cases;
 }

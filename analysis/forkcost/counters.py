@@ -279,13 +279,13 @@ def copying(run):
             _by_count(run, copy, fault, "instructions"), _by_profile(run, fault)]
 
 
-NO_YARDSTICK = "this run has no copy-page case"
+NO_REFERENCE = "this run has no copy-page case"
 
 
 def _by_time(run, copy, fault):
     way = "time"
     if copy is None:
-        return Copying(way, reason=NO_YARDSTICK)
+        return Copying(way, reason=NO_REFERENCE)
     each = [float(c.quantities["debt_ns"].quantile(0.5)) / Work.of(c, run.page_size).count
             for c in (copy, fault)]
     return Copying(way, *each)
@@ -294,7 +294,7 @@ def _by_time(run, copy, fault):
 def _by_count(run, copy, fault, event):
     way = event
     if copy is None:
-        return Copying(way, reason=NO_YARDSTICK)
+        return Copying(way, reason=NO_REFERENCE)
     each = []
     for case in (copy, fault):
         found, total = counted(case), 0.0
@@ -342,7 +342,7 @@ def copying_table(run):
     said = [f"Not by {', '.join(ways_)}: {reason}." for reason, ways_ in missing.items()]
     if not ways:
         return f"this run cannot say how much of a copy-on-write fault is copying: {' '.join(said)}"
-    note = ("By time, cycles and instructions: copy-page, the yardstick, divided by the fault; it "
+    note = ("By time, cycles and instructions: copy-page, the reference case, divided by the fault; it "
             "copies between pages that are there, in user code, and a string instruction counts as "
             "one. By the profile: samples in copying, into a page that was just taken. "
             + " ".join(said))

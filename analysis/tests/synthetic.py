@@ -173,7 +173,7 @@ class Maker:
         self.pages("cow", axes, 2600, HEAPS[heaps[-1]])
         return self
 
-    def yardsticks(self, heap="256MiB"):
+    def reference_cases(self, heap="256MiB"):
         size = HEAPS[heap]
         self.pages("zero-page", {"access": "read", "heap": heap}, 430, size, 0)
         self.pages("zero-page", {"access": "write", "heap": heap}, 1500, size)
@@ -264,7 +264,7 @@ def histogram(values):
 
 def full_run(seed=1, **keywords):
     maker = Maker(seed, **keywords)
-    return maker.fork().spawn().cow().yardsticks().harness().skipped()
+    return maker.fork().spawn().cow().reference_cases().harness().skipped()
 
 
 if __name__ == "__main__":

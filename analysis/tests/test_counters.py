@@ -76,7 +76,7 @@ def test_how_much_of_a_fault_is_copying(run):
 
 def without_pmu(made, change=lambda entry: None):
     maker = synthetic.Maker(rounds=3, samples=5)
-    maker.fork(paths=("fork",)).cow().yardsticks()
+    maker.fork(paths=("fork",)).cow().reference_cases()
     synthetic_counts.everything(maker, pmu=False)
     for entry in maker.benchmarks:
         change(entry)

@@ -46,7 +46,7 @@ def test_spread_and_agreement_are_what_they_say(runs):
 
 
 def test_histograms_take_part(runs):
-    makers = [synthetic.Maker(seed, rounds=2).yardsticks() for seed in range(3)]
+    makers = [synthetic.Maker(seed, rounds=2).reference_cases() for seed in range(3)]
     table = estimators.compare(runs(*makers)).table
     found = set(table[table.quantity == "touch_ns"].estimator)
     assert found == {"min", "p10", "p25", "p50", "mean"}

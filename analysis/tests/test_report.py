@@ -212,7 +212,7 @@ ONLY = {
     "without fork": (lambda m: m.fork(paths=("vfork",)), {"blocked", "tails"}),
     "spawn": (lambda m: m.spawn(paths=("fork", "vfork")), {"spawn", "phases", "tails"}),
     "cow": (lambda m: m.cow(), {"touches"}),
-    "yardsticks": (lambda m: m.yardsticks(), {"touches"}),
+    "reference cases": (lambda m: m.reference_cases(), {"touches"}),
     "fork, cow": (lambda m: m.fork(paths=("fork",)).cow(), {"blocked", "tails", "touches", "bill"}),
     "huge pages only": (lambda m: m.huge("cow", {
         "writer": "parent", "state": "first", "access": "write", "heap": "64MiB",
@@ -364,7 +364,7 @@ def test_the_bill_says_what_is_added_and_scaled(full, made):
     assert "scaled" not in basis(full)
     maker = synthetic.Maker(rounds=3, samples=5).fork(paths=("fork",)).cow()
     assert "at once" not in basis(made(maker))
-    assert f"; at once: scaled from 64{NBSP}MiB" in basis(made(maker.yardsticks("64MiB")))
+    assert f"; at once: scaled from 64{NBSP}MiB" in basis(made(maker.reference_cases("64MiB")))
 
 
 def test_a_fault_for_many_touches_is_said_and_not_drawn(full, made, text):

@@ -16,7 +16,7 @@ FIGURE = Figure(
     message=("fork of {size:size} costs the parent {fork:time}, and {full:time} once it has written every page",
              ("; a copy of everything at once, into fresh memory, costs {fresh:time}",
               "; a copy of everything at once, into memory that is there, costs {copy:time}",
-              ". This run has no copy-page yardstick to set it against."),
+              ". This run has no copy-page case to set it against."),
              (": cheaper once more than {crossing} is written.", "{at_once?}, more than fork in every case.")),
     basis=("median", "band: p10s and p90s added", "{n}", "arena {size:size}, {base} pages",
            "one write per page, faults at their mean cost", "the child's end is not in it",
@@ -29,7 +29,7 @@ class Bill:
     """ns, for an arena of `size` bytes. `fork`: (p10, p50, p90) of blocked_ns. `debt`: the same of
     writing all of it once while the child lives. `copy`, `fresh`: at once, into memory that is
     there, and into fresh memory (copy and first touch, added); None where not measured. `scaled`:
-    the sizes of the yardsticks that were not of this size. `fitted`: fork is from the line."""
+    the sizes of the reference cases that were not of this size. `fitted`: fork is from the line."""
 
     size: int
     fork: np.ndarray
@@ -73,7 +73,7 @@ def bill(run):
 
 
 def _whole(run, benchmark, size):
-    """(ns for all pages of `size` bytes, from the yardstick's debt at the size nearest to it; that
+    """(ns for all pages of `size` bytes, from the reference case's debt at the size nearest to it; that
     size), or (None, None)."""
     rows = run.select(benchmark, "debt_ns", ("heap", "backing"))
     if rows.get("axis.backing", pd.Series(dtype=object)).notna().any():

@@ -30,7 +30,7 @@ LOOKS = {  # kind of touch (choose.TOUCHES) -> what happens to the page, colour,
 def draw(run):
     rows, huge = choose.touches(run), choose.huge_faults(run)
     if not rows:
-        return "this run has no touch_ns: neither `cow` cases nor the yardsticks" + (
+        return "this run has no touch_ns: neither `cow` nor its reference cases" + (
             f" of base pages; {huge}" if huge else "")
     curves = []
     for kind, row in sorted(rows.items(), key=lambda entry: entry[1].p50):

@@ -287,9 +287,13 @@ def _widened(items, core):
     alike = neighbours.alike([differences(m) for m in core if m.paired and m.evidence.test])
     if not alike:
         return items, alike
-    return [replace(i, evidence=replace(i.evidence, test=neighbours.widened(
-        i.evidence.test, alike, i.pairs[:len(i.of_units[0])]))) if i.paired and i.evidence.test and not i.evidence.prior else i
-            for i in items], alike
+    made = list(items)
+    for n, (item, evidence) in enumerate((i, i.evidence) for i in items):
+        if item.paired and evidence.test and not evidence.prior:  # else it knows nothing of these pairs
+            pairs = item.pairs[:len(item.of_units[0])]
+            made[n] = replace(item, evidence=replace(
+                evidence, test=neighbours.widened(evidence.test, alike, pairs)))
+    return made, alike
 
 
 def _movement(matched, items, n_files, known, alike):

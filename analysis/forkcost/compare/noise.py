@@ -23,9 +23,9 @@ class Noise:
     """Variances of logarithms, of one run. `common`: of what all cases have in common; `own`:
     quantity, or `default` -> of what a case moves beside that, without what its rounds know.
     `cases`: name -> quantity -> of a single round's logarithm within a run, and `rounds`: quantity, or
-    `default` -> the same of further cases; empty where that is not known. `yardsticks`: name -> (slope, the range that it had), of what explains the common part, and
-    `unexplained`: what is left of that. `says`: where it comes from; `warnings`: why it may not hold.
-    """
+    `default` -> the same of further cases; empty where that is not known. `yardsticks`: name -> (slope,
+    the range that it had), of what explains the common part, and `unexplained`: what is left of that.
+    `says`: where it comes from; `warnings`: why it may not hold."""
 
     common: Usual
     own: dict

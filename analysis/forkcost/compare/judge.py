@@ -21,9 +21,8 @@ class Evidence:
     logarithm before what all cases moved was taken out, None where nothing was. `what`: a unit is,
     a `round` or a `file`; `alike`: all values of both sides are equal; `without`: why there is no
     test; `missing`: rounds to have one; `decides`: the ratio decides without one. `ranks`: of values that
-    have no logarithm, in place of a test; `prior`: what says the test's
-    variance, in place of rounds that are too few; `drift`: what runs differ by, as a logarithm, which ranks do not
-    know."""
+    have no logarithm, in place of a test; `drift`: what runs differ by, as a logarithm, which ranks do
+    not know; `prior`: what says the test's variance, in place of rounds that are too few."""
 
     base: float
     new: float
@@ -187,22 +186,21 @@ def _ranked(evidence, stage, p):
     quantity's unit, have to lie as far apart as the threshold wants, of the larger one of them: from 0 on
     that is any difference. Between runs it takes more than what these differ by."""
     base, new, found = evidence.base, evidence.new, evidence.ranks
-    least = -np.expm1(-max(float(np.log1p(evidence.threshold)), evidence.drift))
     direction = int(np.sign(evidence.sign * (new - base)))
+    share = min(abs(new - base) / max(abs(base), abs(new)), 1.0) if direction else 0.0
+    size = -np.log1p(-share) if share < 1 else np.inf  # of figures above 0 their ratio's logarithm
     verdict, more = UNCLEAR, None
     if p >= stage.error:
         reason, more = (f"{evidence.without}: not significant by ranks among {units.many([stage.tests], 'test')} "
                         f"(p {p:.2g})"), stage.level and found.more(stage.level)
     elif direction != found.direction:
         reason = f"{evidence.without}: rounds differ by ranks, and their {evidence.estimator} does not"
-    elif abs(new - base) < least * max(abs(base), abs(new)):
+    elif size < max(float(np.log1p(evidence.threshold)), evidence.drift):
         reason = f"{evidence.without}: less than the threshold, or than what runs differ by"
     else:
         verdict, reason = SLOWER if direction > 0 else FASTER, f"{evidence.without}: by ranks"
-    ratio = evidence.ratio
     return Change(**_common(evidence), interval=None, p=float(p), verdict=verdict, reason=reason,
-                  more_rounds=more, paired=found.paired, stage=stage.name,
-                  counts=_counts(stage.name, abs(np.log(ratio)) if ratio else np.inf))
+                  more_rounds=more, paired=found.paired, stage=stage.name, counts=_counts(stage.name, size))
 
 
 def _why(evidence, significant, p, tests):

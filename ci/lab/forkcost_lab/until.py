@@ -44,7 +44,7 @@ class Until:
             return True  # a kernel that does not boot will not boot the next time
         try:
             changes = [change for c in self.compared(files) for change in c.changes
-                       if change.stage == "core" and change.p is not None]
+                       if change.stage == "core" and change.interval is not None]
         except (InputError, NoAnswer):
             return True  # it is told where the results are compared
         unclear = sum(change.verdict == UNCLEAR for change in changes)

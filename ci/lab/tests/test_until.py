@@ -55,6 +55,19 @@ def test_quiet_boots_are_settled_at_the_first_look(place):
     assert found.exit_status() == 0
 
 
+def test_boots_are_not_repeated_for_what_ranks_alone_can_tell(place):
+    """Values of 0 have no ratio, and so are never known to be the same at that size."""
+    judge, files = until.Until(SIZE, 1e9), {"base": [], "new": []}
+    for label, paths in files.items():
+        for number in range(1, until.LOOKS[0] + 1):
+            made = boot(number + 100 * len(label), noise=0.001, cases=9)
+            for entry in (e for e in made["benchmarks"] if e["axes"]["path"] == "8"):
+                entry["quantities"]["blocked_ns"] = synthetic.quantity("blocked_ns", np.full(5, number % 2 * 100.0))
+            paths.append(write(made, place / label / f"boot-{number}.json"))
+    assert judge.is_over(files, until.LOOKS[0], lambda _: None)
+    assert verdicts(judge.compared(files)[0])[-1] == "unclear"
+
+
 def test_a_change_is_found_and_noisy_boots_take_longer(place):
     judge, found = looked(place, change=1.1, noise=0.01)
     assert judge.looks > 1 and verdicts(found)[0] == "slower" and found.exit_status() == 1

@@ -68,13 +68,13 @@ def seen(base, new, noise_file=None, peers=False):
 
 
 def _core(compared, files):
-    """[(Figure, Change)] of what was tested."""
+    """[(Figure, Change)] of what a ratio was tested of."""
     for row in compared.rows:
-        if row.change.stage == stages.CORE and row.change.p is not None:
+        if row.change.stage == stages.CORE and row.change.interval is not None:
             group = stages.group(next(iter(files.cases[row.case].values())))
             yield Figure(row.case, row.quantity, (row.case,), group), row.change
     for family in compared.families:
-        if family.change.stage == stages.CORE and family.change.p is not None:
+        if family.change.stage == stages.CORE and family.change.interval is not None:
             cases = tuple(row.case for row in family.rows)
             group = stages.group(next(iter(files.cases[cases[0]].values())))
             title = family.key.replace(f" {family.quantity} ", " ")

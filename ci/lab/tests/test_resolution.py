@@ -63,6 +63,13 @@ def test_a_comparison_finds_just_what_was_planted(run):
             assert row.change.ratio == pytest.approx(1) and row.change.verdict not in (SLOWER, FASTER)
 
 
+def test_runs_beside_the_peers_have_two_seconds():
+    def seconds_of(rounds):  # by chance the fewest took longer, and each one more looks cheaper than it is
+        return 0.1 + 0.01 * rounds + (0.02 if rounds == 2 else 0)
+    assert 1.8 < seconds_of(spread._fitting(seconds_of)) <= spread.SECONDS
+    assert spread._fitting(lambda rounds: 0.3 + 0.5 * rounds) == 3, "no fewer can be judged"
+
+
 def test_what_is_not_there_cannot_be_planted(run):
     with pytest.raises(LookupError, match="nonsense"):
         plant.planted(run, {(next(iter(run.cases)), "nonsense"): 1.1})

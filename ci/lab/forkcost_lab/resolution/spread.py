@@ -25,6 +25,7 @@ _REPLICATES = 2000
 _PROBE = 200  # runs by which hyperfine's time for one is known: the first ones take longer
 _FEW, _SOME = 2, 6  # rounds, by which ours for one is
 _TRIALS = 3
+_GUESSES = 3
 _NOBODY = 65534
 _OF_SECONDS = 0.95  # is planned: a run may come later to its end than most
 
@@ -95,12 +96,20 @@ def _rounds(place, cpu):
         found = {}
         with files.scratch_directory() as scratch:
             for row in ROWS:
-                few, some = (np.median([_timed(row, place, scratch, cpu, rounds) for _ in range(_TRIALS)])
-                             for rounds in (_FEW, _SOME))
-                each = max((some - few) / (_SOME - _FEW), few / 100)
-                found[row.name] = max(stats.MIN_ROUNDS, _FEW + int((_OF_SECONDS * SECONDS - few) / each))
+                found[row.name] = _fitting(lambda rounds, row=row: np.median(
+                    [_timed(row, place, scratch, cpu, rounds) for _ in range(_TRIALS)]))
         files.write_whole(kept, json.dumps(found) + "\n")
     return json.loads(kept.read_text(encoding="utf-8"))
+
+
+def _fitting(seconds_of):
+    """The number of rounds for SECONDS, `seconds_of(rounds)` being how long so many take. What a few take
+    says it roughly: by a few milliseconds of chance, seen, a run had 2.8 s. So what is found is tried."""
+    few, rounds = seconds_of(_FEW), _SOME
+    for _ in range(_GUESSES):
+        each = max((seconds_of(rounds) - few) / (rounds - _FEW), few / 100)
+        rounds = max(stats.MIN_ROUNDS, _FEW + int((_OF_SECONDS * SECONDS - few) / each))
+    return rounds
 
 
 def _timed(row, place, scratch, cpu, rounds):

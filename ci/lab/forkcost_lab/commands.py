@@ -203,7 +203,7 @@ def bisect_step(kernel_image, case, quantity, good, bad, mode, appends, suite, m
 
 @click.command()
 @click.option("-o", "--output", type=_FILES, required=True, metavar="DIR",
-              help="For all result files, two copies of the suite, and resolution.md. What is there "
+              help="For all result files, a copy of the suite, and resolution.md. What is there "
                    "already is kept, so a campaign that was interrupted goes on.")
 @click.option("--pairs", type=click.IntRange(0, 100), default=40, show_default=True, metavar="N",
               help="Runs of the preset gate with two builds in turns, 2 minutes each.")

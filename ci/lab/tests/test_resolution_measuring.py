@@ -43,7 +43,7 @@ if [ -e $here/hang ] && [ "$(wc -l < $here/calls)" = 5 ]; then
   exec sleep 600
 fi
 if [ -n "$a" ]; then
-  [ -x "$a/bin/forkcost-run" ] && [ -x "$b/bin/forkcost-run" ] && [ "$a" != "$b" ] || exit 2
+  [ -x "$a/bin/forkcost-run" ] && [ -x "$b/bin/forkcost-run" ] && [ "$a" = "$b" ] || exit 2
   cp $here/gate-a.json "${{out%.json}}-a.json"
   cp $here/gate-b.json "${{out%.json}}-b.json"
 else
@@ -82,7 +82,7 @@ def test_it_measures_and_reports_and_then_only_reports(suite):
     assert "`forkcost resolution -o DIR --pairs 2 --runs 4 --aa 3 --turns 0`" in text
     assert len(calls(suite)) == STEPS
     # By a copy: what is built meanwhile changes nothing.
-    assert {program for program, _, _ in calls(suite)} == {str(suite / "out" / "suite-a" / "bin" / "forkcost-run")}
+    assert {program for program, _, _ in calls(suite)} == {str(suite / "out" / "suite" / "bin" / "forkcost-run")}
     (suite / "bin" / "forkcost-run").unlink()
     (suite / "out" / "resolution.md").unlink()
     assert call("-o", suite / "out", *FEW, "--only", "report").exit_code == 0
@@ -123,7 +123,7 @@ def test_half_a_pair_is_measured_again(suite):
 @pytest.mark.parametrize("status", [2, 3])
 def test_a_run_that_fails_ends_it_and_what_is_there_stays(suite, status):
     assert call("-o", suite / "out", *FEW, "--only", "measure").exit_code == 0
-    broken = suite / "out" / "suite-a" / "bin" / "forkcost-run"
+    broken = suite / "out" / "suite" / "bin" / "forkcost-run"
     broken.write_text(f"#!/bin/sh\necho 'the reason' >&2\nexit {status}\n")
     result = call("-o", suite / "out", *FEW, "--runs", "5")
     assert result.exit_code == status and "the reason" in result.stderr and "call again" in result.stderr
@@ -204,8 +204,8 @@ def peers(suite, monkeypatch, loop):
         spread.Row(row.name, case, (row.loop[0], "0" if row.loop[1] == "0" else "4"), row.stress, row.hyperfine)
         for row in spread.ROWS))
     place = campaign.Place(suite / "out")
-    (suite / "out" / "suite-a").mkdir(parents=True)
-    shutil.copytree(suite / "bin", suite / "out" / "suite-a" / "bin")
+    (suite / "out" / "suite").mkdir(parents=True)
+    shutil.copytree(suite / "bin", suite / "out" / "suite" / "bin")
     shutil.copy(loop, place.loop)
     return place, program
 

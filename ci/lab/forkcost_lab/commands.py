@@ -206,7 +206,7 @@ def bisect_step(kernel_image, case, quantity, good, bad, mode, appends, suite, m
               help="For all result files, a copy of the suite, and resolution.md. What is there "
                    "already is kept, so a campaign that was interrupted goes on.")
 @click.option("--pairs", type=click.IntRange(0, 100), default=40, show_default=True, metavar="N",
-              help="Runs of the preset gate with two builds in turns, 2 minutes each.")
+              help="Runs of the preset gate, the build with itself in turns, 2 minutes each.")
 @click.option("--runs", type=click.IntRange(0, 100), default=80, show_default=True, metavar="N",
               help="Runs of it by themselves, a minute each.")
 @click.option("--aa", "noise", type=click.IntRange(0, 100), default=10, show_default=True,

@@ -17,7 +17,7 @@ _QUICK_RUNS = 2
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each kind is measured. `pairs`: two builds in turns; `runs`: by themselves; `aa`:
+    """How often each kind is measured. `pairs`: a build with itself in turns; `runs`: by themselves; `aa`:
     runs that say what runs of this machine differ by; `turns`: of the peers' programs and ours."""
 
     pairs: int = 40

@@ -28,6 +28,7 @@ def test_a_boot_is_the_unit_and_it_is_said_how_many_there_were(tmp_path):
     paths = files(tmp_path, *boots("abcdef", (1.0, 1.2)))
     found = compared(paths[:3], paths[3:])
     assert "The unit of replication is the boot (3 of base, 3 of new)." in statement(found)
+    assert "What runs differ by is in each interval" not in statement(found), "the boots differ by it"
     assert (found.base.boots, found.new.boots) == (3, 3) and found.exit_status() == 1
     assert found.base.says.startswith("kernel=A, 6.18") and ", 3 boots, " in found.base.says
     assert found.new.says.startswith("kernel=B, ") and found.warnings == ()

@@ -80,7 +80,7 @@ JournalContents parse_journal(std::string_view text) {
         if (context.is_null() && json.contains("context")) context = json["context"];
       }
     } catch (const Json::exception& error) {
-      if (has_plan && was_not_written(line)) break;
+      if (has_plan && (end + 1 == text.size() || was_not_written(line))) break;
       throw UsageError(fmt::format("line {} of the journal is damaged ({}); {}", number,
                                    error.what(), kBeginAnew));
     }

@@ -33,8 +33,9 @@ struct JournalContents {
   bool finished = false;  // all is measured, and the result files that there are may be its own
 };
 
-// Throws UsageError for a journal that is damaged elsewhere than at its end. The end is torn by a
-// power cut: from the first line on that has blocks which were never written.
+// Throws UsageError for a journal that is damaged elsewhere than at its end. What a power cut
+// leaves is an end: a last line, or all from the first line on that has blocks which were never
+// written.
 JournalContents parse_journal(std::string_view text);
 
 class Journal {
@@ -47,8 +48,8 @@ class Journal {
   const JournalContents& contents() const { return contents_; }
   // At the end, without a copy; nothing is appended after that.
   JournalContents take_contents() { return std::move(contents_); }
-  // On return the record outlives this process; on the disk it is within the next records, or a
-  // second: synced each time, it took the disk longer than many a process takes to measure.
+  // On return the record outlives this process. A second after the last time the journal is synced,
+  // too, and at its end: a disk would take longer for each record than many a process to measure.
   // `context` (may be null) is kept the first time for each side.
   void append(const Record& record, const Json& context);
   // Before the result files are written: a run that is killed between them and remove() is gone on

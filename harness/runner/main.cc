@@ -22,6 +22,7 @@
 #include "harness/result_file.h"
 #include "harness/runner/bench.h"
 #include "harness/runner/case_table.h"
+#include "harness/runner/doctor.h"
 #include "harness/runner/document.h"
 #include "harness/runner/figures.h"
 #include "harness/runner/journal.h"
@@ -38,7 +39,6 @@
 #include "harness/runner/until.h"
 #include "harness/scratch_name.h"
 #include "harness/warnings.h"
-#include "harness/yardsticks.h"
 
 namespace forkcost::runner {
 namespace {
@@ -49,15 +49,6 @@ constexpr size_t kNearNames = 5;
 
 std::filesystem::path own_path() {
   return std::filesystem::read_symlink("/proc/self/exe");
-}
-
-std::string format_warnings(const std::vector<Warning>& warnings, bool with_remedy) {
-  std::string text;
-  for (const Warning& warning : warnings) {
-    text += fmt::format("{}: {}\n", warning.id, warning.message);
-    if (with_remedy) text += fmt::format("    {}\n", warning.remedy);
-  }
-  return text;
 }
 
 void print(const std::string& text) {
@@ -326,28 +317,6 @@ int measure(Signals& signals, const std::vector<InterleavedSide>& sides, BenchPr
   return exit_status(documents);
 }
 
-// What no bound can be drawn for: a machine's own hour and another's differ as much. To be compared
-// by whoever knows them.
-std::string describe_meanwhile() {
-  constexpr double kMs = 500;
-  std::string said = "meanwhile, for half a second, work of user space alone took\n";
-  const Json table = describe_yardsticks();
-  const Json taken = watch_machine(kMs);
-  for (const auto& [name, one] : taken.items()) {
-    said += fmt::format("    {:<17} {:6.2f} ns, one in ten {:.2f} ns or more\n",
-                        table[name]["title"].get<std::string>(), one["p50"].get<double>(),
-                        one["p90"].get<double>());
-  }
-  return said;
-}
-
-int doctor() {
-  const auto warnings = find_warnings(describe_environment(kWatch));
-  print(warnings.empty() ? "nothing found\n" : format_warnings(warnings, true));
-  print(describe_meanwhile());
-  return kExitOk;
-}
-
 // Two files are two sides only if they were measured in turns; else the machine's drift is all
 // that they show.
 void require_one_session(const std::vector<Json>& documents) {
@@ -405,7 +374,10 @@ int show(Signals& signals, const Options& options) {
 }
 
 int run(Signals& signals, const Options& options) {
-  if (options.get<"--doctor">()) return doctor();
+  if (options.get<"--doctor">()) {
+    print(examine_machine(kWatch));
+    return kExitOk;
+  }
   if (!options.get<"--show">().empty()) return show(signals, options);
   if (options.get<"--list-counters">()) list_events(*options.get<"--list-counters">());
   const std::vector<InterleavedSide> sides = find_sides(options, own_path().parent_path());

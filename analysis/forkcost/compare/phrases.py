@@ -401,11 +401,11 @@ def statement(comparison):
                      "the sign test), and both sides' figures, whether by as much as the threshold.")
     if r := comparison.autocorrelation:
         parts.append(f"Pairs that follow each other are alike (autocorrelation {r:.2f}, over all of the core): "
-                     f"in intervals and tests they count for {(1 - r) / (1 + r):.0%} of their number.")
+                     f"in intervals and tests they count for about {(1 - r) / (1 + r):.0%} of their number.")
     if comparison.common:
         parts.append("What all groups of cases moved together is taken out of each time, and judged by "
                      f"what runs differ by: {comparison.noise}.")
-    elif comparison.noise:
+    elif comparison.noise and any(c.replicated != "file" for c in tested):
         parts.append(f"What runs differ by is in each interval: {comparison.noise}.")
     if any(c.exact for c in changes):
         parts.append("Counts that are the same in all samples of a side are compared exactly: in the core any "

@@ -64,8 +64,10 @@ TEST_F(JournalTest, SaysThatTheResultFilesMayBeItsOwn) {
 TEST_F(JournalTest, ForgetsATornLastLineAndGoesOnAfterTheOneBefore) {
   make_one();
   const std::string good = text();
-  // Torn in the middle of a line, or (blocks written in any order) with its end but not its middle.
-  const std::vector<std::string> tails = {"{\"round\": 0, \"ent", std::string(20, '\0') + "\n"};
+  // Torn in the middle of a line, or (blocks written in any order) with its end but not its middle,
+  // which reads as zeros or as what the disk had there.
+  const std::vector<std::string> tails = {"{\"round\": 0, \"ent", std::string(20, '\0') + "\n",
+                                          "of another file}\n"};
   for (const std::string& torn : tails) {
     std::ofstream(path_, std::ios::app) << torn;
     {
